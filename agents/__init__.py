@@ -1,0 +1,1 @@
+"""Thin Faust shells: decode, hand to a flow, acknowledge. They decide nothing."""

@@ -1,0 +1,1 @@
+"""Ports made real: Kafka, Redis, clocks, metrics."""

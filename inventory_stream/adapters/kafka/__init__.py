@@ -1,0 +1,1 @@
+"""The ledger's log on Kafka, and its hosting in Faust."""

@@ -1,0 +1,1 @@
+"""The Redis projection that storefronts read."""

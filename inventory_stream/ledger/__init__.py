@@ -1,0 +1,1 @@
+"""The pure core: (state, command, now) -> outcome and rows. No I/O, no clock, no randomness."""

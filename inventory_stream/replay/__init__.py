@@ -1,0 +1,1 @@
+"""History into commands: Parquet, CSV and JSON lines with a column mapping."""

@@ -1,0 +1,234 @@
+"""Commands: what the outside world may ask of the ledger, version 1.
+
+One class per command serves both wire forms. The class itself is the JSON object,
+`{"type": "reserve", "id": ...}`; `POSITIONAL` holds a subclass of each for the JSON array,
+`["reserve", id, ...]`, whose positions are the fields in the order written here. Fields may
+therefore only ever be added at the end, with a default. An unknown field or a quantity that is
+not a whole number is refused (R6): guessing what a `lot` or a `1.5` means would lose units.
+"""
+
+from datetime import datetime
+from typing import Annotated, Final, Literal, cast
+
+import msgspec
+from msgspec import Meta, Struct
+
+from models.ids import Id
+
+UNITS_MAX: Final = 1_000_000_000
+"""Largest quantity of any kind (R6)."""
+TTL_SECONDS_MAX: Final = 604_800
+"""Longest life of a reservation in one command: 7 days. Longer promises are orders: confirm them."""
+GROUP_LOCATIONS_MAX: Final = 256
+"""Most locations of one group: bounds the lines, and so the row, of one reservation."""
+EPOCH_MS_MAX: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999: later times are a producer's mistake in its unit."""
+
+Units = Annotated[int, Meta(ge=1, le=UNITS_MAX)]
+Count = Annotated[int, Meta(ge=0, le=UNITS_MAX)]
+Delta = Annotated[int, Meta(ge=-UNITS_MAX, le=UNITS_MAX)]
+TtlSeconds = Annotated[int, Meta(ge=1, le=TTL_SECONDS_MAX)]
+When = Annotated[int, Meta(ge=0, le=EPOCH_MS_MAX)] | Annotated[datetime, Meta(tz=True)]
+"""A point in time: ms since the Unix epoch, or RFC 3339 text with its offset (no zone: refused, R7)."""
+
+
+class Command(Struct, tag_field="type", gc=False, frozen=True, forbid_unknown_fields=True):
+    """What every command has: an id, given by the producer and repeated on every retry (R27)."""
+
+    id: Id
+
+
+class Adjust(Command, tag="adjust"):
+    """Change on_hand by `delta` (not zero): found, lost, broken, corrected."""
+
+    sku: Id
+    location: Id
+    delta: Delta
+    effective_at: When
+    reason: Id | None = None
+
+
+class Sync(Command, tag="sync"):
+    """State what was counted: on_hand was `on_hand` at `effective_at`; later movements are added (R8)."""
+
+    sku: Id
+    location: Id
+    on_hand: Count
+    effective_at: When
+    excludes_unavailable: bool = False
+    source: Id | None = None
+
+
+class TillSale(Command, tag="till_sale"):
+    """Units were sold and carried out of a store: a fact, never refused for want of stock (R10)."""
+
+    sku: Id
+    location: Id
+    units: Units
+    effective_at: When
+    order_id: Id | None = None
+
+
+class SetUnavailable(Command, tag="unavailable"):
+    """State how many units are damaged or held back at `effective_at` (absolute)."""
+
+    sku: Id
+    location: Id
+    unavailable: Count
+    effective_at: When
+
+
+class SetSafetyStock(Command, tag="safety_stock"):
+    """State how many units are never promised (absolute)."""
+
+    sku: Id
+    location: Id
+    safety_stock: Count
+    effective_at: When
+
+
+class SetLocationGroup(Command, tag="location_group"):
+    """Name the locations of a group, in the order in which they are tried. Goes to every partition (R30)."""
+
+    group: Id
+    locations: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=GROUP_LOCATIONS_MAX)]
+
+
+class Reserve(Command, tag="reserve"):
+    """Set units aside until a deadline (R15). Names a `location`, or a `group` with a `strategy`."""
+
+    reservation_id: Id
+    sku: Id
+    units: Units
+    ttl_seconds: TtlSeconds
+    location: Id | None = None
+    group: Id | None = None
+    strategy: Literal["first_fit", "split"] = "first_fit"
+    channel: Id | None = None
+    order_id: Id | None = None
+    allow_partial: bool = False
+    path: Id = "common"
+    customer: Id | None = None
+    answer_by: When | None = None
+
+
+class Extend(Command, tag="extend"):
+    """Move a live reservation's deadline to `ttl_seconds` after the decision, up to a total (R19)."""
+
+    reservation_id: Id
+    sku: Id
+    ttl_seconds: TtlSeconds
+
+
+class Confirm(Command, tag="confirm"):
+    """The order is paid: reserved units become allocated (R17). Without `units`: all that is reserved."""
+
+    reservation_id: Id
+    sku: Id
+    units: Units | None = None
+    location: Id | None = None
+    order_id: Id | None = None
+
+
+class Release(Command, tag="release"):
+    """Give reserved units back. Without `units`: all; without `location`: last sourced line first (R16)."""
+
+    reservation_id: Id
+    sku: Id
+    units: Units | None = None
+    location: Id | None = None
+
+
+class RecordOrder(Command, tag="record_order"):
+    """An order was taken and paid elsewhere: confirmed at once, never refused for stock (R20)."""
+
+    reservation_id: Id
+    sku: Id
+    units: Units
+    location: Id | None = None
+    group: Id | None = None
+    channel: Id | None = None
+    order_id: Id | None = None
+    ordered_at: When | None = None
+
+
+class Fulfil(Command, tag="fulfil"):
+    """Units left the building: allocated and on_hand fall. Without `units`: all that is allocated."""
+
+    reservation_id: Id
+    sku: Id
+    units: Units | None = None
+    location: Id | None = None
+    effective_at: When | None = None
+
+
+class Cancel(Command, tag="cancel"):
+    """The order is off: units still allocated become free again (R16). Without `units`: all of them."""
+
+    reservation_id: Id
+    sku: Id
+    units: Units | None = None
+    location: Id | None = None
+    effective_at: When | None = None
+
+
+class Return(Command, tag="return"):
+    """Shipped units came back: on_hand rises, and unavailable too unless `sellable` (R22)."""
+
+    reservation_id: Id
+    sku: Id
+    units: Units
+    location: Id | None = None
+    sellable: bool = True
+    effective_at: When | None = None
+
+
+STOCK_COMMANDS: Final[tuple[type[Command], ...]] = (
+    Adjust,
+    Sync,
+    TillSale,
+    SetUnavailable,
+    SetSafetyStock,
+    SetLocationGroup,
+)
+"""What the topic stock-events carries."""
+
+ORDER_COMMANDS: Final[tuple[type[Command], ...]] = (
+    Reserve,
+    Extend,
+    Confirm,
+    Release,
+    RecordOrder,
+    Fulfil,
+    Cancel,
+    Return,
+)
+"""What the topic order-events carries."""
+
+
+def _positional(command: type[Command]) -> type[Command]:
+    return cast(
+        "type[Command]",
+        msgspec.defstruct(
+            command.__name__,
+            [],
+            bases=(command,),
+            tag=command.__struct_config__.tag,
+            array_like=True,
+            gc=False,
+            frozen=True,
+            forbid_unknown_fields=True,
+            module=__name__,
+        ),
+    )
+
+
+POSITIONAL: Final[dict[type[Command], type[Command]]] = {
+    command: _positional(command) for command in (*STOCK_COMMANDS, *ORDER_COMMANDS)
+}
+"""For each command, its twin that is a JSON array on the wire. An instance of the twin is one of the command."""
+
+
+def type_name(command: type[Command]) -> str:
+    """Give the word that names a command on the wire."""
+    return str(command.__struct_config__.tag)

@@ -1,0 +1,316 @@
+"""Rows: what the ledger topic holds, version 1.
+
+A row value is a msgpack array that begins with the schema version and the owner's term, so that
+any reader can judge a row without knowing its kind (P4). Row keys are text: `p/`, `r/`, `c/`,
+`s/`, `@...`; see `row_kind`. A row without a value is a tombstone; it carries its term in the
+record header `term`.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from models.ids import encode_id
+
+ROW_SCHEMA: Final = 1
+"""First element of every row value. A reader that meets a higher one stops, loudly."""
+
+TERM_HEADER: Final = "term"
+"""Record header of a tombstone: the term, as decimal ASCII digits."""
+
+CLAIM_PREFIX: Final = b"@claim/"
+ALIVE_KEY: Final = b"@alive"
+PROGRESS_KEY: Final = b"@progress"
+
+
+class ClaimRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`@claim/<producer id>`: somebody took the partition, or fenced an id that a former owner used.
+
+    `term` is 0 in the row itself: the term of a claim is the offset at which the row lies (P4).
+    A row with `fenced` begins no term. `generation_ms` is the record time of the partition's
+    first claim, carried on in each later one (0 in that first one).
+    """
+
+    term: int
+    producer_id: int
+    epoch: int
+    nonce: str
+    fenced: bool
+    generation_ms: int
+
+
+class AliveRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`@alive`: written every minute, so that the broker keeps the producer's state (P2)."""
+
+    term: int
+    at_ms: int
+
+
+class ProgressRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`@progress`: how far both inputs are decided, and the decision clock.
+
+    `*_next` is the offset of the next input record, `*_done` how many commands inside it are
+    decided already. `orders_arrival_ms` is the newest arrival time decided on order-events,
+    `swept_ms` the newest deadline that was swept without one (R18).
+    """
+
+    term: int
+    now_ms: int
+    stock_next: int
+    stock_done: int
+    orders_next: int
+    orders_done: int
+    orders_arrival_ms: int
+    swept_ms: int
+
+
+class PositionRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`p/<sku>/<location>`: the quantities of one SKU at one location (R1, R2).
+
+    `version` grows by one per change (I5). `base` is the part of on_hand whose commands are no
+    longer kept (I4). `*_at_ms` are the effective times of the last absolute statements, 0 if
+    none. A sync before `horizon_ms` cannot be computed any more (R8).
+    """
+
+    term: int
+    sku: str
+    location: str
+    on_hand: int
+    unavailable: int
+    reserved: int
+    allocated: int
+    safety_stock: int
+    fenced: int
+    in_transit: int
+    version: int
+    base: int
+    sync_at_ms: int
+    unavailable_at_ms: int
+    safety_stock_at_ms: int
+    horizon_ms: int
+
+    @property
+    def uncommitted(self) -> int:
+        """Units that nobody was promised: on_hand - unavailable - reserved - allocated (R2)."""
+        return self.on_hand - self.unavailable - self.reserved - self.allocated
+
+    @property
+    def available_to_promise(self) -> int:
+        """Units that the common path may still promise; negative when over-committed (R2)."""
+        return self.uncommitted - self.safety_stock - self.fenced
+
+    @property
+    def shortfall(self) -> int:
+        """Units promised beyond what there is (R2)."""
+        return max(0, -self.uncommitted)
+
+
+class Breakdown(Struct, array_like=True, tag="breakdown", gc=False):
+    """Why a grant was refused: the sums of R2 over the locations asked, at the decision.
+
+    `earliest_deadline_ms` is when a live reservation there may next expire, 0 if none.
+    """
+
+    on_hand: int
+    unavailable: int
+    reserved: int
+    allocated: int
+    safety_stock: int
+    fenced: int
+    available_to_promise: int
+    earliest_deadline_ms: int
+
+
+class Movement(Struct, array_like=True, tag="movement", gc=False):
+    """What a fact did to a position: `delta` of on_hand there, as of `effective_at_ms`, and the state after."""
+
+    location: str
+    delta: int
+    effective_at_ms: int
+    on_hand: int
+    version: int
+    shortfall_units: int = 0
+    clock_ahead: bool = False
+
+
+class Answer(Struct, array_like=True, gc=False):
+    """One command of a reservation and how it ended.
+
+    `content` is the hash of what was asked without its id and answer_by; empty means: what the
+    reservation row itself says was asked. `units` were moved. `at_ms` is the decision's `now`.
+    """
+
+    command_id: str
+    kind: str
+    content: bytes
+    outcome: int
+    units: int
+    at_ms: int
+    detail: Breakdown | Movement | None = None
+
+
+class Line(Struct, array_like=True, gc=False):
+    """Units of a reservation at one location (R16).
+
+    granted = reserved + allocated + fulfilled + released + expired + cancelled + revoked.
+    `moved` is what this line changed on_hand by so far; `on_hand` and `version` are the
+    position's after the newest change through this line.
+    """
+
+    location: str
+    granted: int
+    reserved: int
+    allocated: int
+    fulfilled: int
+    released: int
+    expired: int
+    cancelled: int
+    revoked: int
+    returned: int
+    moved: int
+    on_hand: int
+    version: int
+
+
+class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`r/<reservation id>`: what was asked, what became of it, and its last commands.
+
+    `answered` is the index in `answers` of the command that this row answers, -1 where the owner
+    acted by itself (expiry, revocation); `repeat` says that the answer was given before.
+    `older` holds 8 bytes for each command that left `answers` (R27). `commands` counts all.
+    `ended_ms` is when nothing was left to happen but returns, 0 before that.
+    """
+
+    term: int
+    answered: int
+    repeat: bool
+    reservation_id: str
+    sku: str
+    units: int
+    ttl_seconds: int
+    location: str | None
+    group: str | None
+    strategy: str
+    channel: str | None
+    order_id: str | None
+    allow_partial: bool
+    path: str
+    customer: str | None
+    created_ms: int
+    deadline_ms: int
+    ended_ms: int
+    commands: int
+    lines: tuple[Line, ...]
+    answers: tuple[Answer, ...]
+    older: bytes = b""
+    recorded: bool = False
+
+
+class ReceiptRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`c/<command id>`, `c/<reservation id>/<command id>`: the answer to any command without an r/ row."""
+
+    term: int
+    repeat: bool
+    command_id: str
+    reservation_id: str | None
+    kind: str
+    content: bytes
+    outcome: int
+    sku: str | None
+    units: int
+    at_ms: int
+    detail: Breakdown | Movement | None = None
+
+
+class LocationGroupRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/group/<group>`: the locations of a group, in the order in which they are tried."""
+
+    term: int
+    group: str
+    locations: tuple[str, ...]
+
+
+Row = ClaimRow | AliveRow | ProgressRow | PositionRow | ReservationRow | ReceiptRow | LocationGroupRow
+
+_KINDS: Final[tuple[tuple[bytes, type[Row]], ...]] = (
+    (b"r/", ReservationRow),
+    (b"p/", PositionRow),
+    (b"c/", ReceiptRow),
+    (PROGRESS_KEY, ProgressRow),
+    (CLAIM_PREFIX, ClaimRow),
+    (ALIVE_KEY, AliveRow),
+    (b"s/group/", LocationGroupRow),
+)
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(kind) for _, kind in _KINDS}
+
+encode_row: Final = msgspec.msgpack.Encoder().encode
+"""Row -> value bytes."""
+
+
+def row_kind(key: bytes) -> type[Row]:
+    """Give the row class that a key belongs to.
+
+    Raises:
+        ValueError: no such kind in this version.
+    """
+    for prefix, kind in _KINDS:
+        if key.startswith(prefix):
+            return kind
+    raise ValueError(f"unknown kind of ledger row: {key[:64]!r}")
+
+
+def decode_row(key: bytes, value: bytes) -> Row:
+    """Decode a row that is not a tombstone.
+
+    Raises:
+        ValueError: unknown kind of key.
+        msgspec.ValidationError: the value does not fit, or is of another schema version.
+    """
+    return _DECODERS[row_kind(key)].decode(value)
+
+
+def term_of(value: bytes) -> int:
+    """Read the term of any row value without decoding the rest (P4).
+
+    Raises:
+        ValueError: not a row of this schema version.
+    """
+    # A msgpack array header is 1, 3 or 5 bytes (0x9X, 0xdc, 0xdd); the schema version is one
+    # byte as long as it is below 128; then the term as an unsigned integer of 1 to 9 bytes.
+    first = value[0]
+    at = 1 if first & 0xF0 == 0x90 else 3 if first == 0xDC else 5
+    if value[at] != ROW_SCHEMA:
+        raise ValueError(f"row of schema version {value[at]}, this program knows {ROW_SCHEMA}")
+    head = value[at + 1]
+    if head < 0x80:
+        return head
+    size = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}[head]
+    return int.from_bytes(value[at + 2 : at + 2 + size], "big")
+
+
+def claim_key(producer_id: int) -> bytes:
+    """Row key of a claim."""
+    return CLAIM_PREFIX + str(producer_id).encode()
+
+
+def position_key(sku: str, location: str) -> bytes:
+    """Row key of a position."""
+    return f"p/{encode_id(sku)}/{encode_id(location)}".encode()
+
+
+def reservation_key(reservation_id: str) -> bytes:
+    """Row key of a reservation."""
+    return b"r/" + encode_id(reservation_id).encode()
+
+
+def receipt_key(command_id: str, reservation_id: str | None = None) -> bytes:
+    """Row key of a receipt. An order command's id is unique only within its reservation (R27)."""
+    if reservation_id is None:
+        return b"c/" + encode_id(command_id).encode()
+    return f"c/{encode_id(reservation_id)}/{encode_id(command_id)}".encode()
+
+
+def location_group_key(group: str) -> bytes:
+    """Row key of a location group."""
+    return b"s/group/" + encode_id(group).encode()
