@@ -38,7 +38,7 @@ class Command(Struct, tag_field="type", gc=False, frozen=True, forbid_unknown_fi
     id: Id
 
 
-class Adjust(Command, tag="adjust"):
+class Adjust(Command, tag="adjust", frozen=True):
     """Change on_hand by `delta` (not zero): found, lost, broken, corrected."""
 
     sku: Id
@@ -48,7 +48,7 @@ class Adjust(Command, tag="adjust"):
     reason: Id | None = None
 
 
-class Sync(Command, tag="sync"):
+class Sync(Command, tag="sync", frozen=True):
     """State what was counted: on_hand was `on_hand` at `effective_at`; later movements are added (R8)."""
 
     sku: Id
@@ -59,7 +59,7 @@ class Sync(Command, tag="sync"):
     source: Id | None = None
 
 
-class TillSale(Command, tag="till_sale"):
+class TillSale(Command, tag="till_sale", frozen=True):
     """Units were sold and carried out of a store: a fact, never refused for want of stock (R10)."""
 
     sku: Id
@@ -69,7 +69,7 @@ class TillSale(Command, tag="till_sale"):
     order_id: Id | None = None
 
 
-class SetUnavailable(Command, tag="unavailable"):
+class SetUnavailable(Command, tag="unavailable", frozen=True):
     """State how many units are damaged or held back at `effective_at` (absolute)."""
 
     sku: Id
@@ -78,7 +78,7 @@ class SetUnavailable(Command, tag="unavailable"):
     effective_at: When
 
 
-class SetSafetyStock(Command, tag="safety_stock"):
+class SetSafetyStock(Command, tag="safety_stock", frozen=True):
     """State how many units are never promised (absolute)."""
 
     sku: Id
@@ -87,14 +87,14 @@ class SetSafetyStock(Command, tag="safety_stock"):
     effective_at: When
 
 
-class SetLocationGroup(Command, tag="location_group"):
+class SetLocationGroup(Command, tag="location_group", frozen=True):
     """Name the locations of a group, in the order in which they are tried. Goes to every partition (R30)."""
 
     group: Id
     locations: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=GROUP_LOCATIONS_MAX)]
 
 
-class Reserve(Command, tag="reserve"):
+class Reserve(Command, tag="reserve", frozen=True):
     """Set units aside until a deadline (R15). Names a `location`, or a `group` with a `strategy`."""
 
     reservation_id: Id
@@ -112,7 +112,7 @@ class Reserve(Command, tag="reserve"):
     answer_by: When | None = None
 
 
-class Extend(Command, tag="extend"):
+class Extend(Command, tag="extend", frozen=True):
     """Move a live reservation's deadline to `ttl_seconds` after the decision, up to a total (R19)."""
 
     reservation_id: Id
@@ -120,7 +120,7 @@ class Extend(Command, tag="extend"):
     ttl_seconds: TtlSeconds
 
 
-class Confirm(Command, tag="confirm"):
+class Confirm(Command, tag="confirm", frozen=True):
     """The order is paid: reserved units become allocated (R17). Without `units`: all that is reserved."""
 
     reservation_id: Id
@@ -130,7 +130,7 @@ class Confirm(Command, tag="confirm"):
     order_id: Id | None = None
 
 
-class Release(Command, tag="release"):
+class Release(Command, tag="release", frozen=True):
     """Give reserved units back. Without `units`: all; without `location`: last sourced line first (R16)."""
 
     reservation_id: Id
@@ -139,7 +139,7 @@ class Release(Command, tag="release"):
     location: Id | None = None
 
 
-class RecordOrder(Command, tag="record_order"):
+class RecordOrder(Command, tag="record_order", frozen=True):
     """An order was taken and paid elsewhere: confirmed at once, never refused for stock (R20)."""
 
     reservation_id: Id
@@ -152,7 +152,7 @@ class RecordOrder(Command, tag="record_order"):
     ordered_at: When | None = None
 
 
-class Fulfil(Command, tag="fulfil"):
+class Fulfil(Command, tag="fulfil", frozen=True):
     """Units left the building: allocated and on_hand fall. Without `units`: all that is allocated."""
 
     reservation_id: Id
@@ -162,7 +162,7 @@ class Fulfil(Command, tag="fulfil"):
     effective_at: When | None = None
 
 
-class Cancel(Command, tag="cancel"):
+class Cancel(Command, tag="cancel", frozen=True):
     """The order is off: units still allocated become free again (R16). Without `units`: all of them."""
 
     reservation_id: Id
@@ -172,7 +172,7 @@ class Cancel(Command, tag="cancel"):
     effective_at: When | None = None
 
 
-class Return(Command, tag="return"):
+class Return(Command, tag="return", frozen=True):
     """Shipped units came back: on_hand rises, and unavailable too unless `sellable` (R22)."""
 
     reservation_id: Id
@@ -226,7 +226,7 @@ def _positional(command: type[Command]) -> type[Command]:
 POSITIONAL: Final[dict[type[Command], type[Command]]] = {
     command: _positional(command) for command in (*STOCK_COMMANDS, *ORDER_COMMANDS)
 }
-"""For each command, its twin that is a JSON array on the wire. An instance of the twin is one of the command."""
+"""For each command, its twin that is a JSON array on the wire. A twin is one of its command."""
 
 
 def type_name(command: type[Command]) -> str:

@@ -123,7 +123,7 @@ class Breakdown(Struct, array_like=True, tag="breakdown", gc=False):
 
 
 class Movement(Struct, array_like=True, tag="movement", gc=False):
-    """What a fact did to a position: `delta` of on_hand there, as of `effective_at_ms`, and the state after."""
+    """What a fact did to a position: `delta` of on_hand there, and the state after it."""
 
     location: str
     delta: int

@@ -1,0 +1,54 @@
+"""The two input topics of a partition, as its owner sees them."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+
+class Input(Enum):
+    """Which of the two input topics."""
+
+    STOCK = "stock"
+    ORDERS = "orders"
+
+
+class InputRecord(NamedTuple):
+    """One Kafka record of an input topic, undecoded. `timestamp_ms` is LogAppendTime on order-events."""
+
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+class InputRange(NamedTuple):
+    """Offsets that an input partition holds: from `beginning` up to, not including, `end`."""
+
+    beginning: int
+    end: int
+
+
+class InputOffsets(Protocol):
+    """Asks the broker itself, never a remembered high-water mark (R18)."""
+
+    async def range_of(self, source: Input, partition: int) -> InputRange:
+        """Give the offsets that the broker holds now.
+
+        Raises:
+            UnreachableError: no answer within the bound.
+        """
+
+
+class PartitionInbox(Protocol):
+    """What the host of a partition hands records to."""
+
+    async def put(
+        self,
+        source: Input,
+        records: Sequence[InputRecord],
+        done: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Queue consecutive records; waits while the queue is full (back-pressure).
+
+        `done` is awaited, in order per source, once every decision of these records is durable.
+        """
