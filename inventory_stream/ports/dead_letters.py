@@ -7,13 +7,13 @@ from typing import NamedTuple, Protocol
 class DeadLetter(NamedTuple):
     """One piece of poison input, where it was, and why it was refused.
 
-    `index` is the command's place inside a packed record, None when the whole record is meant.
+    `pack_index` is the command's place inside a packed record, None when the whole record is meant.
     """
 
     topic: str
     partition: int
     offset: int
-    index: int | None
+    pack_index: int | None
     reason: str
     key: bytes | None
     value: bytes | None
