@@ -1,0 +1,185 @@
+"""Apache Kafka as one KRaft node (broker and controller) from its Maven artifacts."""
+
+import base64
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Final
+
+from inventory_stream.devservers import logs, probes
+from inventory_stream.devservers.errors import ServerStartError
+from inventory_stream.devservers.guarded import run_guarded
+from inventory_stream.devservers.jars import kafka_jars
+from inventory_stream.devservers.lifecycle import DevServer
+from inventory_stream.devservers.ports import LOOPBACK
+from inventory_stream.devservers.probes import ProbeError
+from inventory_stream.devservers.toolchain import JAVA
+
+# Tests: a small heap, one collector thread and only the quick compiler give the soonest
+# start (2 s, 355 MB). Never measure with these.
+JVM_FOR_TESTS: Final = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+
+# Demo and benchmarks: Kafka's own default heap and all of the compiler.
+JVM_FOR_LOAD: Final = ("-Xmx1g", "-Xms1g")
+
+# Formatting the data folder is one short Java run: 1.1 s here.
+FORMAT_SECONDS_MAX: Final = 60.0
+
+# Entries that a caller may change through `KafkaSettings.properties`.
+DEFAULT_PROPERTIES: Final[Mapping[str, str]] = {
+    # One broker can hold one replica; the defaults of 3 would refuse groups and transactions.
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    # Made at their first use; with the default of 50 that takes a second of file making.
+    # More than one, so that work does spread over coordinators.
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.num.partitions": "1",
+    # Of topics made without saying how many. Like production: several, few.
+    "num.partitions": "4",
+    # A misspelt topic must be an error here, as it is in production.
+    "auto.create.topics.enable": "false",
+    # After a crash the new broker may register once the session of the dead one has ended:
+    # with the default of 9 s a restart took 11.6 s. A shorter one would fence a broker that
+    # merely waits for a core.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    # The first member of a group would wait 3 s for company.
+    "group.initial.rebalance.delay.ms": "0",
+    # The cleaner takes its buffer from the heap at once: the default of 128 MiB is half of a
+    # test's. 16 MiB clean 600,000 keys per pass.
+    "log.cleaner.dedupe.buffer.size": "16777216",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """How the broker runs."""
+
+    jvm_options: tuple[str, ...] = JVM_FOR_TESTS
+    """Options of java: JVM_FOR_TESTS, or JVM_FOR_LOAD for the demo and benchmarks."""
+
+    properties: Mapping[str, str] = field(default_factory=dict)
+    """Entries of server.properties, over the defaults above."""
+
+    port: int | None = None
+    """Port for clients; None chooses a free one."""
+
+    advertised_port: int | None = None
+    """Port of a proxy, if one shall stand before the broker. The broker then also listens on
+    `KafkaServer.proxied_port`, to which the proxy forwards, and tells clients that come that
+    way to come back through the proxy. Clients of `bootstrap_servers` bypass it, and so does
+    the broker itself, so that a test can look on from behind while the proxy is cut."""
+
+
+class KafkaServer(DevServer):
+    """One Kafka broker on loopback, without encryption or passwords."""
+
+    name: ClassVar[str] = "kafka"
+    # Clients, the controller, the proxy's way in.
+    port_count: ClassVar[int] = 3
+    # 2-3.5 s here; five other Java starts on two cores have made it 20.
+    start_seconds_max: ClassVar[float] = 90.0
+
+    def __init__(self, data_dir: Path, settings: KafkaSettings | None = None) -> None:
+        """Describe a broker in `data_dir`; nothing runs before `start`."""
+        self.settings = settings if settings is not None else KafkaSettings()
+        super().__init__(data_dir, self.settings.port)
+        self._topics_dir = self.data_dir / "topics"
+        self._properties_path = self.data_dir / "server.properties"
+        self._java: list[str] = []
+        self._cluster_id = ""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Address for Kafka clients."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def proxied_port(self) -> int:
+        """Where a proxy on `settings.advertised_port` must forward to."""
+        return self._port_at(2)
+
+    def _prepare(self) -> None:
+        java = JAVA.find()
+        self._java = [
+            *(str(java), *self.settings.jvm_options, "-cp", f"{kafka_jars()}/*"),
+            "-Dorg.slf4j.simpleLogger.showDateTime=true",
+            "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
+        ]
+        if not self._topics_dir.exists():
+            self._format()
+        self._cluster_id = self._read_cluster_id()
+
+    def _command(self, server_ports: tuple[int, ...]) -> list[str]:
+        self._write_properties(self._properties_path, server_ports, self._topics_dir)
+        return [*self._java, "kafka.Kafka", str(self._properties_path)]
+
+    def _check_answer(self, server_ports: tuple[int, ...], process_id: int | None) -> None:  # noqa: ARG002 - Kafka tells its cluster id, not its process id
+        metadata = probes.kafka_metadata(server_ports[0])
+        if metadata.cluster_id != self._cluster_id:
+            raise ProbeError(f"cluster {metadata.cluster_id} answers on the port, not ours")
+        if metadata.broker_ports != (server_ports[0],):
+            raise ProbeError("the broker is not registered yet")
+
+    def _write_properties(self, path: Path, server_ports: tuple[int, ...], topics_dir: Path) -> None:
+        client_port, controller_port, proxied_port = server_ports
+        listeners = {"CLIENT": client_port, "CONTROLLER": controller_port}
+        advertised = {"CLIENT": client_port}
+        if self.settings.advertised_port is not None:
+            listeners["PROXIED"] = proxied_port
+            advertised["PROXIED"] = self.settings.advertised_port
+        properties = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "CLIENT",
+            "listeners": _addresses(listeners),
+            "advertised.listeners": _addresses(advertised),
+            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+            "log.dirs": str(topics_dir),
+            **DEFAULT_PROPERTIES,
+            **self.settings.properties,
+        }
+        path.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
+
+    def _format(self) -> None:
+        """Make the data folder with Kafka's own tool; whole or not at all, like the jars."""
+        unfinished = self.data_dir / "topics.unfinished"
+        properties_path = self.data_dir / "format.properties"
+        # Formatting opens no port; any three numbers do.
+        self._write_properties(properties_path, (1, 2, 3), unfinished)
+        command = [
+            *(*self._java, "kafka.tools.StorageTool", "format", "--ignore-formatted"),
+            *("--cluster-id", _new_cluster_id(), "--config", str(properties_path)),
+        ]
+        status = run_guarded(
+            command, log_path=self.log_path, working_dir=self.data_dir, timeout_seconds=FORMAT_SECONDS_MAX
+        )
+        if status != 0:
+            outcome = (
+                f"took over {FORMAT_SECONDS_MAX:g} s" if status is None else f"ended with status {status}"
+            )
+            raise ServerStartError(f"formatting {unfinished} {outcome}.\n{logs.tail(self.log_path)}")
+        unfinished.rename(self._topics_dir)
+
+    def _read_cluster_id(self) -> str:
+        lines = (self._topics_dir / "meta.properties").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)["cluster.id"]
+
+
+def _addresses(listeners: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items())
+
+
+def _new_cluster_id() -> str:
+    """Return a random id in Kafka's form: a UUID in 22 characters of base64."""
+    while True:
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        if not cluster_id.startswith("-"):  # its tools would read that as an option
+            return cluster_id
