@@ -1,0 +1,97 @@
+-- Writes one SKU's hash, all or nothing; touches only KEYS[1], so that a cluster may run it.
+--
+-- KEYS[1]  atp:{<sku>}
+-- ARGV[1]  'change': the named locations; 'whole': these are all; 'reset': the same, whatever v is there
+-- ARGV[2]  generation, ARGV[3] offset: the new v
+-- ARGV[4]  at, ms since the Unix epoch
+-- ARGV[5]  partition
+-- ARGV[6]  location, ARGV[7] available, ARGV[8] shortfall, and so on in threes;
+--          available '' takes the location away
+--
+-- Returns the new total, -1 when the hash has a higher v, -2 for a 'change' of a hash that is not
+-- there: its other locations would be missing.
+--
+-- Lua's numbers are doubles, exact up to 2^53 = 9.0e15. A generation is ms since 1970 (1.8e12), an
+-- offset at a million rows a second reaches 2^53 after 285 years, and a total stays exact for nine
+-- million locations of 1e9 units (R6).
+
+-- Arguments of one HSET or HDEL. Lua 5.1 unpacks at most 8,000 values (LUAI_MAXCSTACK); one SKU may
+-- be in more stores than half of that.
+local ARGUMENTS_MAX = 4000
+
+local key, mode = KEYS[1], ARGV[1]
+local generation, offset = tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local stored = redis.call('HGET', key, 'v')
+if stored then
+  local stored_generation, stored_offset = string.match(stored, '^(%d+):(%d+)$')
+  stored_generation, stored_offset = tonumber(stored_generation), tonumber(stored_offset)
+  if mode ~= 'reset' and stored_generation ~= nil and (stored_generation > generation
+      or (stored_generation == generation and stored_offset > offset)) then
+    return -1
+  end
+elseif mode == 'change' then
+  return -2
+end
+
+-- All loc: and short: fields as they will be; what is in `gone` and not in `after` is deleted.
+local after, gone = {}, {}
+if stored then
+  local flat = redis.call('HGETALL', key)
+  for at = 1, #flat, 2 do
+    local field = flat[at]
+    if string.sub(field, 1, 4) == 'loc:' or string.sub(field, 1, 6) == 'short:' then
+      if mode == 'change' then
+        after[field] = tonumber(flat[at + 1])
+      else
+        gone[field] = true
+      end
+    end
+  end
+end
+
+local set = {}
+for at = 6, #ARGV, 3 do
+  local location, short = 'loc:' .. ARGV[at], 'short:' .. ARGV[at]
+  if ARGV[at + 1] == '' then
+    after[location], gone[location] = nil, true
+    after[short], gone[short] = nil, true
+  else
+    after[location], gone[location] = tonumber(ARGV[at + 1]), nil
+    set[#set + 1], set[#set + 2] = location, ARGV[at + 1]
+    local shortfall = tonumber(ARGV[at + 2])
+    if shortfall > 0 then
+      after[short], gone[short] = shortfall, nil
+      set[#set + 1], set[#set + 2] = short, ARGV[at + 2]
+    else
+      if after[short] then gone[short] = true end
+      after[short] = nil
+    end
+  end
+end
+
+local total, short_total = 0, 0
+for field, units in pairs(after) do
+  if string.sub(field, 1, 4) == 'loc:' then
+    total = total + units
+  else
+    short_total = short_total + units
+  end
+end
+
+local function plain(number) return string.format('%.0f', number) end
+for _, value in ipairs({
+  'total', plain(total), 'short', plain(short_total),
+  'v', ARGV[2] .. ':' .. ARGV[3], 'at', ARGV[4], 'partition', ARGV[5],
+}) do
+  set[#set + 1] = value
+end
+for first = 1, #set, ARGUMENTS_MAX do
+  redis.call('HSET', key, unpack(set, first, math.min(first + ARGUMENTS_MAX - 1, #set)))
+end
+local deleted = {}
+for field in pairs(gone) do deleted[#deleted + 1] = field end
+for first = 1, #deleted, ARGUMENTS_MAX do
+  redis.call('HDEL', key, unpack(deleted, first, math.min(first + ARGUMENTS_MAX - 1, #deleted)))
+end
+return total

@@ -1,0 +1,50 @@
+"""The Redis contract with storefronts: every key, field and message, in one place.
+
+    atp:{<sku>}                       hash; the SKU is percent-encoded by models.ids.encode_id
+        total                         sum of all loc: fields: what all locations together can sell
+        loc:<location>                max(0, ATP) of the location, its id as it is
+        short                         sum of all short: fields (R5)
+        short:<location>              units promised beyond stock there; only while not zero
+        v                             <generation>:<offset> of the newest position row of the SKU
+        at                            record time of that row, ms since the Unix epoch
+        partition                     of the ledger: names the heartbeat that speaks for this SKU
+        ch:<channel>, sale:<id>       left alone by the guard script: other writers' fields
+    soldout                           set of SKUs (as they are) of which nothing can be sold
+    atp (channel)                     JSON {"sku", "total", "v", "at"}, after each write
+    projection:heartbeat:<partition>  expires after 2 s; there only while the partition is fresh
+    projection:marker                 random id of this server's data
+    projection:checkpoint:<partition> how far the partition is in the view, see `Checkpoint`
+    projection:skus:<partition>       set of the SKUs that this partition brought here
+
+Numbers are plain integers in decimal text. A SKU is absent until all its locations are known.
+"""
+
+from typing import Final
+
+from models.ids import encode_id
+
+SOLD_OUT: Final = "soldout"
+CHANNEL: Final = "atp"
+MARKER: Final = "projection:marker"
+
+LOCATION_FIELD_PREFIX: Final = "loc:"
+
+
+def sku_key(sku: str) -> str:
+    """Key of a SKU's hash; the braces keep all keys of one SKU in one cluster slot."""
+    return f"atp:{{{encode_id(sku)}}}"
+
+
+def heartbeat_key(partition: int) -> str:
+    """Key of a partition's heartbeat."""
+    return f"projection:heartbeat:{partition}"
+
+
+def checkpoint_key(partition: int) -> str:
+    """Key of a partition's checkpoint."""
+    return f"projection:checkpoint:{partition}"
+
+
+def skus_key(partition: int) -> str:
+    """Key of the set of SKUs that a partition brought here."""
+    return f"projection:skus:{partition}"

@@ -1,0 +1,197 @@
+"""The writer's side of the Redis view. The keys are in keys.py, the guard in guard.lua.
+
+Sound on one server (a primary with replicas): the marker and the checkpoints lie beside the data.
+In a cluster the guard script still holds, but a shard that loses its data is not noticed by a
+marker on another shard: run `worker projection --rebuild` then.
+"""
+
+import secrets
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import orjson
+from redis.asyncio import Redis
+
+from inventory_stream.adapters.redis import keys
+from inventory_stream.adapters.redis.connection import address_of, connect, reaching
+from inventory_stream.adapters.redis.scripts import Script
+from inventory_stream.ports.projection import Announcement, Checkpoint, Refusal, SkuChange, Written
+from inventory_stream.settings import RedisSettings
+
+_REFUSALS: Final = {-1: Refusal.OLDER, -2: Refusal.ABSENT}
+
+# Members of one SADD, SREM or UNLINK: 1,000 ids of 128 characters are 128 KiB, and the server is
+# busy for under 1 ms. Larger saves no round trip worth having, smaller costs some.
+_MEMBERS_MAX: Final = 1_000
+
+# How often `settle_sold_out` looks again after its own change. Each look after the first is needed
+# only if yet another writer changed the SKU in the microseconds between.
+_SETTLE_ROUNDS_MAX: Final = 10
+
+
+class RedisProjection:
+    """See `inventory_stream.ports.projection.Projection`."""
+
+    def __init__(self, client: Redis, address: str) -> None:
+        self._client = client
+        self._address = address
+        self._guard = Script("guard.lua")
+        self._swap = Script("swap.lua")
+
+    @classmethod
+    def connect(cls, settings: RedisSettings) -> "RedisProjection":
+        """Describe a connection; the first call opens it."""
+        return cls(connect(settings), address_of(settings.url))
+
+    async def ensure_marker(self) -> str:
+        """See the port."""
+        with reaching(self._address):
+            await self._client.set(keys.MARKER, secrets.token_hex(8), nx=True)
+        return await self.marker() or await self.ensure_marker()
+
+    async def marker(self) -> str | None:
+        """See the port."""
+        with reaching(self._address):
+            return _text(await self._client.get(keys.MARKER))
+
+    async def checkpoint(self, partition: int) -> Checkpoint | None:
+        """See the port."""
+        with reaching(self._address):
+            return parse_checkpoint(_text(await self._client.get(keys.checkpoint_key(partition))))
+
+    async def take(self, partition: int, checkpoint: Checkpoint) -> None:
+        """See the port."""
+        with reaching(self._address):
+            await self._client.set(keys.checkpoint_key(partition), format_checkpoint(checkpoint))
+
+    async def swap(self, partition: int, expected: Checkpoint, new: Checkpoint) -> bool:
+        """See the port."""
+        call = (keys.checkpoint_key(partition), (format_checkpoint(expected), format_checkpoint(new)))
+        with reaching(self._address):
+            answers, _ = await self._swap.run_each(self._client, [call])
+        return answers == [1]
+
+    async def write(self, partition: int, changes: Sequence[SkuChange]) -> Written:
+        """See the port."""
+        # Before the hash itself: a name too many does no harm, a missing one hides the SKU from
+        # the removal at the end of a rebuild.
+        whole = [change.sku for change in changes if change.extent.value != "change"]
+        before = [
+            ("SADD", keys.skus_key(partition), *whole[first : first + _MEMBERS_MAX])
+            for first in range(0, len(whole), _MEMBERS_MAX)
+        ]
+        after = [("GET", keys.MARKER), ("GET", keys.checkpoint_key(partition))]
+        calls = [(keys.sku_key(change.sku), _guard_arguments(partition, change)) for change in changes]
+        with reaching(self._address):
+            totals, (marker, checkpoint) = await self._guard.run_each(self._client, calls, before, after)
+        return Written(
+            [_REFUSALS.get(total, total) for total in totals], marker, parse_checkpoint(checkpoint)
+        )
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        """See the port."""
+        pipeline = self._client.pipeline(transaction=False)
+        for first in range(0, len(announcements), _MEMBERS_MAX):
+            some = announcements[first : first + _MEMBERS_MAX]
+            if out := [change.sku for change, total in some if total == 0]:
+                pipeline.sadd(keys.SOLD_OUT, *out)
+            if back := [change.sku for change, total in some if total != 0]:
+                pipeline.srem(keys.SOLD_OUT, *back)
+        for change, total in announcements:
+            message = {"sku": change.sku, "total": total, "v": str(change.version), "at": change.at_ms}
+            pipeline.execute_command("PUBLISH", keys.CHANNEL, orjson.dumps(message))
+        with reaching(self._address):
+            await pipeline.execute()
+
+    async def settle_sold_out(self, skus: Collection[str]) -> None:
+        """See the port.
+
+        The last change of membership by anybody is followed by its own look at the hash, so the
+        last look finds membership and hash in agreement.
+        """
+        ordered = list(skus)
+        seen: list[bool] | None = None
+        for _ in range(_SETTLE_ROUNDS_MAX):
+            pipeline = self._client.pipeline(transaction=False)
+            if seen is not None:
+                for sku, is_out in zip(ordered, seen, strict=True):
+                    (pipeline.sadd if is_out else pipeline.srem)(keys.SOLD_OUT, sku)
+            for sku in ordered:
+                pipeline.hget(keys.sku_key(sku), "total")
+            with reaching(self._address):
+                answers = await pipeline.execute()
+            found = [total == "0" for total in answers[-len(ordered) :]]
+            if found == seen or not ordered:
+                return
+            seen = found
+
+    async def skus(self, partition: int) -> Collection[str]:
+        """See the port."""
+        members: set[str] = set()
+        with reaching(self._address):
+            async for member in self._client.sscan_iter(keys.skus_key(partition), count=_MEMBERS_MAX):
+                members.add(member)
+        return members
+
+    async def remove(self, partition: int, skus: Collection[str]) -> None:
+        """See the port."""
+        ordered = list(skus)
+        for first in range(0, len(ordered), _MEMBERS_MAX):
+            some = ordered[first : first + _MEMBERS_MAX]
+            pipeline = self._client.pipeline(transaction=False)
+            for sku in some:  # one key each: in a cluster they lie in different slots
+                pipeline.unlink(keys.sku_key(sku))
+            pipeline.srem(keys.SOLD_OUT, *some)
+            pipeline.srem(keys.skus_key(partition), *some)
+            with reaching(self._address):
+                await pipeline.execute()
+
+    async def beat(self, partition: int, expiry_ms: int) -> None:
+        """See the port."""
+        with reaching(self._address):
+            await self._client.set(keys.heartbeat_key(partition), "1", px=expiry_ms)
+
+    async def stop_beating(self, partition: int) -> None:
+        """See the port."""
+        with reaching(self._address):
+            await self._client.delete(keys.heartbeat_key(partition))
+
+    async def close(self) -> None:
+        """See the port."""
+        await self._client.aclose()
+
+
+def format_checkpoint(checkpoint: Checkpoint) -> str:
+    """Give a checkpoint's text; no part of it holds a space."""
+    return " ".join(str(part) for part in checkpoint)
+
+
+def parse_checkpoint(text: str | None) -> Checkpoint | None:
+    """Undo `format_checkpoint`; None for none, and for what this version did not write."""
+    if text is None:
+        return None
+    try:
+        marker, generation_ms, term, next_offset, row_ms, writer = text.split(" ")
+        return Checkpoint(marker, int(generation_ms), int(term), int(next_offset), int(row_ms), writer)
+    except ValueError:
+        return None
+
+
+def _text(answer: bytes | str | None) -> str | None:
+    """Narrow the library's type: the client decodes every answer."""
+    assert not isinstance(answer, bytes)  # noqa: S101  # decode_responses is set in connection.py
+    return answer
+
+
+def _guard_arguments(partition: int, change: SkuChange) -> list[str | int]:
+    version = change.version
+    arguments: list[str | int] = [
+        change.extent.value,
+        version.generation_ms,
+        version.offset,
+        change.at_ms,
+        partition,
+    ]
+    for location, units in change.locations.items():
+        arguments += (location, "", 0) if units is None else (location, *units)
+    return arguments

@@ -1,0 +1,95 @@
+"""The reader's side of the Redis view, as a storefront would use it."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any, Final
+
+import orjson
+from redis.asyncio import Redis
+
+from inventory_stream.adapters.redis import keys
+from inventory_stream.adapters.redis.connection import address_of, connect, reaching
+from inventory_stream.ports.projection import AvailabilityMessage, SkuAvailability, Version
+from inventory_stream.settings import RedisSettings
+
+# Longest silent wait for a message before the connection is looked at again; a dead one is then
+# noticed by the health check instead of never.
+_MESSAGE_WAIT_SECONDS: Final = 5.0
+
+_SCAN_KEYS: Final = 1_000
+
+
+class RedisAvailabilityView:
+    """See `inventory_stream.ports.projection.AvailabilityView`."""
+
+    def __init__(self, client: Redis, address: str) -> None:
+        self._client = client
+        self._address = address
+
+    @classmethod
+    def connect(cls, settings: RedisSettings) -> "RedisAvailabilityView":
+        """Describe a connection; the first call opens it."""
+        return cls(connect(settings), address_of(settings.url))
+
+    async def read(self, skus: Sequence[str]) -> Sequence[SkuAvailability | None]:
+        """See the port."""
+        pipeline = self._client.pipeline(transaction=False)
+        for sku in skus:
+            pipeline.hgetall(keys.sku_key(sku))
+        with reaching(self._address):
+            hashes = await pipeline.execute() if skus else []
+        return [_availability(sku, fields) for sku, fields in zip(skus, hashes, strict=True)]
+
+    async def sold_out(self) -> Collection[str]:
+        """See the port."""
+        members: set[str] = set()
+        with reaching(self._address):
+            async for member in self._client.sscan_iter(keys.SOLD_OUT, count=_SCAN_KEYS):
+                members.add(member)
+        return members
+
+    async def fresh(self, partitions: Collection[int]) -> Collection[int]:
+        """See the port."""
+        ordered = list(partitions)
+        pipeline = self._client.pipeline(transaction=False)
+        for partition in ordered:
+            pipeline.exists(keys.heartbeat_key(partition))
+        with reaching(self._address):
+            beating = await pipeline.execute() if ordered else []
+        return {partition for partition, beats in zip(ordered, beating, strict=True) if beats}
+
+    async def messages(self) -> AsyncIterator[AvailabilityMessage]:
+        """See the port."""
+        with reaching(self._address):
+            async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
+                await subscription.subscribe(keys.CHANNEL)
+                while True:
+                    message = await subscription.get_message(timeout=_MESSAGE_WAIT_SECONDS)
+                    if message is not None:
+                        yield _message(orjson.loads(message["data"]))
+
+    async def close(self) -> None:
+        """See the port."""
+        await self._client.aclose()
+
+
+def _message(fields: dict[str, Any]) -> AvailabilityMessage:
+    return AvailabilityMessage(fields["sku"], fields["total"], Version.parse(fields["v"]), fields["at"])
+
+
+def _availability(sku: str, fields: dict[str, str]) -> SkuAvailability | None:
+    if "v" not in fields:
+        return None
+    prefix = keys.LOCATION_FIELD_PREFIX
+    return SkuAvailability(
+        sku=sku,
+        total=int(fields["total"]),
+        short=int(fields["short"]),
+        locations={
+            field.removeprefix(prefix): int(units)
+            for field, units in fields.items()
+            if field.startswith(prefix)
+        },
+        version=Version.parse(fields["v"]),
+        at_ms=int(fields["at"]),
+        partition=int(fields["partition"]),
+    )

@@ -1,0 +1,196 @@
+"""The view of availability that storefronts read, as its writer and its readers see it.
+
+Everything here can be thrown away and rebuilt from the ledger. The Redis form is the contract
+with storefronts in any language: see `inventory_stream/adapters/redis/keys.py`.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol, Self
+
+
+class Version(NamedTuple):
+    """Which position row a SKU's availability reflects; later rows of a SKU compare greater.
+
+    `generation_ms` is the record time of the partition's first claim: a recreated ledger starts
+    its offsets anew in a later generation.
+    """
+
+    generation_ms: int
+    offset: int
+
+    def __str__(self) -> str:
+        """`<generation>:<offset>`, the field `v` of design.md section 7."""
+        return f"{self.generation_ms}:{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Undo `str`.
+
+        Raises:
+            ValueError: not two whole numbers with a colon between.
+        """
+        generation, offset = text.split(":")
+        return cls(int(generation), int(offset))
+
+
+class LocationUnits(NamedTuple):
+    """One location's share: `available` = max(0, ATP) (R5), `shortfall` as in R2."""
+
+    available: int
+    shortfall: int
+
+
+class Extent(Enum):
+    """What a change says about the locations that it does not name."""
+
+    CHANGE = "change"
+    """Nothing: they stay. Refused (ABSENT) when the SKU is not in the view at all."""
+    WHOLE = "whole"
+    """There are none: they go."""
+    RESET = "reset"
+    """As WHOLE, and whatever version is there is overwritten: offsets went back (truncation)."""
+
+
+class SkuChange(NamedTuple):
+    """New units of one SKU at some or all of its locations; None takes a location away.
+
+    `at_ms` is the record time of the row that `version` names.
+    """
+
+    sku: str
+    version: Version
+    at_ms: int
+    locations: Mapping[str, LocationUnits | None]
+    extent: Extent
+
+
+class Refusal(Enum):
+    """Why a change was not written."""
+
+    OLDER = "older"
+    """The view holds a higher version of the SKU already."""
+    ABSENT = "absent"
+    """A CHANGE of a SKU that is not in the view: writing it would show a SKU with locations missing."""
+
+
+class Checkpoint(NamedTuple):
+    """How far one partition is in the view; kept in the view's own server, beside the data.
+
+    True as long as `marker` is the server's: every position row below `next_offset` is in the
+    view. `row_ms` is the record time of the last row before `next_offset`, `term` that of the
+    newest claim (P4), `writer` a random word of the process that wrote it.
+    """
+
+    marker: str
+    generation_ms: int
+    term: int
+    next_offset: int
+    row_ms: int
+    writer: str
+
+
+class Written(NamedTuple):
+    """What `write` did: per change the SKU's new total or why not, and what the server then held."""
+
+    results: Sequence[int | Refusal]
+    marker: str | None
+    checkpoint: Checkpoint | None
+
+
+class Announcement(NamedTuple):
+    """A change that was written, with the SKU's total (sum over locations) after it."""
+
+    change: SkuChange
+    total: int
+
+
+class Projection(Protocol):
+    """The writer's side. Every method raises UnreachableError when the server does not answer."""
+
+    async def ensure_marker(self) -> str:
+        """Give the server's random id, setting one if there is none (flushed, or new)."""
+
+    async def marker(self) -> str | None:
+        """Give the server's random id, None if it was flushed."""
+
+    async def checkpoint(self, partition: int) -> Checkpoint | None:
+        """Give a partition's checkpoint, None if there is none."""
+
+    async def take(self, partition: int, checkpoint: Checkpoint) -> None:
+        """Put a checkpoint there, whatever there is: from now on another writer's `swap` fails."""
+
+    async def swap(self, partition: int, expected: Checkpoint, new: Checkpoint) -> bool:
+        """Replace a checkpoint if it is `expected` (or, after a lost answer, `new` already)."""
+
+    async def write(self, partition: int, changes: Sequence[SkuChange]) -> Written:
+        """Write changes, each SKU atomically, in one round trip; refuse what is older.
+
+        `marker` and `checkpoint` of the answer are read after the last change was written. No SKU
+        may occur twice.
+        """
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Tell readers of what was written: membership of `soldout`, then one message per SKU, in order."""
+
+    async def settle_sold_out(self, skus: Collection[str]) -> None:
+        """Set membership of `soldout` by what the view holds now.
+
+        For a writer that learned after `announce` that another one is at work: whose membership
+        came last is then not known.
+        """
+
+    async def skus(self, partition: int) -> Collection[str]:
+        """Name every SKU that a WHOLE or RESET of this partition ever wrote and `remove` did not take."""
+
+    async def remove(self, partition: int, skus: Collection[str]) -> None:
+        """Take SKUs out of the view."""
+
+    async def beat(self, partition: int, expiry_ms: int) -> None:
+        """Say that the partition is fresh; holds for `expiry_ms`."""
+
+    async def stop_beating(self, partition: int) -> None:
+        """Say at once that the partition is not fresh."""
+
+    async def close(self) -> None:
+        """Let go of the connections; bounded to a few seconds."""
+
+
+class SkuAvailability(NamedTuple):
+    """What a storefront sees of one SKU. `partition` names the heartbeat that speaks for it."""
+
+    sku: str
+    total: int
+    short: int
+    locations: Mapping[str, int]
+    version: Version
+    at_ms: int
+    partition: int
+
+
+class AvailabilityMessage(NamedTuple):
+    """What is published when a SKU was written; may repeat, and `version` tells an old one."""
+
+    sku: str
+    total: int
+    version: Version
+    at_ms: int
+
+
+class AvailabilityView(Protocol):
+    """The reader's side. Every method raises UnreachableError when the server does not answer."""
+
+    async def read(self, skus: Sequence[str]) -> Sequence[SkuAvailability | None]:
+        """Give each SKU's availability in the order asked, None where the view has no such SKU."""
+
+    async def sold_out(self) -> Collection[str]:
+        """Name the SKUs of which nothing can be sold."""
+
+    async def fresh(self, partitions: Collection[int]) -> Collection[int]:
+        """Give those of the partitions whose heartbeat lives."""
+
+    def messages(self) -> AsyncIterator[AvailabilityMessage]:
+        """Yield messages from the moment of the first `anext` on, until closed."""
+
+    async def close(self) -> None:
+        """Let go of the connections; bounded to a few seconds."""
