@@ -23,6 +23,8 @@ class Outcome(IntEnum):
     RECORDED = 8  # an order taken elsewhere was allocated within what was free
     RECORDED_SHORT = 9  # the same, leaving less than nothing free; an exception
     ALREADY_GRANTED = 10  # same reservation id and content under another command id; nothing moved
+    ALREADY_CONFIRMED = 11  # all is allocated or shipped already; nothing moved
+    PARTIALLY_CONFIRMED = 12  # what was held is allocated; the rest was revoked and is gone: refund it
 
     # Facts: they always apply.
     APPLIED = 20  # a stock command did its work
@@ -41,6 +43,7 @@ class Outcome(IntEnum):
     RESERVATION_EXPIRED = 45  # confirmed after the deadline, and the units are gone: refund
     NOT_LIVE = 46  # the reservation has nothing that this command could act on
     EXTEND_LIMIT = 47  # the reservation already lives as long as it may
+    MORE_THAN_HELD = 48  # asks for more units than the reservation has in that state
 
     # Refusals of form: the command can never succeed as it is.
     RESERVATION_ID_REUSED = 60  # same reservation id, other content

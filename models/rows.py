@@ -20,6 +20,13 @@ TERM_HEADER: Final = "term"
 """Record header of a tombstone: the term, as decimal ASCII digits."""
 
 CLAIM_PREFIX: Final = b"@claim/"
+FIRST_ANSWER: Final = 0
+"""`repeat` of a row: the answer is given here for the first time."""
+REPEATED_ANSWER: Final = 1
+"""`repeat` of a row: the command came again and hears its first answer again (R27)."""
+ID_REUSED_ANSWER: Final = 2
+"""`repeat` of a row: the id came again with other content: COMMAND_ID_REUSED, whatever the row says (R27)."""
+
 ALIVE_KEY: Final = b"@alive"
 PROGRESS_KEY: Final = b"@progress"
 
@@ -131,6 +138,7 @@ class Movement(Struct, array_like=True, tag="movement", gc=False):
     on_hand: int
     version: int
     shortfall_units: int = 0
+    short_orders: tuple[str, ...] = ()
     clock_ahead: bool = False
 
 
@@ -139,6 +147,7 @@ class Answer(Struct, array_like=True, gc=False):
 
     `content` is the hash of what was asked without its id and answer_by; empty means: what the
     reservation row itself says was asked. `units` were moved. `at_ms` is the decision's `now`.
+    A refusal has its `breakdown`, a fact one movement for each position that it touched.
     """
 
     command_id: str
@@ -147,7 +156,8 @@ class Answer(Struct, array_like=True, gc=False):
     outcome: int
     units: int
     at_ms: int
-    detail: Breakdown | Movement | None = None
+    breakdown: Breakdown | None = None
+    movements: tuple[Movement, ...] = ()
 
 
 class Line(Struct, array_like=True, gc=False):
@@ -177,14 +187,14 @@ class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     """`r/<reservation id>`: what was asked, what became of it, and its last commands.
 
     `answered` is the index in `answers` of the command that this row answers, -1 where the owner
-    acted by itself (expiry, revocation); `repeat` says that the answer was given before.
+    acted by itself (expiry, revocation); `repeat` is one of the constants above.
     `older` holds 8 bytes for each command that left `answers` (R27). `commands` counts all.
     `ended_ms` is when nothing was left to happen but returns, 0 before that.
     """
 
     term: int
     answered: int
-    repeat: bool
+    repeat: int
     reservation_id: str
     sku: str
     units: int
@@ -208,10 +218,14 @@ class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
 
 
 class ReceiptRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
-    """`c/<command id>`, `c/<reservation id>/<command id>`: the answer to any command without an r/ row."""
+    """`c/<command id>`, `c/<reservation id>/<command id>`: the answer to any command without an r/ row.
+
+    Of an order command it is an answer that binds nothing (`Outcome.is_final` is false) or a fact
+    about a reservation that nobody knows.
+    """
 
     term: int
-    repeat: bool
+    repeat: int
     command_id: str
     reservation_id: str | None
     kind: str
@@ -220,7 +234,8 @@ class ReceiptRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     sku: str | None
     units: int
     at_ms: int
-    detail: Breakdown | Movement | None = None
+    breakdown: Breakdown | None = None
+    movements: tuple[Movement, ...] = ()
 
 
 class LocationGroupRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):

@@ -1,0 +1,125 @@
+"""What one batch of decisions writes: rows in order, positions once, counts for the metrics."""
+
+from typing import Final, NamedTuple
+
+from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.rules import BATCH_BYTES
+from inventory_stream.ledger.state import PartitionState
+from models.rows import (
+    FIRST_ANSWER,
+    PROGRESS_KEY,
+    ReceiptRow,
+    ReservationRow,
+    encode_row,
+    receipt_key,
+    reservation_key,
+)
+
+OUTCOMES: Final = 128
+"""Size of the outcome counter: outcome numbers are below it."""
+# What a position row and a row's overhead in a record batch may add, estimated high: the position
+# rows of a batch are written at its end, and the batch must still close below aiokafka's limit.
+_ROW_OVERHEAD_BYTES: Final = 24
+_POSITION_ROW_BYTES: Final = 400
+
+
+class ImpossibleCommandError(Exception):
+    """A command that decodes but cannot mean anything: a dead letter, with this as the reason."""
+
+
+class Refused(NamedTuple):
+    """A command that goes to the dead letters, by its place in the input."""
+
+    source: str
+    offset: int
+    pack_index: int
+    reason: str
+
+
+class Sealed(NamedTuple):
+    """One atomic append: the rows of whole commands, then positions, then `@progress` (P6).
+
+    `outcomes[n]` counts the decisions with outcome number n.
+    """
+
+    rows: list[tuple[bytes, bytes | None]]
+    refused: list[Refused]
+    outcomes: list[int]
+    expired_units: int
+    revoked_units: int
+    clock_ahead: int
+
+
+class Batch:
+    """Rows of the decisions since the last seal. `now_ms` is the decision time of all of them (R26)."""
+
+    __slots__ = (
+        "_term",
+        "clock_ahead",
+        "expired_units",
+        "now_ms",
+        "outcomes",
+        "refused",
+        "revoked_units",
+        "rows",
+        "size_bytes",
+        "touched",
+    )
+
+    def __init__(self, term: int, now_ms: int) -> None:
+        self._term = term
+        self.now_ms = now_ms
+        self.rows: list[tuple[bytes, bytes | None]] = []
+        self.touched: dict[Position, None] = {}
+        self.refused: list[Refused] = []
+        self.outcomes = [0] * OUTCOMES
+        self.size_bytes = 0
+        self.expired_units = 0
+        self.revoked_units = 0
+        self.clock_ahead = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the batch must be sealed before the next command."""
+        return self.size_bytes + len(self.touched) * _POSITION_ROW_BYTES >= BATCH_BYTES
+
+    def write(self, key: bytes, value: bytes | None) -> None:
+        """Add a row; None is a tombstone."""
+        self.rows.append((key, value))
+        self.size_bytes += len(key) + (len(value) if value else 0) + _ROW_OVERHEAD_BYTES
+
+    def write_reservation(
+        self, reservation: ReservationRow, answered: int, repeat: int = FIRST_ANSWER
+    ) -> None:
+        """Add the row of a reservation, saying which of its answers it gives (-1: none)."""
+        reservation.term = self._term
+        reservation.answered = answered
+        reservation.repeat = repeat
+        self.write(reservation_key(reservation.reservation_id), encode_row(reservation))
+
+    def write_receipt(self, receipt: ReceiptRow, repeat: int = FIRST_ANSWER) -> bytes:
+        """Add the row of a receipt; gives its key."""
+        receipt.term = self._term
+        receipt.repeat = repeat
+        key = receipt_key(receipt.command_id, receipt.reservation_id)
+        self.write(key, encode_row(receipt))
+        return key
+
+    def touch(self, position: Position) -> None:
+        """One change of a position: its version grows, and its row is written at the seal (I5)."""
+        position.version += 1
+        self.touched[position] = None
+
+    def rewrite(self, position: Position) -> None:
+        """Have a position's row written again though no quantity of it changed (base, horizon)."""
+        self.touched[position] = None
+
+    def seal(self, state: PartitionState) -> Sealed:
+        """Close the batch: position rows, then progress. Use a new batch afterwards."""
+        rows = self.rows
+        for position in self.touched:
+            rows.append((position.key, encode_row(position.to_row(self._term))))
+        rows.append((PROGRESS_KEY, encode_row(state.progress_row())))
+        return Sealed(
+            rows, self.refused, self.outcomes, self.expired_units, self.revoked_units, self.clock_ahead
+        )

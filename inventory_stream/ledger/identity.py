@@ -1,0 +1,207 @@
+"""Who asked this before? Content hashes, repeats, and the answers that are kept (R27, R28)."""
+
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX
+from inventory_stream.ledger.state import PartitionState
+from models.commands import Command, type_name
+from models.outcomes import NOT_FINAL, Outcome
+from models.rows import (
+    ID_REUSED_ANSWER,
+    REPEATED_ANSWER,
+    Answer,
+    Breakdown,
+    Movement,
+    ReceiptRow,
+    ReservationRow,
+    receipt_key,
+)
+
+HASH_BYTES: Final = 8
+"""Length of content and id hashes: at 1,000 commands a reservation, a chance clash is below 1e-13."""
+
+_encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
+_NOT_FINAL: Final = frozenset(int(outcome) for outcome in NOT_FINAL)
+# Fields that name the attempt rather than what is asked.
+_NOT_CONTENT: Final = frozenset({"id", "answer_by"})
+
+
+def content_hash(command: Command) -> bytes:
+    """Hash what a command asks: its kind and all fields but `id` and `answer_by` (R27)."""
+    names = command.__struct_fields__
+    content = [getattr(command, name) for name in names if name not in _NOT_CONTENT]
+    return blake2b(_encode((type_name(type(command)), content)), digest_size=HASH_BYTES).digest()
+
+
+def id_hash(command_id: str) -> bytes:
+    """Hash a command id for the tail of a reservation's row."""
+    return blake2b(command_id.encode(), digest_size=HASH_BYTES).digest()
+
+
+# --- commands with a receipt of their own ----------------------------------------------------
+
+
+def repeated_receipt(
+    state: PartitionState, batch: Batch, command: Command, reservation_id: str | None = None
+) -> int | None:
+    """Answer a command whose receipt is kept and final; None when there is no such receipt."""
+    receipt = state.receipts.get(receipt_key(command.id, reservation_id))
+    if receipt is None or receipt.outcome in _NOT_FINAL:
+        return None
+    if receipt.content == content_hash(command):
+        batch.write_receipt(receipt, REPEATED_ANSWER)
+        return receipt.outcome
+    batch.write_receipt(receipt, ID_REUSED_ANSWER)
+    return Outcome.COMMAND_ID_REUSED
+
+
+def keep_receipt(
+    state: PartitionState,
+    batch: Batch,
+    command: Command,
+    outcome: int,
+    *,
+    sku: str | None,
+    units: int = 0,
+    reservation_id: str | None = None,
+    breakdown: Breakdown | None = None,
+    movements: tuple[Movement, ...] = (),
+) -> int:
+    """Write the receipt of a command and remember it; gives the outcome."""
+    receipt = ReceiptRow(
+        state.term,
+        0,
+        command.id,
+        reservation_id,
+        type_name(type(command)),
+        content_hash(command),
+        outcome,
+        sku,
+        units,
+        batch.now_ms,
+        breakdown,
+        movements,
+    )
+    key = batch.write_receipt(receipt)
+    state.receipts[key] = receipt
+    state.receipt_order.append((batch.now_ms, key))
+    return outcome
+
+
+# --- commands of a reservation ---------------------------------------------------------------
+
+
+def reserve_content(row: ReservationRow) -> bytes:
+    """The content hash of the reserve that a row's own fields state."""
+    content = (
+        row.reservation_id,
+        row.sku,
+        row.units,
+        row.ttl_seconds,
+        row.location,
+        row.group,
+        row.strategy,
+        row.channel,
+        row.order_id,
+        row.allow_partial,
+        row.path,
+        row.customer,
+    )
+    return blake2b(_encode(("reserve", content)), digest_size=HASH_BYTES).digest()
+
+
+def pin_content(row: ReservationRow) -> None:
+    """Write down the content of a row's reserves, because the row's own fields are about to change."""
+    if not all(kept.content for kept in row.answers):
+        content = reserve_content(row)
+        for kept in row.answers:
+            kept.content = kept.content or content
+
+
+def repeated_answer(
+    state: PartitionState,
+    batch: Batch,
+    reservation: ReservationRow,
+    command: Command,
+) -> int | None:
+    """Answer a command that the reservation had before, or that is one too many; None: it is new."""
+    for index, kept in enumerate(reservation.answers):
+        if kept.command_id == command.id:
+            content = kept.content or reserve_content(reservation)
+            if content == content_hash(command):
+                batch.write_reservation(reservation, index, REPEATED_ANSWER)
+                return kept.outcome
+            batch.write_reservation(reservation, index, ID_REUSED_ANSWER)
+            return Outcome.COMMAND_ID_REUSED
+    if reservation.older:
+        wanted = id_hash(command.id)
+        older = reservation.older
+        if any(older[at : at + HASH_BYTES] == wanted for at in range(0, len(older), HASH_BYTES)):
+            return _bind_nothing(state, batch, reservation, command, Outcome.ALREADY_APPLIED)
+    if reservation.commands >= COMMANDS_MAX:
+        return _bind_nothing(state, batch, reservation, command, Outcome.TOO_MANY_COMMANDS)
+    return None
+
+
+def answer(
+    state: PartitionState,
+    batch: Batch,
+    reservation: ReservationRow,
+    command: Command,
+    outcome: int,
+    units: int = 0,
+    breakdown: Breakdown | None = None,
+    movements: tuple[Movement, ...] = (),
+) -> int:
+    """Keep a command's answer in its reservation's row and write the row; gives the outcome."""
+    new = Answer(
+        command.id,
+        type_name(type(command)),
+        content_hash(command),
+        outcome,
+        units,
+        batch.now_ms,
+        breakdown,
+        movements,
+    )
+    append_answer(state, batch, reservation, new)
+    batch.write_reservation(reservation, len(reservation.answers) - 1)
+    return outcome
+
+
+def append_answer(state: PartitionState, batch: Batch, reservation: ReservationRow, new: Answer) -> None:
+    """Add an answer as the last; past 16 the oldest leaves its id's hash behind (R27)."""
+    answers = reservation.answers
+    if len(answers) >= ANSWERS_MAX:
+        oldest = answers[0]
+        reservation.older += id_hash(oldest.command_id)
+        forget_movements(state, batch, reservation.sku, oldest.movements)
+        answers = answers[1:]
+    reservation.answers = (*answers, new)
+    reservation.commands += 1
+
+
+def forget_movements(state: PartitionState, batch: Batch, sku: str, movements: tuple[Movement, ...]) -> None:
+    """Let go of kept movements: a count from before one of them can no longer be computed (R8)."""
+    for movement in movements:
+        position = state.position(sku, movement.location)
+        if movement.delta and movement.effective_at_ms > max(position.horizon_ms, position.sync_at_ms):
+            position.horizon_ms = movement.effective_at_ms
+            batch.rewrite(position)
+
+
+def _bind_nothing(
+    state: PartitionState, batch: Batch, reservation: ReservationRow, command: Command, outcome: Outcome
+) -> int:
+    return keep_receipt(
+        state,
+        batch,
+        command,
+        outcome,
+        sku=reservation.sku,
+        reservation_id=reservation.reservation_id,
+    )

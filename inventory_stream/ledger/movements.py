@@ -1,0 +1,160 @@
+"""Facts: what moves on_hand, when it counts, and what a shortfall does (R7, R8, R10, R11)."""
+
+from datetime import datetime
+
+from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.rules import SHORT_ORDERS_NAMED
+from inventory_stream.ledger.state import PartitionState, line_at
+from models.rows import Line, Movement, ReservationRow
+
+
+def epoch_ms(when: int | datetime) -> int:
+    """Ms since the Unix epoch of either wire form of a time."""
+    return when if isinstance(when, int) else int(when.timestamp() * 1_000)
+
+
+def effective_ms(
+    state: PartitionState, batch: Batch, when: int | datetime | None, arrival_ms: int
+) -> tuple[int, bool]:
+    """When a movement took effect, and whether its source's clock runs ahead (R7).
+
+    Without a time it is the arrival; further ahead than the rule allows it is clamped to it.
+    """
+    if when is None:
+        return arrival_ms, False
+    effective = epoch_ms(when)
+    if effective > arrival_ms + state.rules.clock_ahead_ms:
+        batch.clock_ahead += 1
+        return arrival_ms, True
+    return effective, False
+
+
+def move(
+    state: PartitionState,
+    batch: Batch,
+    position: Position,
+    units: int,
+    effective_at_ms: int,
+    *,
+    clock_ahead: bool = False,
+) -> Movement:
+    """Apply a movement of `units` (signed) to on_hand, unless the last count already saw it (R8).
+
+    The caller has changed what else the fact changes; the position is touched once here.
+    """
+    delta = units if effective_at_ms > position.sync_at_ms else 0
+    if delta:
+        position.on_hand += delta
+        position.movements.append((effective_at_ms, batch.now_ms, delta))
+        _trim(state, batch, position)
+    batch.touch(position)
+    return settle(state, batch, position, delta, effective_at_ms, clock_ahead=clock_ahead)
+
+
+def count(
+    state: PartitionState, batch: Batch, position: Position, on_hand: int, counted_at_ms: int
+) -> Movement | None:
+    """Apply a count as of `counted_at_ms`: later movements are added to it (R8).
+
+    None when it is older than the last count or than the kept movements: nothing changed.
+    """
+    if counted_at_ms < position.sync_at_ms or counted_at_ms < position.horizon_ms:
+        return None
+    later = [entry for entry in position.movements if entry[0] > counted_at_ms]
+    new_on_hand = on_hand + sum(delta for _, _, delta in later)
+    delta = new_on_hand - position.on_hand
+    position.on_hand = new_on_hand
+    position.sync_at_ms = counted_at_ms
+    position.movements.clear()
+    position.movements.extend(later)
+    batch.touch(position)
+    return settle(state, batch, position, delta, counted_at_ms)
+
+
+def settle(
+    state: PartitionState,
+    batch: Batch,
+    position: Position,
+    delta: int,
+    effective_at_ms: int,
+    *,
+    clock_ahead: bool = False,
+) -> Movement:
+    """Describe a fact that was applied; where it leaves a shortfall, revoke and name the orders (R11)."""
+    on_hand, version = position.on_hand, position.version
+    short_units = 0
+    orders: tuple[str, ...] = ()
+    if position.uncommitted < 0:
+        if state.rules.revoke_on_shortfall:
+            revoke(state, batch, position)
+        short_units = max(0, -position.uncommitted)
+        if short_units:
+            orders = _orders_at(position)
+    return Movement(
+        position.location, delta, effective_at_ms, on_hand, version, short_units, orders, clock_ahead
+    )
+
+
+def revoke(state: PartitionState, batch: Batch, position: Position) -> None:
+    """Take soft reservations back, youngest first, until nothing is promised beyond what there is (R11).
+
+    Whole lines go: half a shopper's basket helps nobody. At most a batch full; the rest follows
+    in the next ones (`state.to_revoke`).
+    """
+    held = position.reservations
+    at = len(held) - 1
+    while at >= 0 and position.reserved and position.uncommitted < 0 and not batch.is_full:
+        reservation = held[at]
+        line = line_at(reservation, position.location)
+        at -= 1
+        if line is None or not line.reserved:
+            continue
+        units = line.reserved
+        line.reserved = 0
+        line.revoked += units
+        position.reserved -= units
+        position.unhold(reservation.deadline_ms)
+        batch.touch(position)
+        stamp(line, position)
+        batch.revoked_units += units
+        end_if_over(state, batch, reservation)
+        batch.write_reservation(reservation, -1)
+    if position.reserved and position.uncommitted < 0:
+        state.to_revoke[position] = None
+    else:
+        state.to_revoke.pop(position, None)
+
+
+def stamp(line: Line, position: Position) -> None:
+    """Note the position's state after a change through this line."""
+    line.on_hand = position.on_hand
+    line.version = position.version
+
+
+def end_if_over(state: PartitionState, batch: Batch, reservation: ReservationRow) -> None:
+    """Start the return window when nothing is reserved or allocated any more (R29), or end it again."""
+    if any(line.reserved or line.allocated for line in reservation.lines):
+        reservation.ended_ms = 0
+    elif not reservation.ended_ms:
+        reservation.ended_ms = batch.now_ms
+        state.ended.append((batch.now_ms, reservation))
+
+
+def _orders_at(position: Position) -> tuple[str, ...]:
+    names: dict[str, None] = {}
+    for row in reversed(position.reservations):
+        line = line_at(row, position.location)
+        if line is not None and line.allocated:
+            names[row.order_id or row.reservation_id] = None
+            if len(names) == SHORT_ORDERS_NAMED:
+                break
+    return tuple(names)
+
+
+def _trim(state: PartitionState, batch: Batch, position: Position) -> None:
+    movements = position.movements
+    oldest_kept = batch.now_ms - state.rules.movement_window_ms
+    while movements and (len(movements) > state.rules.movements_max or movements[0][1] < oldest_kept):
+        effective, _, _ = movements.popleft()
+        position.horizon_ms = max(position.horizon_ms, effective)

@@ -1,0 +1,146 @@
+"""One SKU at one location, as its owner holds it in memory."""
+
+from collections import deque
+from heapq import heappop, heappush
+from typing import Final
+
+from models.rows import PositionRow, ReservationRow, position_key
+
+# Below this many listed reservations a walk over ended ones costs less than avoiding it.
+_PRUNE_MIN: Final = 64
+
+
+class Position:
+    """The quantities of R1 with the indexes that decisions need; changed in place.
+
+    `movements` holds (effective_at_ms, arrived_ms, delta) of what moved on_hand after the last
+    count, in order of arrival (R8). `holds` counts live lines by deadline, `reservations` lists
+    those with a line here, oldest first, with some that ended since.
+    """
+
+    __slots__ = (
+        "_deadlines",
+        "_prune_at",
+        "allocated",
+        "base",
+        "fenced",
+        "holds",
+        "horizon_ms",
+        "in_transit",
+        "key",
+        "location",
+        "movements",
+        "on_hand",
+        "reservations",
+        "reserved",
+        "safety_stock",
+        "safety_stock_at_ms",
+        "sku",
+        "sync_at_ms",
+        "unavailable",
+        "unavailable_at_ms",
+        "version",
+    )
+
+    def __init__(self, sku: str, location: str) -> None:
+        self.sku = sku
+        self.location = location
+        self.key = position_key(sku, location)
+        self.on_hand = 0
+        self.unavailable = 0
+        self.reserved = 0
+        self.allocated = 0
+        self.safety_stock = 0
+        self.fenced = 0
+        self.in_transit = 0
+        self.version = 0
+        self.base = 0
+        self.sync_at_ms = 0
+        self.unavailable_at_ms = 0
+        self.safety_stock_at_ms = 0
+        self.horizon_ms = 0
+        self.movements: deque[tuple[int, int, int]] = deque()
+        self.holds: dict[int, int] = {}
+        self._deadlines: list[int] = []
+        self.reservations: list[ReservationRow] = []
+        self._prune_at = _PRUNE_MIN
+
+    @classmethod
+    def from_row(cls, row: PositionRow) -> "Position":
+        """Rebuild from the ledger; the indexes follow from the reservations and receipts."""
+        position = cls(row.sku, row.location)
+        for field in row.__struct_fields__[3:]:
+            setattr(position, field, getattr(row, field))
+        return position
+
+    def to_row(self, term: int) -> PositionRow:
+        """The row as of now."""
+        return PositionRow(
+            term,
+            self.sku,
+            self.location,
+            self.on_hand,
+            self.unavailable,
+            self.reserved,
+            self.allocated,
+            self.safety_stock,
+            self.fenced,
+            self.in_transit,
+            self.version,
+            self.base,
+            self.sync_at_ms,
+            self.unavailable_at_ms,
+            self.safety_stock_at_ms,
+            self.horizon_ms,
+        )
+
+    @property
+    def uncommitted(self) -> int:
+        """Units that nobody was promised (R2)."""
+        return self.on_hand - self.unavailable - self.reserved - self.allocated
+
+    @property
+    def available_to_promise(self) -> int:
+        """Units that the common path may still promise (R2); negative when over-committed."""
+        return (
+            self.on_hand - self.unavailable - self.reserved - self.allocated - self.safety_stock - self.fenced
+        )
+
+    def attach(self, reservation: ReservationRow) -> None:
+        """List a reservation that got a line here; now and then forget those that ended."""
+        self.reservations.append(reservation)
+        if len(self.reservations) > self._prune_at:
+            self.reservations = [
+                row
+                for row in self.reservations
+                if any(
+                    line.location == self.location and (line.reserved or line.allocated) for line in row.lines
+                )
+            ]
+            # Twice what lives: each walk is paid for by as many grants.
+            self._prune_at = 2 * len(self.reservations) + _PRUNE_MIN
+
+    def hold(self, deadline_ms: int) -> None:
+        """Count one more live line with this deadline."""
+        count = self.holds.get(deadline_ms)
+        if count is None:
+            heappush(self._deadlines, deadline_ms)
+            count = 0
+        self.holds[deadline_ms] = count + 1
+
+    def unhold(self, deadline_ms: int) -> None:
+        """Count one live line less with this deadline."""
+        count = self.holds[deadline_ms] - 1
+        assert count >= 0, "a line was released twice"
+        self.holds[deadline_ms] = count
+
+    def earliest_deadline_ms(self) -> int:
+        """When a live line here may next expire; 0 when none is live. Amortised O(log n)."""
+        deadlines = self._deadlines
+        while deadlines:
+            earliest = deadlines[0]
+            if self.holds[earliest]:
+                return earliest
+            heappop(deadlines)
+            del self.holds[earliest]
+        return 0

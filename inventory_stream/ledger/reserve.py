@@ -1,0 +1,261 @@
+"""Reserve: the decision that a flash sale is made of (R3, R15)."""
+
+from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
+from inventory_stream.ledger.identity import (
+    answer,
+    append_answer,
+    content_hash,
+    keep_receipt,
+    pin_content,
+    repeated_answer,
+    reserve_content,
+)
+from inventory_stream.ledger.movements import epoch_ms
+from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.state import PartitionState
+from models.commands import Reserve
+from models.ids import partition_of
+from models.outcomes import Outcome
+from models.rows import Answer, Breakdown, Line, ReservationRow
+
+_GRANTED = int(Outcome.GRANTED)
+_PARTIALLY_GRANTED = int(Outcome.PARTIALLY_GRANTED)
+
+
+def reserve(state: PartitionState, command: Reserve, arrival_ms: int, batch: Batch) -> int:  # noqa: ARG001  # one shape for all commands
+    """Set units aside for a shopper until a deadline, or say why not.
+
+    Returns the outcome; the first match wins:
+        the first answer again   the command id was decided before (R27)
+        COMMAND_ID_REUSED        the same id asked for something else; a dead letter
+        RESERVATION_ID_REUSED    the reservation holds units and other content was asked (R28)
+        ALREADY_GRANTED          it holds or shipped units for the same content
+        NOT_LIVE                 it held units once; a new reservation needs a new id
+        TOO_LATE                 decided after `answer_by`; nothing held, nothing bound
+        WRONG_PARTITION          the SKU belongs elsewhere (R30)
+        UNKNOWN_SKU, UNKNOWN_GROUP
+        GRANTED, PARTIALLY_GRANTED
+        NO_SINGLE_LOCATION, ALL_RESERVED, SOLD_OUT, with the breakdown behind them
+
+    Raises:
+        ImpossibleCommandError: neither or both of location and group, or an unknown path.
+    """
+    reservation = state.reservations.get(command.reservation_id)
+    if reservation is not None:
+        known = repeated_answer(state, batch, reservation, command)
+        if known is not None:
+            return known
+        if reservation.lines:
+            return answer(state, batch, reservation, command, _standing(reservation, command))
+    if command.answer_by is not None and batch.now_ms > epoch_ms(command.answer_by):
+        return _bind_nothing(state, batch, command, Outcome.TOO_LATE)
+    by_location = state.skus.get(command.sku)
+    if by_location is None and partition_of(command.sku, state.partitions) != state.partition:
+        return _bind_nothing(state, batch, command, Outcome.WRONG_PARTITION)
+    if command.path != "common":
+        raise ImpossibleCommandError(f"path {command.path!r} is unknown: this version sells from 'common'")
+
+    asked: tuple[Position, ...]
+    units = command.units
+    location = command.location
+    if location is not None:
+        if command.group is not None:
+            raise ImpossibleCommandError("reserve names both a location and a group")
+        if by_location is None:
+            return _refuse(state, batch, command, reservation, Outcome.UNKNOWN_SKU, ())
+        position = by_location.get(location)
+        if position is not None:
+            free = position.available_to_promise
+            if units <= free:
+                return _grant(state, batch, command, reservation, ((position, units),), _GRANTED)
+            if free > 0 and command.allow_partial:
+                return _grant(state, batch, command, reservation, ((position, free),), _PARTIALLY_GRANTED)
+        asked = (position,) if position is not None else ()
+    else:
+        if command.group is None:
+            raise ImpossibleCommandError("reserve names neither a location nor a group")
+        group = state.groups.get(command.group)
+        if group is None:
+            return _refuse(state, batch, command, reservation, Outcome.UNKNOWN_GROUP, ())
+        if by_location is None:
+            return _refuse(state, batch, command, reservation, Outcome.UNKNOWN_SKU, ())
+        asked = tuple(by_location[name] for name in group if name in by_location)
+        plan = _plan(asked, command)
+        got = sum(taken for _, taken in plan)
+        if got == units:
+            return _grant(state, batch, command, reservation, plan, _GRANTED)
+        if got and command.allow_partial:
+            return _grant(state, batch, command, reservation, plan, _PARTIALLY_GRANTED)
+    return _refuse(state, batch, command, reservation, _why_not(asked, command), asked)
+
+
+def _plan(asked: tuple[Position, ...], command: Reserve) -> tuple[tuple[Position, int], ...]:
+    """Source a group: in its order; first_fit takes one location, split as many as it needs.
+
+    A plan that does not reach `units` is the best partial one of the strategy.
+    """
+    if command.strategy == "split":
+        plan = []
+        missing = command.units
+        for position in asked:
+            taken = min(missing, position.available_to_promise)
+            if taken > 0:
+                plan.append((position, taken))
+                missing -= taken
+                if not missing:
+                    break
+        return tuple(plan)
+    best: Position | None = None
+    for position in asked:
+        if position.available_to_promise >= command.units:
+            return ((position, command.units),)
+        if best is None or position.available_to_promise > best.available_to_promise:
+            best = position
+    if best is None or best.available_to_promise <= 0:
+        return ()
+    return ((best, best.available_to_promise),)
+
+
+def _why_not(asked: tuple[Position, ...], command: Reserve) -> int:
+    """Name the refusal: might the asked locations cover it together, or once reservations expire?"""
+    free = [max(0, position.available_to_promise) for position in asked]
+    if command.group is not None and command.strategy == "first_fit" and sum(free) >= command.units:
+        return Outcome.NO_SINGLE_LOCATION
+    wanted = 1 if command.allow_partial else command.units
+    hoped = [max(0, position.available_to_promise + position.reserved) for position in asked]
+    most = max(hoped, default=0) if command.strategy == "first_fit" else sum(hoped)
+    return Outcome.ALL_RESERVED if most >= wanted else Outcome.SOLD_OUT
+
+
+def _grant(
+    state: PartitionState,
+    batch: Batch,
+    command: Reserve,
+    reservation: ReservationRow | None,
+    plan: tuple[tuple[Position, int], ...],
+    outcome: int,
+) -> int:
+    # From here on nothing can fail: quantities, indexes, row.
+    deadline_ms = batch.now_ms + command.ttl_seconds * 1_000
+    if reservation is None:
+        reservation = _new_reservation(state, command)
+    else:
+        _ask_anew(reservation, command)
+    reservation.created_ms = batch.now_ms
+    reservation.deadline_ms = deadline_ms
+    lines = []
+    granted = 0
+    for position, units in plan:
+        assert 0 < units <= position.available_to_promise, "I2: a grant beyond its path"
+        assert units <= position.uncommitted, "I2: a grant without physical cover"
+        position.reserved += units
+        position.hold(deadline_ms)
+        position.attach(reservation)
+        batch.touch(position)
+        granted += units
+        lines.append(
+            Line(position.location, units, units, 0, 0, 0, 0, 0, 0, 0, 0, position.on_hand, position.version)
+        )
+    reservation.lines = tuple(lines)
+    append_answer(
+        state, batch, reservation, Answer(command.id, "reserve", b"", outcome, granted, batch.now_ms)
+    )
+    state.schedule(reservation)
+    batch.write_reservation(reservation, len(reservation.answers) - 1)
+    return outcome
+
+
+def _refuse(
+    state: PartitionState,
+    batch: Batch,
+    command: Reserve,
+    reservation: ReservationRow | None,
+    outcome: int,
+    asked: tuple[Position, ...],
+) -> int:
+    """Keep the refusal under the command's id; the reservation id stays free for another try (R27)."""
+    if reservation is None:
+        reservation = _new_reservation(state, command)
+    else:
+        _ask_anew(reservation, command)
+    reservation.created_ms = reservation.ended_ms = batch.now_ms
+    state.refused.append((batch.now_ms, reservation))
+    new = Answer(command.id, "reserve", b"", outcome, 0, batch.now_ms, breakdown_of(asked))
+    append_answer(state, batch, reservation, new)
+    batch.write_reservation(reservation, len(reservation.answers) - 1)
+    return outcome
+
+
+def breakdown_of(asked: tuple[Position, ...]) -> Breakdown:
+    """Sum R2 over the positions that were asked, with the first deadline that may free units there."""
+    deadlines = [position.earliest_deadline_ms() for position in asked]
+    return Breakdown(
+        sum(position.on_hand for position in asked),
+        sum(position.unavailable for position in asked),
+        sum(position.reserved for position in asked),
+        sum(position.allocated for position in asked),
+        sum(position.safety_stock for position in asked),
+        sum(position.fenced for position in asked),
+        sum(position.available_to_promise for position in asked),
+        min((deadline for deadline in deadlines if deadline), default=0),
+    )
+
+
+def _standing(reservation: ReservationRow, command: Reserve) -> Outcome:
+    """Answer a new command for a reservation that was granted before (R27, R28)."""
+    if reservation.recorded or reserve_content(reservation) != content_hash(command):
+        return Outcome.RESERVATION_ID_REUSED
+    if any(line.reserved or line.allocated or line.fulfilled for line in reservation.lines):
+        return Outcome.ALREADY_GRANTED
+    return Outcome.NOT_LIVE
+
+
+def _bind_nothing(state: PartitionState, batch: Batch, command: Reserve, outcome: Outcome) -> int:
+    return keep_receipt(
+        state, batch, command, outcome, sku=command.sku, reservation_id=command.reservation_id
+    )
+
+
+def _new_reservation(state: PartitionState, command: Reserve) -> ReservationRow:
+    reservation = ReservationRow(
+        0,
+        0,
+        0,
+        command.reservation_id,
+        command.sku,
+        command.units,
+        command.ttl_seconds,
+        command.location,
+        command.group,
+        command.strategy,
+        command.channel,
+        command.order_id,
+        command.allow_partial,
+        command.path,
+        command.customer,
+        0,
+        0,
+        0,
+        0,
+        (),
+        (),
+    )
+    state.reservations[command.reservation_id] = reservation
+    return reservation
+
+
+def _ask_anew(reservation: ReservationRow, command: Reserve) -> None:
+    """Let a reservation that was refused state the new request; its older answers keep their content."""
+    pin_content(reservation)
+    reservation.sku = command.sku
+    reservation.units = command.units
+    reservation.ttl_seconds = command.ttl_seconds
+    reservation.location = command.location
+    reservation.group = command.group
+    reservation.strategy = command.strategy
+    reservation.channel = command.channel
+    reservation.order_id = command.order_id
+    reservation.allow_partial = command.allow_partial
+    reservation.path = command.path
+    reservation.customer = command.customer
+    reservation.ended_ms = 0

@@ -1,0 +1,30 @@
+"""The limits that the rules leave open: one frozen value, handed in by the composition root."""
+
+from dataclasses import dataclass
+from typing import Final
+
+ANSWERS_MAX: Final = 16
+"""Answers kept in a reservation's row; older commands leave 8 hash bytes (R27)."""
+COMMANDS_MAX: Final = 1_000
+"""Commands of one reservation: bounds its row to about 16 answers and 8 KB of hashes (R27)."""
+BATCH_BYTES: Final = 1_000_000
+"""A batch is sealed past this many bytes of rows: the 1 MiB of P6 less room for the record overhead."""
+SHORT_ORDERS_NAMED: Final = 20
+"""Orders that a shortfall names, youngest first; the units are always exact (R11)."""
+FOLDED_PER_BATCH_MAX: Final = 500
+"""Rows whose window passed, folded in one batch: a bound on the pause; they have hours to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Windows and limits of one partition. Units are in the names; defaults are semantics' own."""
+
+    clock_ahead_ms: int = 5_000
+    movement_window_ms: int = 86_400_000
+    movements_max: int = 10_000
+    reservation_ms_max: int = 3_600_000
+    receipt_window_ms: int = 2 * 86_400_000
+    return_window_ms: int = 100 * 86_400_000
+    receipts_max: int = 2_000_000
+    ended_reservations_max: int = 2_000_000
+    revoke_on_shortfall: bool = True

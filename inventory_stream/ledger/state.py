@@ -1,0 +1,205 @@
+"""Everything one partition knows, held in memory by its one owner and changed in place."""
+
+from collections import deque
+from collections.abc import Iterable
+from heapq import heappush
+
+from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.rules import Rules
+from models.ids import decode_id
+from models.rows import (
+    Line,
+    LocationGroupRow,
+    Movement,
+    PositionRow,
+    ProgressRow,
+    ReceiptRow,
+    ReservationRow,
+    Row,
+)
+
+
+class PartitionState:
+    """Positions, reservations, receipts and progress of one partition.
+
+    `due` holds the reservations by deadline and `deadlines` those deadlines as a heap; an entry
+    may be stale (released, extended): the sweep looks at the reservation itself. `ended`
+    (something was granted), `refused` (nothing was) and `receipt_order` are queues for the windows
+    of R29, oldest first. `to_revoke` holds positions whose revocations did not fit one batch (R11).
+    """
+
+    __slots__ = (
+        "deadlines",
+        "due",
+        "ended",
+        "groups",
+        "now_ms",
+        "orders_arrival_ms",
+        "orders_done",
+        "orders_next",
+        "partition",
+        "partitions",
+        "receipt_order",
+        "receipts",
+        "refused",
+        "reservations",
+        "rules",
+        "skus",
+        "stock_done",
+        "stock_next",
+        "swept_ms",
+        "term",
+        "to_revoke",
+    )
+
+    def __init__(self, partition: int = 0, partitions: int = 1, rules: Rules | None = None) -> None:
+        self.partition = partition
+        self.partitions = partitions
+        self.rules = rules or Rules()
+        self.term = 0
+        self.now_ms = 0
+        self.stock_next = 0
+        self.stock_done = 0
+        self.orders_next = 0
+        self.orders_done = 0
+        self.orders_arrival_ms = 0
+        self.swept_ms = 0
+        self.skus: dict[str, dict[str, Position]] = {}
+        self.reservations: dict[str, ReservationRow] = {}
+        self.receipts: dict[bytes, ReceiptRow] = {}
+        self.groups: dict[str, tuple[str, ...]] = {}
+        self.due: dict[int, list[ReservationRow]] = {}
+        self.deadlines: list[int] = []
+        self.ended: deque[tuple[int, ReservationRow]] = deque()
+        self.refused: deque[tuple[int, ReservationRow]] = deque()
+        self.receipt_order: deque[tuple[int, bytes]] = deque()
+        self.to_revoke: dict[Position, None] = {}
+
+    def position(self, sku: str, location: str) -> Position:
+        """Give a position, created empty when it is new."""
+        by_location = self.skus.get(sku)
+        if by_location is None:
+            by_location = self.skus[sku] = {}
+        position = by_location.get(location)
+        if position is None:
+            position = by_location[location] = Position(sku, location)
+        return position
+
+    def positions(self) -> Iterable[Position]:
+        """All positions, in order of creation per SKU."""
+        for by_location in self.skus.values():
+            yield from by_location.values()
+
+    def schedule(self, reservation: ReservationRow) -> None:
+        """Have the reservation looked at when its deadline passes."""
+        bucket = self.due.get(reservation.deadline_ms)
+        if bucket is None:
+            self.due[reservation.deadline_ms] = [reservation]
+            heappush(self.deadlines, reservation.deadline_ms)
+        else:
+            bucket.append(reservation)
+
+    def progress_row(self) -> ProgressRow:
+        """The progress as of now."""
+        return ProgressRow(
+            self.term,
+            self.now_ms,
+            self.stock_next,
+            self.stock_done,
+            self.orders_next,
+            self.orders_done,
+            self.orders_arrival_ms,
+            self.swept_ms,
+        )
+
+
+class StateLoader:
+    """Rebuild a state from the rows of the ledger: `load` each, newest last, then `finish`."""
+
+    def __init__(self, state: PartitionState) -> None:
+        self._state = state
+
+    def load(self, key: bytes, row: Row | None) -> None:
+        """Take one row; None is a tombstone. The last row of a key counts."""
+        state = self._state
+        if row is None:
+            self._forget(key)
+        elif isinstance(row, ReservationRow):
+            state.reservations[row.reservation_id] = row
+        elif isinstance(row, PositionRow):
+            state.skus.setdefault(row.sku, {})[row.location] = Position.from_row(row)
+        elif isinstance(row, ReceiptRow):
+            state.receipts[key] = row
+        elif isinstance(row, ProgressRow):
+            for field in row.__struct_fields__[1:]:
+                setattr(state, field, getattr(row, field))
+        elif isinstance(row, LocationGroupRow):
+            state.groups[row.group] = row.locations
+
+    def finish(self, term: int) -> None:
+        """Set the term and build the indexes that rows do not hold."""
+        state = self._state
+        state.term = term
+        movements: dict[Position, list[tuple[int, int, int, int]]] = {}
+        for row in sorted(state.reservations.values(), key=lambda row: row.created_ms):
+            self._index(row, movements)
+        state.ended = deque(sorted(state.ended, key=lambda entry: entry[0]))
+        state.refused = deque(sorted(state.refused, key=lambda entry: entry[0]))
+        for key, receipt in sorted(state.receipts.items(), key=lambda item: (item[1].at_ms, item[0])):
+            state.receipt_order.append((receipt.at_ms, key))
+            for movement in receipt.movements:
+                position = state.position(receipt.sku or "", movement.location)
+                _remember(position, movement, receipt.at_ms, movements)
+        for position, found in movements.items():
+            found.sort()
+            position.movements.extend((effective, arrived, delta) for arrived, _, effective, delta in found)
+        if state.rules.revoke_on_shortfall:
+            for position in state.positions():
+                if position.reserved and position.uncommitted < 0:
+                    state.to_revoke[position] = None
+
+    def _forget(self, key: bytes) -> None:
+        state = self._state
+        if key.startswith(b"c/"):
+            state.receipts.pop(key, None)
+        elif key.startswith(b"r/"):
+            state.reservations.pop(decode_id(key[2:].decode()), None)
+
+    def _index(self, row: ReservationRow, movements: dict[Position, list[tuple[int, int, int, int]]]) -> None:
+        state = self._state
+        live = False
+        for line in row.lines:
+            position = state.position(row.sku, line.location)
+            if line.reserved:
+                position.hold(row.deadline_ms)
+                live = True
+            if line.reserved or line.allocated:
+                position.attach(row)
+        if live:
+            state.schedule(row)
+        if row.ended_ms:
+            (state.ended if row.lines else state.refused).append((row.ended_ms, row))
+        for answer in row.answers:
+            for movement in answer.movements:
+                position = state.position(row.sku, movement.location)
+                _remember(position, movement, answer.at_ms, movements)
+
+
+def _remember(
+    position: Position,
+    movement: Movement,
+    arrived_ms: int,
+    movements: dict[Position, list[tuple[int, int, int, int]]],
+) -> None:
+    if movement.delta and movement.effective_at_ms > max(position.sync_at_ms, position.horizon_ms):
+        movements.setdefault(position, []).append(
+            (arrived_ms, movement.version, movement.effective_at_ms, movement.delta)
+        )
+
+
+def line_at(reservation: ReservationRow, location: str) -> Line | None:
+    """Give a reservation's line at a location."""
+    for line in reservation.lines:
+        if line.location == location:
+            return line
+    return None

@@ -1,0 +1,64 @@
+"""How long answers are kept: receipts, ended and refused reservations fold away after their windows (R29)."""
+
+from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.identity import forget_movements
+from inventory_stream.ledger.rules import FOLDED_PER_BATCH_MAX
+from inventory_stream.ledger.state import PartitionState
+from models.rows import ReservationRow, reservation_key
+
+
+def fold(state: PartitionState, batch: Batch) -> None:
+    """Write tombstones for what is past its window by time or count; a bounded number per batch.
+
+    What the folded rows moved is added to the position's `base`, so that I4 holds without them.
+    """
+    rules = state.rules
+    budget = FOLDED_PER_BATCH_MAX
+    oldest_ms = batch.now_ms - rules.receipt_window_ms
+    receipts = state.receipt_order
+    while receipts and budget and (receipts[0][0] < oldest_ms or len(state.receipts) > rules.receipts_max):
+        at_ms, key = receipts.popleft()
+        receipt = state.receipts.get(key)
+        if receipt is None or receipt.at_ms != at_ms:
+            continue  # decided anew since: a younger entry stands for it
+        budget -= 1
+        del state.receipts[key]
+        if receipt.sku is not None:
+            forget_movements(state, batch, receipt.sku, receipt.movements)
+            for movement in receipt.movements:
+                _add_to_base(state, batch, receipt.sku, movement.location, movement.delta)
+        batch.write(key, None)
+
+    budget = _fold_reservations(state, batch, budget, refused=True)
+    _fold_reservations(state, batch, budget, refused=False)
+
+
+def _fold_reservations(state: PartitionState, batch: Batch, budget: int, *, refused: bool) -> int:
+    rules = state.rules
+    queue = state.refused if refused else state.ended
+    window_ms = rules.receipt_window_ms if refused else rules.return_window_ms
+    oldest_ms = batch.now_ms - window_ms
+    while queue and budget and (queue[0][0] < oldest_ms or len(queue) > rules.ended_reservations_max):
+        ended_ms, reservation = queue.popleft()
+        known = state.reservations.get(reservation.reservation_id)
+        if known is not reservation or reservation.ended_ms != ended_ms:
+            continue  # lives again, or its id was recorded anew
+        budget -= 1
+        _forget(state, batch, reservation)
+    return budget
+
+
+def _forget(state: PartitionState, batch: Batch, reservation: ReservationRow) -> None:
+    for answer in reservation.answers:
+        forget_movements(state, batch, reservation.sku, answer.movements)
+    for line in reservation.lines:
+        _add_to_base(state, batch, reservation.sku, line.location, line.moved)
+    del state.reservations[reservation.reservation_id]
+    batch.write(reservation_key(reservation.reservation_id), None)
+
+
+def _add_to_base(state: PartitionState, batch: Batch, sku: str, location: str, delta: int) -> None:
+    if delta:
+        position = state.position(sku, location)
+        position.base += delta
+        batch.rewrite(position)
