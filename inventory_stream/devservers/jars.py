@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -13,6 +14,8 @@ from inventory_stream.devservers import locks, logs
 from inventory_stream.devservers.errors import JarFetchError
 from inventory_stream.devservers.guarded import run_guarded
 from inventory_stream.devservers.toolchain import MVN
+
+logger = logging.getLogger(__name__)
 
 KAFKA_VERSION: Final = "4.2.0"
 
@@ -86,6 +89,7 @@ def _is_whole(jars: Path, pom: bytes) -> bool:
 
 def _fetch(mvn: Path, pom: bytes, jars: Path) -> None:
     """Fetch beside the final place and move there in one step; the caller holds the lock."""
+    logger.info("Fetching Kafka %s with mvn into %s (43 MB, once)", KAFKA_VERSION, jars)
     for left_over in jars.parent.glob(f".{jars.name}-*"):  # of a fetch that was killed
         shutil.rmtree(left_over, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=f".{jars.name}-", dir=jars.parent))

@@ -1,6 +1,7 @@
 """Apache Kafka as one KRaft node (broker and controller) from its Maven artifacts."""
 
 import base64
+import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,8 +21,17 @@ from inventory_stream.devservers.toolchain import JAVA
 # start (2 s, 355 MB). Never measure with these.
 JVM_FOR_TESTS: Final = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
-# Demo and benchmarks: Kafka's own default heap and all of the compiler.
-JVM_FOR_LOAD: Final = ("-Xmx1g", "-Xms1g")
+# Demo and benchmarks: what Kafka's own start script sets, so that numbers compare with others'.
+JVM_FOR_LOAD: Final = (
+    *("-Xmx1g", "-Xms1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"),
+    *("-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent"),
+)
+
+# Names inside the data folder, which is the broker's working folder: a whole path would have
+# to be escaped, `log.dirs` being a list between commas in a file of Latin-1.
+TOPICS_NAME: Final = "topics"
+UNFINISHED_NAME: Final = "topics.unfinished"
+PROPERTIES_NAME: Final = "server.properties"
 
 # Formatting the data folder is one short Java run: 1.1 s here.
 FORMAT_SECONDS_MAX: Final = 60.0
@@ -89,8 +99,6 @@ class KafkaServer(DevServer):
         """Describe a broker in `data_dir`; nothing runs before `start`."""
         self.settings = settings if settings is not None else KafkaSettings()
         super().__init__(data_dir, self.settings.port)
-        self._topics_dir = self.data_dir / "topics"
-        self._properties_path = self.data_dir / "server.properties"
         self._java: list[str] = []
         self._cluster_id = ""
 
@@ -111,13 +119,13 @@ class KafkaServer(DevServer):
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
         ]
-        if not self._topics_dir.exists():
+        if not (self.data_dir / TOPICS_NAME).exists():
             self._format()
         self._cluster_id = self._read_cluster_id()
 
     def _command(self, server_ports: tuple[int, ...]) -> list[str]:
-        self._write_properties(self._properties_path, server_ports, self._topics_dir)
-        return [*self._java, "kafka.Kafka", str(self._properties_path)]
+        self._write_properties(server_ports, TOPICS_NAME)
+        return [*self._java, "kafka.Kafka", PROPERTIES_NAME]
 
     def _check_answer(self, server_ports: tuple[int, ...], process_id: int | None) -> None:  # noqa: ARG002 - Kafka tells its cluster id, not its process id
         metadata = probes.kafka_metadata(server_ports[0])
@@ -126,7 +134,7 @@ class KafkaServer(DevServer):
         if metadata.broker_ports != (server_ports[0],):
             raise ProbeError("the broker is not registered yet")
 
-    def _write_properties(self, path: Path, server_ports: tuple[int, ...], topics_dir: Path) -> None:
+    def _write_properties(self, server_ports: tuple[int, ...], topics_name: str) -> None:
         client_port, controller_port, proxied_port = server_ports
         listeners = {"CLIENT": client_port, "CONTROLLER": controller_port}
         advertised = {"CLIENT": client_port}
@@ -142,21 +150,22 @@ class KafkaServer(DevServer):
             "listeners": _addresses(listeners),
             "advertised.listeners": _addresses(advertised),
             "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
-            "log.dirs": str(topics_dir),
+            "log.dirs": topics_name,
             **DEFAULT_PROPERTIES,
             **self.settings.properties,
         }
-        path.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
+        lines = [f"{name}={value}\n" for name, value in properties.items()]
+        (self.data_dir / PROPERTIES_NAME).write_text("".join(lines))
 
     def _format(self) -> None:
-        """Make the data folder with Kafka's own tool; whole or not at all, like the jars."""
-        unfinished = self.data_dir / "topics.unfinished"
-        properties_path = self.data_dir / "format.properties"
+        """Make the folder of the data with Kafka's own tool; whole or not at all, like the jars."""
+        unfinished = self.data_dir / UNFINISHED_NAME
+        shutil.rmtree(unfinished, ignore_errors=True)  # of a start that was killed
         # Formatting opens no port; any three numbers do.
-        self._write_properties(properties_path, (1, 2, 3), unfinished)
+        self._write_properties((1, 2, 3), UNFINISHED_NAME)
         command = [
-            *(*self._java, "kafka.tools.StorageTool", "format", "--ignore-formatted"),
-            *("--cluster-id", _new_cluster_id(), "--config", str(properties_path)),
+            *(*self._java, "kafka.tools.StorageTool", "format"),
+            *("--cluster-id", _new_cluster_id(), "--config", PROPERTIES_NAME),
         ]
         status = run_guarded(
             command, log_path=self.log_path, working_dir=self.data_dir, timeout_seconds=FORMAT_SECONDS_MAX
@@ -166,10 +175,10 @@ class KafkaServer(DevServer):
                 f"took over {FORMAT_SECONDS_MAX:g} s" if status is None else f"ended with status {status}"
             )
             raise ServerStartError(f"formatting {unfinished} {outcome}.\n{logs.tail(self.log_path)}")
-        unfinished.rename(self._topics_dir)
+        unfinished.rename(self.data_dir / TOPICS_NAME)
 
     def _read_cluster_id(self) -> str:
-        lines = (self._topics_dir / "meta.properties").read_text().splitlines()
+        lines = (self.data_dir / TOPICS_NAME / "meta.properties").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)["cluster.id"]
 
 

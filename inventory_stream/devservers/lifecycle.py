@@ -17,8 +17,8 @@ from inventory_stream.devservers.errors import (
 from inventory_stream.devservers.guarded import GuardedProcess
 from inventory_stream.devservers.probes import ProbeError
 
-# From SIGTERM to SIGKILL. Kafka ends in 1 s and Valkey in 0.1 s here when nothing else
-# runs; ten times that is a machine in trouble, and SIGKILL loses nothing that was acknowledged.
+# From SIGTERM to SIGKILL. Kafka ends in 0.3 s and Valkey in 0.1 s here when nothing
+# else runs; fifty times that is a machine in trouble, and SIGKILL loses nothing that was acknowledged.
 GRACE_SECONDS: Final = 15.0
 
 # How long a start waits for a former server to leave the data folder: one that was orphaned
@@ -180,12 +180,15 @@ class DevServer(ABC):
     def _choose_ports(self) -> tuple[int, ...]:
         if self._wanted_port is None:
             return tuple(ports.free_ports(self.port_count))
-        return (self._wanted_port, *ports.free_ports(self.port_count - 1))
+        others = ports.free_ports(self.port_count - 1, besides=self._wanted_port)
+        return (self._wanted_port, *others)
 
     def _start_on(self, server_ports: tuple[int, ...], lock: int) -> GuardedProcess:
         for port in server_ports:
             if not ports.is_free(port):
-                raise PortTakenError(f"{self.name} cannot listen on {ports.LOOPBACK}:{port}: it is taken")
+                raise PortTakenError(
+                    f"{self.name} cannot listen on {ports.LOOPBACK}:{port}: it is taken, or not permitted"
+                )
         log_offset_bytes = self.log_path.stat().st_size if self.log_path.exists() else 0
         process = GuardedProcess(
             self._command(server_ports),

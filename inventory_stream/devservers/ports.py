@@ -1,5 +1,6 @@
 """Free loopback ports that stay ours across a restart."""
 
+import itertools
 import random
 import socket
 from typing import Final
@@ -32,14 +33,20 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_ports(count: int) -> list[int]:
-    """Return `count` different ports that are free now; only binding tells whether they still are."""
+def free_ports(count: int, *, besides: int | None = None) -> list[int]:
+    """Return `count` different ports that are free now; only binding tells whether they still are.
+
+    Args:
+        count: How many; none is fine too.
+        besides: A port that the caller has chosen already.
+
+    Raises:
+        PortTakenError: The whole range looks taken.
+    """
     # Random, not counted up: two processes that look at the same time rarely agree.
     candidates = random.SystemRandom().sample(range(PORT_MIN, PORT_MAX), PORT_TRIES_MAX + count)
-    found: list[int] = []
-    for port in candidates:
-        if is_free(port):
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise PortTakenError(f"no {count} free ports on {LOOPBACK} between {PORT_MIN} and {PORT_MAX}")
+    free = (port for port in candidates if port != besides and is_free(port))
+    found = list(itertools.islice(free, count))
+    if len(found) < count:
+        raise PortTakenError(f"no {count} free ports on {LOOPBACK} between {PORT_MIN} and {PORT_MAX}")
+    return found

@@ -79,7 +79,7 @@ class ValkeyServer(DevServer):
         options = {
             "bind": LOOPBACK,
             "port": str(server_ports[0]),
-            "dir": str(self.data_dir),
+            "dir": ".",  # its working folder
             "daemonize": "no",
             **DEFAULT_OPTIONS,
             **self.settings.options,
