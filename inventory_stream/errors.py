@@ -39,3 +39,7 @@ class CorruptLedgerError(LedgerLogError):
 
 class TopicsError(InventoryStreamError):
     """A topic is missing or its settings differ from what P12 demands."""
+
+
+class HostError(InventoryStreamError):
+    """Kafka's group or Faust handed over what must not happen (P10, lost batches). Ends the process."""
