@@ -1,51 +1,27 @@
 """One partition of the ledger topic on Kafka, as its owner sees it: P1 to P8 of docs/protocol.md."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from aiokafka.errors import KafkaError
 
-from inventory_stream.adapters.kafka.claim_scan import ClaimScan
-from inventory_stream.adapters.kafka.fenced_producer import FencedProducer
+from inventory_stream.adapters.kafka.claiming import Claiming
 from inventory_stream.adapters.kafka.lease import Lease, boottime_seconds
-from inventory_stream.adapters.kafka.live_rows import LiveRows, decode_claim
+from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.process_end import EXIT_CODE, EndProcess, end_process
 from inventory_stream.adapters.kafka.record_reader import RecordReader
-from inventory_stream.errors import (
-    CorruptLedgerError,
-    FencedError,
-    ForeignAppendError,
-    LedgerLogError,
-    UnreachableError,
-)
+from inventory_stream.errors import CorruptLedgerError, FencedError, ForeignAppendError, LedgerLogError
 from inventory_stream.ports.ledger_log import Claim, LedgerRecord, RowRecord
-from models.rows import ALIVE_KEY, AliveRow, ClaimRow, claim_key, encode_row
+from models.rows import ALIVE_KEY, AliveRow, encode_row
+
+if TYPE_CHECKING:
+    from inventory_stream.adapters.kafka.fenced_producer import FencedProducer
 
 APPEND_SECONDS_MAX: Final = 120.0
 """Deadline of one append (P7). aiokafka never lets an idempotent batch expire by itself; a leader
 election takes seconds, so after two minutes waiting is not patience but a stuck partition."""
-
-CLAIM_ATTEMPTS_MAX: Final = 10
-"""Claims that one call tries. Each lost one means that somebody else claimed in the same moment;
-with the growing pauses below that is 12 s of being overtaken, so there is a second owner who will
-not stop, and waiting longer would only take turns with it."""
-
-CLAIM_STEP_SECONDS_MAX: Final = 60.0
-"""Deadline of one step of a claim: a transaction coordinator that moves loads its log first."""
-
-CLAIM_PAUSE_SECONDS: Final = 0.05
-CLAIM_PAUSE_SECONDS_MAX: Final = 2.0
-"""Pause after a lost claim, doubled each time up to the second figure, plus up to as much by
-chance, so that two owners do not meet again (P1)."""
-
-NONCE_BYTES: Final = 16
-
-
-class _ClaimLostError(Exception):
-    """Somebody else was faster; claim again."""
 
 
 class KafkaLedgerLog:
@@ -86,20 +62,24 @@ class KafkaLedgerLog:
         self._append_seconds_max = append_seconds_max
         self._end_process = end_process
         self._name = f"{topic}[{partition}]"
-        self._transactional_id = transactional_id or f"{topic}-{partition}"
         self._lease = Lease(lease_seconds, clock)
+        self._claiming = Claiming(
+            bootstrap_servers=bootstrap_servers,
+            topic=topic,
+            partition=partition,
+            transactional_id=transactional_id or f"{topic}-{partition}",
+            request_timeout_seconds=request_timeout_seconds,
+            check=self._check_lease,
+        )
         self._watchdog: asyncio.Task[None] | None = None
         self._producer: FencedProducer | None = None
         self._reader: RecordReader | None = None
-        self._scan = ClaimScan()
         self._claim: Claim | None = None
         self._voided: frozenset[bytes] = frozenset()
         self._failure: LedgerLogError | None = None
-        self._under_way = False
+        self._queued: asyncio.Future[int] | None = None
         self._next_offset = -1
         self._alive_at = clock()
-        self.claims_tried: int = 0
-        """Claim rows that this owner tried to write; more than one per claim means a rival (P1)."""
         self.rows_voided: int = 0
         """Rows of lower terms dropped while the state was read: any is an alarm (P4)."""
 
@@ -108,7 +88,12 @@ class KafkaLedgerLog:
         """Keys that a lower term wrote (P4); complete once `read` has ended."""
         return self._voided
 
-    # --- P1: claim ------------------------------------------------------------------------------
+    @property
+    def claims_tried(self) -> int:
+        """Claim rows that this owner tried to write; more than one per claim means a rival (P1)."""
+        return self._claiming.tries
+
+    # --- P1, P2: claim --------------------------------------------------------------------------
 
     async def claim(self) -> Claim:
         """Take the partition over; see the port. Called again, it renews the claim (P2).
@@ -117,124 +102,38 @@ class KafkaLedgerLog:
         the process, as in `append`.
         """
         self._refuse_if_failed()
-        if self._under_way:
+        if self._queued is not None:
             self._fail(LedgerLogError("a claim while an append was under way (P6)"))
         renews = self._claim is not None
-        if not renews:
-            self._lease.renew(self._lease.now())
+        sent_at = self._lease.now()
         await self._close_reader()
         try:
             reader = self._reader = await self._open_reader()
-            await self._scan.to_end(reader)
-            claim, fences = await self._claim_until_won(reader)
-        except BaseException:
+            won = await self._claiming.claim(reader)
+        except BaseException as error:
             await self.close()
+            if self._failure is not None:
+                raise self._failure from error
             raise
+        await self._close_producer()
+        self._producer = won.producer
+        claim = won.claim
         if renews:
             await self._close_reader()
-            if claim.term != self._next_offset or claim.read_through != claim.term + fences:
+            if claim.term != self._next_offset or claim.read_through != claim.term + won.fences:
                 self._fail(
                     ForeignAppendError(
                         f"{self._name}: claimed again at {claim.term} to {claim.read_through} where "
                         f"{self._next_offset} was next (P5)"
                     )
                 )
+        self._lease.renew(sent_at)
         self._claim = claim
         self._next_offset = claim.read_through + 1
         self._alive_at = self._lease.now()
         if self._watchdog is None:
             self._watchdog = asyncio.create_task(self._lease.watch(self._lease_expired))
         return claim
-
-    async def _claim_until_won(self, reader: RecordReader) -> tuple[Claim, int]:
-        pause = CLAIM_PAUSE_SECONDS
-        lost: _ClaimLostError | None = None
-        for _ in range(CLAIM_ATTEMPTS_MAX):
-            try:
-                return await self._claim_once(reader)
-            except _ClaimLostError as error:
-                lost = error
-            await asyncio.sleep(pause * (1 + secrets.randbelow(1000) / 1000))
-            pause = min(2 * pause, CLAIM_PAUSE_SECONDS_MAX)
-        raise FencedError(f"{self._name}: {CLAIM_ATTEMPTS_MAX} claims lost to another owner ({lost})")
-
-    async def _claim_once(self, reader: RecordReader) -> tuple[Claim, int]:
-        """Claim and fence once; give the claim and how many fence rows follow it."""
-        self.claims_tried += 1
-        scan = self._scan
-        producer_id, epoch = await self._init_producer_id(reader)
-        await self._close_producer()
-        producer = self._producer = await self._start_producer(producer_id, epoch)
-        carried = scan.generation_ms
-        sent_at = self._lease.now()
-        nonce = secrets.token_hex(NONCE_BYTES)
-        row = ClaimRow(0, producer_id, epoch, nonce, fenced=False, generation_ms=carried)
-        term = await self._write_control(reader, producer, row)
-        self._lease.renew(sent_at)
-        await scan.through(reader, term)
-        if carried == 0 and scan.first_claim_offset != term:
-            # Somebody's very first claim came between our look and our claim: carry its time on.
-            raise _ClaimLostError("another first claim came just before")
-        read_through = term
-        others = scan.unfenced_others(producer_id)
-        for other in others:
-            read_through = max(read_through, await self._fence(reader, other))
-        return Claim(term, read_through, scan.generation_ms), len(others)
-
-    async def _init_producer_id(self, reader: RecordReader) -> tuple[int, int]:
-        try:
-            async with asyncio.timeout(CLAIM_STEP_SECONDS_MAX):
-                return await reader.client.init_producer_id(self._transactional_id)
-        except (KafkaError, TimeoutError) as error:
-            raise UnreachableError(
-                f"no producer id for {self._transactional_id!r} from Kafka at {self._bootstrap_servers}: "
-                f"{error!r}"
-            ) from error
-
-    async def _fence(self, reader: RecordReader, other: ClaimRow) -> int:
-        """Have the broker refuse another producer id; give the offset of the row that does it (P1).
-
-        Ids change after 32,767 claims or when the transactional id expires, and nothing but a row
-        of a higher epoch makes the broker refuse the owner that still has the former one.
-        """
-        row = ClaimRow(
-            term=0,
-            producer_id=other.producer_id,
-            epoch=other.epoch + 1,
-            nonce=secrets.token_hex(NONCE_BYTES),
-            fenced=True,
-            generation_ms=self._scan.generation_ms,
-        )
-        producer = await self._start_producer(row.producer_id, row.epoch)
-        try:
-            offset = await self._write_control(reader, producer, row)
-        finally:
-            await producer.close()
-        await self._scan.through(reader, offset)
-        return offset
-
-    async def _write_control(self, reader: RecordReader, producer: FencedProducer, row: ClaimRow) -> int:
-        """Append a claim or fence row and make sure that it is ours; give its offset.
-
-        Two owners with one epoch get each other's acks, as the broker takes the second row for a
-        repeat of the first: only the nonce tells (P1).
-        """
-        key = claim_key(row.producer_id)
-        try:
-            async with asyncio.timeout(CLAIM_STEP_SECONDS_MAX):
-                offset = await (await producer.queue([RowRecord(key, encode_row(row))], tombstone_term=0))
-        except (KafkaError, TimeoutError) as error:
-            raise UnreachableError(f"claim of {self._name} not acknowledged: {error!r}") from error
-        except (FencedError, ForeignAppendError) as error:
-            raise _ClaimLostError(str(error)) from error
-        if offset < 0:
-            raise _ClaimLostError("the broker took the claim for a repeat")
-        record = await reader.record_at(offset)
-        if record is None or record.key != key or record.value is None:
-            raise _ClaimLostError(f"another row lies at the acknowledged offset {offset}")
-        if decode_claim(offset, record.value).nonce != row.nonce:
-            raise _ClaimLostError(f"the claim at the acknowledged offset {offset} is another owner's")
-        return offset
 
     # --- P4: read -------------------------------------------------------------------------------
 
@@ -275,20 +174,21 @@ class KafkaLedgerLog:
     async def append(self, rows: Sequence[RowRecord]) -> Awaitable[int]:
         """Append rows as one batch; see the port. Any error ends the process (P7)."""
         self._refuse_if_failed()
-        if self._under_way:
+        if self._queued is not None:
             self._fail(LedgerLogError("an append was handed over while another was under way (P6)"))
         if self._producer is None or self._claim is None:
             self._fail(LedgerLogError("an append without a claim"))
-        self._under_way = True
         sent_at = self._lease.now()
+        loop = asyncio.get_running_loop()
+        # Held from here on, so that a second append cannot slip in while this one is queued.
+        queued = self._queued = loop.create_future()
         try:
             async with asyncio.timeout(self._append_seconds_max):
-                queued = await self._producer.queue(rows, self._claim.term)
+                queued = self._queued = await self._producer.queue(rows, self._claim.term)
         except LedgerLogError as error:
             self._fail(error)
         except (KafkaError, TimeoutError) as error:
             self._fail(LedgerLogError(f"an append could not be queued: {error!r}"))
-        loop = asyncio.get_running_loop()
         acked: asyncio.Future[int] = loop.create_future()
         deadline = loop.call_later(self._append_seconds_max, self._deadline_passed, queued)
 
@@ -296,11 +196,13 @@ class KafkaLedgerLog:
         # append, on the path whose median is 0.7 ms.
         def settle(queued: "asyncio.Future[int]") -> None:
             deadline.cancel()
+            self._queued = None
             try:
                 base_offset = self._settled(queued, len(rows), sent_at)
             except LedgerLogError as error:
                 if not acked.done():
                     acked.set_exception(error)
+                    acked.exception()  # who closed the log need not await it
             else:
                 if not acked.done():
                     acked.set_result(base_offset)
@@ -309,7 +211,10 @@ class KafkaLedgerLog:
         return acked
 
     def _settled(self, queued: "asyncio.Future[int]", rows: int, sent_at: float) -> int:
-        self._under_way = False
+        if queued.cancelled():
+            raise LedgerLogError(
+                f"{self._name}: closed while an append was under way; it may have come to be"
+            )
         error = queued.exception()
         if error is not None:
             self._fail(error if isinstance(error, LedgerLogError) else LedgerLogError(repr(error)))
@@ -338,7 +243,8 @@ class KafkaLedgerLog:
 
     def _check_lease(self) -> None:
         """Called right before the bytes of an append leave."""
-        if self._lease.expired:
+        # A first claim needs no lease: it reads all that came before it, however late it is.
+        if self._claim is not None and self._lease.expired:
             self._lease_expired()
         self._refuse_if_failed()
 
@@ -367,7 +273,9 @@ class KafkaLedgerLog:
     # --- connections ----------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """Let go of the connections; see the port. An append under way is not waited for."""
+        """Let go of the connections; see the port. Cancels an append under way: it may come to be."""
+        if self._queued is not None:
+            self._queued.cancel()
         if self._watchdog is not None:
             self._watchdog.cancel()
             self._watchdog = None
@@ -388,19 +296,6 @@ class KafkaLedgerLog:
         reader, self._reader = self._reader, None
         if reader is not None:
             await reader.close()
-
-    async def _start_producer(self, producer_id: int, epoch: int) -> FencedProducer:
-        producer = FencedProducer(
-            bootstrap_servers=self._bootstrap_servers,
-            topic=self._topic,
-            partition=self._partition,
-            producer_id=producer_id,
-            epoch=epoch,
-            request_timeout_seconds=self._request_timeout_seconds,
-            check=self._check_lease,
-        )
-        await producer.start()
-        return producer
 
     async def _close_producer(self) -> None:
         producer, self._producer = self._producer, None
