@@ -1,0 +1,73 @@
+"""From ledger rows to changes of the view: pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
+
+from inventory_stream.errors import CorruptLedgerError
+from inventory_stream.ports.ledger_log import LedgerRecord
+from inventory_stream.ports.projection import Extent, LocationUnits, SkuChange, Version
+from models.ids import decode_id
+from models.rows import PositionRow, decode_row
+
+_POSITION_PREFIX: Final = b"p/"
+
+
+def latest_positions(rows: Iterable[LedgerRecord], into: dict[bytes, LedgerRecord]) -> None:
+    """Keep the newest row of each position; all other kinds of row are passed over undecoded."""
+    for row in rows:
+        if row.key.startswith(_POSITION_PREFIX):
+            into[row.key] = row
+
+
+def changes_of(
+    positions: Mapping[bytes, LedgerRecord], generation_ms: int, extent: Extent
+) -> dict[str, SkuChange]:
+    """Gather positions by SKU.
+
+    Args:
+        positions: The newest row by row key; tombstones among them take a location away.
+        generation_ms: Record time of the partition's first claim.
+        extent: Whether `positions` holds all locations of its SKUs.
+
+    Returns:
+        A change per SKU, its version that of the SKU's newest row. With all locations at hand, a
+        SKU of tombstones only is left out: it does not exist any more.
+
+    Raises:
+        CorruptLedgerError: positions without any claim, or a row that cannot be decoded.
+    """
+    if positions and generation_ms <= 0:
+        raise CorruptLedgerError("the ledger holds positions, but no claim by which to date them")
+    locations: dict[str, dict[str, LocationUnits | None]] = {}
+    newest: dict[str, LedgerRecord] = {}
+    for record in positions.values():
+        sku, location, units = _units(record)
+        locations.setdefault(sku, {})[location] = units
+        known = newest.get(sku)
+        if known is None or known.offset < record.offset:
+            newest[sku] = record
+    changes = {}
+    for sku, by_location in locations.items():
+        if extent is not Extent.CHANGE:
+            by_location = without_gone(by_location)  # noqa: PLW2901  # the same thing, cleaned
+            if not by_location:
+                continue
+        version = Version(generation_ms, newest[sku].offset)
+        changes[sku] = SkuChange(sku, version, newest[sku].timestamp_ms, by_location, extent)
+    return changes
+
+
+def without_gone(locations: Mapping[str, LocationUnits | None]) -> dict[str, LocationUnits | None]:
+    """Leave out the locations that were taken away."""
+    return {location: units for location, units in locations.items() if units is not None}
+
+
+def _units(record: LedgerRecord) -> tuple[str, str, LocationUnits | None]:
+    if record.value is None:
+        _, sku, location = record.key.decode().split("/")
+        return decode_id(sku), decode_id(location), None
+    try:
+        row = cast("PositionRow", decode_row(record.key, record.value))
+    except ValueError as error:  # msgspec's errors are ValueErrors
+        raise CorruptLedgerError(f"row {record.key!r} at offset {record.offset}: {error}") from error
+    return row.sku, row.location, LocationUnits(max(0, row.available_to_promise), row.shortfall)
