@@ -16,6 +16,7 @@ from models.rows import (
     ReceiptRow,
     ReservationRow,
     Row,
+    encode_row,
 )
 
 
@@ -203,3 +204,25 @@ def line_at(reservation: ReservationRow, location: str) -> Line | None:
         if line.location == location:
             return line
     return None
+
+
+def row_of(state: PartitionState, key: bytes) -> bytes | None:
+    """Encode what the state holds under a row key; None when it holds nothing (a tombstone then)."""
+    row: Row | None = None
+    kind, _, rest = key.decode().partition("/")
+    if kind == "r":
+        row = state.reservations.get(decode_id(rest))
+    elif kind == "c":
+        row = state.receipts.get(key)
+    elif kind == "p":
+        sku, location = (decode_id(part) for part in rest.split("/"))
+        position = state.skus.get(sku, {}).get(location)
+        row = position.to_row(state.term) if position else None
+    elif kind == "s":
+        group = decode_id(rest.removeprefix("group/"))
+        locations = state.groups.get(group)
+        row = LocationGroupRow(state.term, group, locations) if locations else None
+    if row is None:
+        return None
+    row.term = state.term
+    return encode_row(row)

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 
-class RowRecord(NamedTuple):
-    """A row as it is written: `value` None is a tombstone."""
-
-    key: bytes
-    value: bytes | None
+RowRecord = tuple[bytes, bytes | None]
+"""A row as it is written: key and value; None is a tombstone. A plain tuple: one is made per row."""
 
 
 class LedgerRecord(NamedTuple):
