@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-
 RowRecord = tuple[bytes, bytes | None]
 """A row as it is written: key and value; None is a tombstone. A plain tuple: one is made per row."""
 
