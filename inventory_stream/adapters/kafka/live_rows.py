@@ -1,12 +1,13 @@
 """Which rows of a ledger partition count: those of the newest term (P4)."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
 from inventory_stream.errors import CorruptLedgerError
 from inventory_stream.ports.ledger_log import LedgerRecord
+from inventory_stream.ports.ledger_reader import StoredRecord
 from models.rows import ALIVE_KEY, CLAIM_PREFIX, ROW_SCHEMA, TERM_HEADER, ClaimRow, term_of
 
 _CONTROL: Final = CLAIM_PREFIX[0]
@@ -19,32 +20,10 @@ _decode_claim: Final = msgspec.msgpack.Decoder(ClaimRow).decode
 _encode_term: Final = msgspec.msgpack.Encoder().encode
 
 
-class KafkaRecord(Protocol):
-    """What is read of a record: aiokafka's consumer gives these names, and so does `record_reader`."""
-
-    @property
-    def offset(self) -> int:
-        """Place in the partition."""
-
-    @property
-    def timestamp(self) -> int:
-        """Record time, ms since the Unix epoch."""
-
-    @property
-    def key(self) -> bytes | None:
-        """Row key."""
-
-    @property
-    def value(self) -> bytes | None:
-        """Row value; None is a tombstone."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """Record headers; a tombstone's hold its term."""
-
-
 class LiveRows:
     """A filter for one partition: feed it records in their order, it gives the rows that count.
+
+    Implements `ports.ledger_reader.RowFilter`.
 
     Synchronous and without I/O, so that every reader can use the same one: recovery, the Redis
     projection, `ledger dump|verify`. Dropped are rows whose term is lower than the newest claim
@@ -76,7 +55,7 @@ class LiveRows:
         """Keys whose newest row was dropped: the row before it is lost to compaction unless rewritten."""
         return frozenset(self._voided)
 
-    def feed(self, records: Iterable[KafkaRecord]) -> list[LedgerRecord]:
+    def feed(self, records: Iterable[StoredRecord]) -> list[LedgerRecord]:
         """Give the rows among `records` that count, in their order.
 
         Raises:
@@ -103,7 +82,7 @@ class LiveRows:
                 keep(LedgerRecord(record.offset, record.timestamp, key or b"", value))
         return live
 
-    def _counts(self, record: KafkaRecord) -> bool:
+    def _counts(self, record: StoredRecord) -> bool:
         key = record.key
         if not key:
             raise CorruptLedgerError(f"row at offset {record.offset} has no key: not written by this product")
@@ -125,7 +104,7 @@ class LiveRows:
         self._voided.discard(key)
         return key != ALIVE_KEY
 
-    def _take_claim(self, record: KafkaRecord) -> None:
+    def _take_claim(self, record: StoredRecord) -> None:
         if record.value is None:
             raise CorruptLedgerError(
                 f"claim row at offset {record.offset} is a tombstone: nobody writes those"
@@ -143,7 +122,7 @@ class LiveRows:
         self._live_prefix = bytes([ROW_SCHEMA]) + _encode_term(term)
 
     @staticmethod
-    def _term_of(record: KafkaRecord) -> int:
+    def _term_of(record: StoredRecord) -> int:
         try:
             if record.value is not None:
                 return term_of(record.value)

@@ -8,9 +8,9 @@ from typing import Any, Final, Self
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from inventory_stream.adapters.kafka.client_internals import EARLIEST, LATEST, BrokerClient
-from inventory_stream.adapters.kafka.live_rows import KafkaRecord
 from inventory_stream.errors import CorruptLedgerError, LedgerLogError, UnreachableError
 from inventory_stream.ports.inputs import InputRange
+from inventory_stream.ports.ledger_reader import StoredRecord
 
 FETCH_BYTES_MAX: Final = 8 * 1024 * 1024
 """Asked for at once: the largest batch that the ledger topic takes (`max.message.bytes`, P12)."""
@@ -90,15 +90,20 @@ class RecordReader:
         Raises:
             UnreachableError: no answer within the bound.
         """
+        return InputRange(await self._ask(EARLIEST), await self._ask(LATEST))
+
+    async def end(self) -> int:
+        """Ask the broker for the offset after the newest record; raises like `range`."""
+        return await self._ask(LATEST)
+
+    async def _ask(self, which: int) -> int:
         try:
             async with asyncio.timeout(self._stall_seconds_max):
-                beginning = await self._client.end_of(self.topic, self.partition, EARLIEST)
-                end = await self._client.end_of(self.topic, self.partition, LATEST)
+                return await self._client.end_of(self.topic, self.partition, which)
         except (KafkaError, TimeoutError) as error:
-            raise self._unreachable("its offsets") from error
-        return InputRange(beginning, end)
+            raise self._unreachable("the offsets") from error
 
-    async def record_at(self, offset: int) -> KafkaRecord | None:
+    async def record_at(self, offset: int) -> StoredRecord | None:
         """Give the record at an offset, None where compaction took it.
 
         Raises:
@@ -109,11 +114,11 @@ class RecordReader:
             for batch in batches:
                 for record in batch:
                     if record.offset == offset:
-                        found: KafkaRecord = record
+                        found: StoredRecord = record
                         return found
         return None
 
-    async def records(self, first: int, last: int) -> AsyncIterator[list[KafkaRecord]]:
+    async def records(self, first: int, last: int) -> AsyncIterator[list[StoredRecord]]:
         """Yield what lies from `first` up to and including `last`, oldest first.
 
         Ends at `last` also where compaction took that row and others: compacted logs have gaps.
@@ -123,7 +128,7 @@ class RecordReader:
             LedgerLogError: the partition does not reach from `first` to `last` (any more).
             CorruptLedgerError: a batch's checksum is wrong.
         """
-        ready: list[KafkaRecord] = []
+        ready: list[StoredRecord] = []
         async for batches in self._batches(first, last):
             for batch in batches:
                 if not batch.validate_crc():
@@ -142,7 +147,7 @@ class RecordReader:
         if ready:
             yield ready
 
-    async def single_rows(self, first: int, last: int) -> AsyncIterator[list[KafkaRecord]]:
+    async def single_rows(self, first: int, last: int) -> AsyncIterator[list[StoredRecord]]:
         """Yield only the rows that were appended as a batch of their own, like `records`.
 
         Several times faster: of all other batches only the 61 bytes of the head are looked at.

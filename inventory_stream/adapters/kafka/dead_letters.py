@@ -1,0 +1,157 @@
+"""The topic `dead-letters`: poison input, kept with the reason until somebody deals with it."""
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from inventory_stream.adapters.kafka.client_internals import abandon
+from inventory_stream.errors import LedgerLogError
+from inventory_stream.ports.dead_letters import DeadLetter
+
+SCHEMA: Final = 1
+"""First field of every letter. A reader that meets a higher one stops, loudly."""
+
+ORIGINAL_BYTES_MAX: Final = 512 * 1024
+"""Most bytes kept of an original's value, and of its key. Base64 makes 683 KiB of each, so that both
+fit into the topic's `max.message.bytes` of 2 MiB. What is cut is stated with its full length and
+hash: the input topic still has it for its retention (P12)."""
+
+REASON_CHARACTERS_MAX: Final = 2_000
+"""Most of a reason that is kept: decoders quote the input, which may be large."""
+
+WRITE_SECONDS_MAX: Final = 120.0
+"""Longest wait for the acknowledgement, as for an append of the ledger (P7): the progress that
+passes a letter is not written before it, so the partition stands still meanwhile."""
+
+RECORD_BYTES_MAX: Final = 2 * 1024 * 1024
+"""Largest letter: key and value at their bounds, in base64 (1.33 MiB), and the fields around them."""
+
+
+def letter_key(letter: DeadLetter) -> bytes:
+    """Give `topic/partition/offset[/pack_index]`: a letter written again replaces the first."""
+    place = f"{letter.topic}/{letter.partition}/{letter.offset}"
+    return (place if letter.pack_index is None else f"{place}/{letter.pack_index}").encode()
+
+
+def encode_letter(letter: DeadLetter) -> bytes:
+    """Give the JSON object that the topic holds of a letter."""
+    return orjson.dumps(
+        {
+            "schema": SCHEMA,
+            "topic": letter.topic,
+            "partition": letter.partition,
+            "offset": letter.offset,
+            "pack_index": letter.pack_index,
+            # Quoted input may hold lone surrogates, which JSON text cannot.
+            "reason": letter.reason[:REASON_CHARACTERS_MAX].encode(errors="replace").decode(),
+            "timestamp_ms": letter.timestamp_ms,
+            "key": _original(letter.key),
+            "value": _original(letter.value),
+        }
+    )
+
+
+def decode_letter(value: bytes) -> DeadLetter:
+    """Read a letter back; a cut original comes back cut.
+
+    Raises:
+        ValueError: not a letter, or of another schema version.
+    """
+    fields = orjson.loads(value)
+    if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+        raise ValueError(f"not a dead letter of schema version {SCHEMA}")
+    return DeadLetter(
+        topic=fields["topic"],
+        partition=fields["partition"],
+        offset=fields["offset"],
+        pack_index=fields["pack_index"],
+        reason=fields["reason"],
+        key=_bytes_of(fields["key"]),
+        value=_bytes_of(fields["value"]),
+        timestamp_ms=fields["timestamp_ms"],
+    )
+
+
+def _original(content: bytes | None) -> dict[str, str | int | bool] | None:
+    if content is None:
+        return None
+    original: dict[str, str | int | bool] = {
+        "base64": base64.b64encode(content[:ORIGINAL_BYTES_MAX]).decode(),
+        "length_bytes": len(content),
+        "cut": len(content) > ORIGINAL_BYTES_MAX,
+    }
+    if original["cut"]:
+        original["sha256"] = hashlib.sha256(content).hexdigest()
+    return original
+
+
+def _bytes_of(original: dict[str, str] | None) -> bytes | None:
+    return None if original is None else base64.b64decode(original["base64"])
+
+
+class KafkaDeadLetters:
+    """Writes letters to the topic; implements `ports.dead_letters.DeadLetters`."""
+
+    def __init__(
+        self,
+        *,
+        bootstrap_servers: str,
+        topic: str,
+        request_timeout_seconds: float = 30.0,
+        write_seconds_max: float = WRITE_SECONDS_MAX,
+    ) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._topic = topic
+        self._request_timeout_seconds = request_timeout_seconds
+        self._write_seconds_max = write_seconds_max
+        self._producer: AIOKafkaProducer | None = None
+        self._opening = asyncio.Lock()
+
+    async def write(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep the letters; see the port."""
+        if not letters:
+            return
+        try:
+            async with asyncio.timeout(self._write_seconds_max):
+                producer = await self._open()
+                acks = [
+                    await producer.send(self._topic, encode_letter(letter), key=letter_key(letter))
+                    for letter in letters
+                ]
+                await asyncio.gather(*acks)
+        except (KafkaError, TimeoutError) as error:
+            raise LedgerLogError(
+                f"{len(letters)} dead letters could not be kept in {self._topic} at "
+                f"{self._bootstrap_servers}: {error!r}"
+            ) from error
+
+    async def close(self) -> None:
+        """Let go of the connection; bounded. What `write` returned from is kept already."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await abandon(producer)
+
+    async def _open(self) -> AIOKafkaProducer:
+        async with self._opening:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._bootstrap_servers,
+                    enable_idempotence=True,
+                    acks="all",
+                    max_batch_size=RECORD_BYTES_MAX,
+                    max_request_size=RECORD_BYTES_MAX,
+                    request_timeout_ms=int(self._request_timeout_seconds * 1000),
+                )
+                try:
+                    await producer.start()
+                except BaseException:
+                    await abandon(producer)
+                    raise
+                self._producer = producer
+            return self._producer

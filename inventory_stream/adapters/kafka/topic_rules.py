@@ -1,0 +1,266 @@
+"""What P12 demands of topics and brokers, and the judgement of what is there. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple
+
+from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
+from inventory_stream.settings import Settings
+
+LEDGER: Final = "ledger"
+DEAD_LETTERS: Final = "dead-letters"
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+MIB: Final = 1024 * 1024
+
+REPLICAS_FOR_PRODUCTION: Final = 3
+INSYNC_FOR_PRODUCTION: Final = 2
+"""A decision survives the loss of a broker when at least two had it before it was acknowledged (P12)."""
+
+INTERNAL_TOPICS: Final = ("__transaction_state", "__consumer_offsets")
+"""Kafka's own topics that ownership hangs on: epochs, and who consumes what."""
+
+DEAD_LETTER_PARTITIONS: Final = 1
+"""Letters are rare and read by people, in order."""
+
+
+class Severity(Enum):
+    """ERROR: decisions can be lost or doubled, or appends refused. WARNING: works, at a price."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Finding(NamedTuple):
+    """One thing that differs from P12: what it is about, what is wrong, and the way out."""
+
+    severity: Severity
+    subject: str
+    problem: str
+    way_out: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one configuration entry must be: one of `allowed`, or a number of at least `least`.
+
+    `wanted` is what `create_topics` sets. A number of -1 means "no limit" to Kafka and passes.
+    """
+
+    name: str
+    wanted: str
+    why: str
+    severity: Severity = Severity.ERROR
+    allowed: tuple[str, ...] = ()
+    least: int | None = None
+
+    def admits(self, value: str) -> bool:
+        """Say whether a value is good enough."""
+        if self.least is None:
+            return value in (self.wanted, *self.allowed)
+        try:
+            number = int(value)
+        except ValueError:
+            return False
+        return number == -1 or number >= self.least
+
+
+def _at_least(name: str, least: int, why: str, severity: Severity = Severity.ERROR) -> Rule:
+    return Rule(name, str(least), why, severity, least=least)
+
+
+_NO_UNCLEAN: Final = Rule(
+    "unclean.leader.election.enable", "false", "a leader that missed acknowledged rows would lose decisions"
+)
+
+_INPUT_RULES: Final = (
+    Rule("cleanup.policy", "delete", "compaction would drop commands of the same SKU"),
+    _at_least("retention.ms", 7 * DAY_MS, "commands must outlive the longest outage: 7 days"),
+    Rule("retention.bytes", "-1", "a size limit would delete commands before their 7 days", least=None),
+    _at_least("max.message.bytes", 2 * MIB, "a pack has up to 1 MiB and its record's head"),
+    _NO_UNCLEAN,
+)
+
+_LOG_APPEND_TIME: Final = Rule(
+    "message.timestamp.type",
+    "LogAppendTime",
+    "record time must be the broker's: P2 for the ledger, R17 for orders",
+)
+
+_LEDGER_RULES: Final = (
+    Rule(
+        "cleanup.policy",
+        "compact",
+        "the ledger is the truth for ever: rows are replaced, never deleted by age",
+    ),
+    _LOG_APPEND_TIME,
+    _at_least("min.compaction.lag.ms", 6 * HOUR_MS, "for 6 h the log is the complete journal"),
+    _at_least("delete.retention.ms", 7 * DAY_MS, "a reader that was away must still see tombstones"),
+    Rule(
+        "segment.ms",
+        str(HOUR_MS),
+        "longer segments are compacted later, and recovery reads more",
+        Severity.WARNING,
+    ),
+    Rule(
+        "segment.bytes",
+        str(128 * MIB),
+        "larger segments are compacted later, and recovery reads more",
+        Severity.WARNING,
+    ),
+    _at_least("max.message.bytes", 8 * MIB, "a batch has up to 4 MiB; one refused stops the partition"),
+    Rule(
+        "compression.type",
+        "uncompressed",
+        "zstd would halve the bytes for 0.3 us more per row",
+        Severity.WARNING,
+        allowed=("producer",),
+    ),
+    _NO_UNCLEAN,
+)
+
+_DEAD_LETTER_RULES: Final = (
+    Rule("cleanup.policy", "compact", "a letter written again must replace the first", Severity.WARNING),
+    _at_least("max.message.bytes", 2 * MIB, "a letter holds its original, and could not be written"),
+)
+
+BROKER_RULES: Final = (
+    _at_least(
+        "producer.id.expiration.ms",
+        DAY_MS,
+        "the broker would forget a former owner and accept its appends again",
+    ),
+    _at_least(
+        "transactional.id.expiration.ms", 7 * DAY_MS, "owners would get new producer ids, which fence nobody"
+    ),
+    _NO_UNCLEAN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic as it has to be: full name, partitions, replicas, rules of its configuration."""
+
+    name: str
+    partitions: int
+    replicas: int
+    rules: tuple[Rule, ...]
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Entries to create it with."""
+        entries = {rule.name: rule.wanted for rule in self.rules}
+        if self.replicas >= REPLICAS_FOR_PRODUCTION:
+            entries["min.insync.replicas"] = str(INSYNC_FOR_PRODUCTION)
+        return entries
+
+
+class TopicState(NamedTuple):
+    """One topic as it is: partitions with their number of replicas, and the configuration entries."""
+
+    replicas_of: Mapping[int, int]
+    config: Mapping[str, str]
+
+
+def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
+    """Give the topics of this environment."""
+    kafka = settings.kafka
+    shape = (kafka.partitions, kafka.replication_factor)
+    return (
+        TopicSpec(settings.topic(STOCK_EVENTS), *shape, _INPUT_RULES),
+        TopicSpec(settings.topic(ORDER_EVENTS), *shape, (*_INPUT_RULES, _LOG_APPEND_TIME)),
+        TopicSpec(settings.topic(LEDGER), *shape, _LEDGER_RULES),
+        TopicSpec(
+            settings.topic(DEAD_LETTERS), DEAD_LETTER_PARTITIONS, kafka.replication_factor, _DEAD_LETTER_RULES
+        ),
+    )
+
+
+def judge_topic(spec: TopicSpec, state: TopicState | None) -> list[Finding]:
+    """Compare a topic with what P12 demands. `state` None: it does not exist."""
+    if state is None:
+        return [
+            Finding(
+                Severity.ERROR,
+                spec.name,
+                "the topic does not exist",
+                "create it: inventory-stream topics create",
+            )
+        ]
+    findings = _judge_shape(spec, state)
+    findings += _judge_replicas(spec.name, state)
+    for rule in spec.rules:
+        findings += _judge_entry(spec.name, rule, state.config.get(rule.name), "--entity-type topics")
+    return findings
+
+
+def _judge_shape(spec: TopicSpec, state: TopicState) -> list[Finding]:
+    if len(state.replicas_of) == spec.partitions:
+        return []
+    return [
+        Finding(
+            Severity.ERROR,
+            spec.name,
+            f"{len(state.replicas_of)} partitions where {spec.partitions} are set: both inputs and the "
+            "ledger need the same number, for life (P10)",
+            "set kafka.partitions to the number that all of them have; another number is a migration to "
+            "new topics",
+        )
+    ]
+
+
+def judge_internal(name: str, state: TopicState) -> list[Finding]:
+    """Compare one of Kafka's own topics with what P12 demands."""
+    return [
+        *_judge_replicas(name, state),
+        *_judge_entry(name, _NO_UNCLEAN, state.config.get(_NO_UNCLEAN.name), "--entity-type topics"),
+    ]
+
+
+def _judge_replicas(name: str, state: TopicState) -> list[Finding]:
+    fewest = min(state.replicas_of.values(), default=0)
+    if fewest < REPLICAS_FOR_PRODUCTION:
+        return [
+            Finding(
+                Severity.WARNING,
+                name,
+                f"replication factor {fewest}: a power loss may lose decisions (P12)",
+                f"for production: {REPLICAS_FOR_PRODUCTION} brokers or more, "
+                f"kafka.replication_factor={REPLICAS_FOR_PRODUCTION}, and kafka-reassign-partitions for "
+                "topics that exist",
+            )
+        ]
+    insync = state.config.get("min.insync.replicas", "")
+    if insync.isdigit() and int(insync) >= INSYNC_FOR_PRODUCTION:
+        return []
+    rule = _at_least(
+        "min.insync.replicas", INSYNC_FOR_PRODUCTION, "an acknowledged decision must be on two brokers"
+    )
+    return _judge_entry(name, rule, insync or None, "--entity-type topics")
+
+
+def judge_broker(node: int, config: Mapping[str, str]) -> list[Finding]:
+    """Compare a broker's configuration with what P12 demands."""
+    findings: list[Finding] = []
+    for rule in BROKER_RULES:
+        findings += _judge_entry(f"broker {node}", rule, config.get(rule.name), "--entity-type brokers")
+    return findings
+
+
+def _judge_entry(subject: str, rule: Rule, value: str | None, entity: str) -> list[Finding]:
+    wanted = f"at least {rule.least}" if rule.least is not None else rule.wanted
+    way_out = f"kafka-configs {entity} --alter --add-config {rule.name}={rule.wanted} (for {subject})"
+    if value is None:
+        return [
+            Finding(
+                Severity.WARNING,
+                subject,
+                f"{rule.name} cannot be read; P12 wants {wanted}: {rule.why}",
+                "allow DescribeConfigs to this user, or check it by hand",
+            )
+        ]
+    if rule.admits(value):
+        return []
+    return [Finding(rule.severity, subject, f"{rule.name}={value}, P12 wants {wanted}: {rule.why}", way_out)]
