@@ -1,0 +1,521 @@
+"""The projection flow on fakes: places, rebuilds, outages, freshness."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+
+import pytest
+import stamina
+
+from inventory_stream.adapters.kafka.live_rows import LiveRows
+from inventory_stream.errors import CorruptLedgerError, UnreachableError
+from inventory_stream.flows.project import ProjectionFlow
+from inventory_stream.flows.project_partition import CHECKPOINT_AGE_MS_MAX
+from inventory_stream.ports.ledger_reader import StoredRecord
+from inventory_stream.ports.projection import Announcement, Checkpoint, SkuChange, Version, Written
+from inventory_stream.settings import ProjectionSettings
+from models.rows import position_key
+from tests.fakes.ledger_reader import FakeLedger, FakeRecord
+from tests.fakes.projection import FakeProjection, FakeServer
+
+WAIT_SECONDS_MAX = 10.0
+
+
+class World:
+    """One ledger, one server, as many workers as a test wants."""
+
+    def __init__(self) -> None:
+        self.ledger = FakeLedger()
+        self.server = FakeServer()
+        self.reads: list[tuple[int, int]] = []
+        self.now_ms = self.ledger.start_ms
+        self.ledger.claim(0)
+
+    def flow(self, *, is_rebuild_asked: bool = False, batch_skus_max: int = 2) -> ProjectionFlow:
+        """Give a worker."""
+        return ProjectionFlow(
+            FakeProjection(self.server),
+            self,
+            LiveRows,
+            ProjectionSettings(batch_skus_max=batch_skus_max),
+            lambda: self.now_ms,
+            is_rebuild_asked=is_rebuild_asked,
+        )
+
+    def read(
+        self, partition: int, start_offset: int, end_offset: int
+    ) -> AsyncIterator[Sequence[StoredRecord]]:
+        """Read the ledger, and note that somebody did."""
+        self.reads.append((start_offset, end_offset))
+        return self.ledger.read(partition, start_offset, end_offset)
+
+    async def end_offset(self, partition: int) -> int:
+        """Ask the ledger."""
+        return await self.ledger.end_offset(partition)
+
+    @property
+    def rebuilds(self) -> int:
+        """How often somebody read from the beginning to the end."""
+        return sum(1 for start, end in self.reads if start == 0 and end > 1)
+
+    def shown(self, sku: str) -> dict[str, int] | None:
+        """Give what the view shows of a SKU."""
+        there = self.server.hashes.get(sku)
+        return None if there is None else {place: units.available for place, units in there.locations.items()}
+
+
+@pytest.fixture
+def world() -> World:
+    """Give a ledger with two SKUs and an empty server."""
+    world = World()
+    world.ledger.position(0, "S", "A", 5)
+    world.ledger.position(0, "S", "B", 7)
+    world.ledger.position(0, "T", "A", 1)
+    return world
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let others run until a condition holds, or fail after a deadline."""
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        while not condition():  # noqa: ASYNC110  # the condition is plain state of a fake, nobody signals it
+            await asyncio.sleep(0)
+
+
+async def test_empty_view_is_built_from_the_ledger(world: World) -> None:
+    """A first start shows what the ledger holds, and asks for the records after it."""
+    assert await world.flow().start(0) == 4
+    assert world.shown("S") == {"A": 5, "B": 7}
+    assert world.server.hashes["S"].version == Version(world.ledger.start_ms, 2)
+    assert world.server.hashes["S"].at_ms == world.ledger.start_ms + 2
+
+
+async def test_empty_ledger_starts_at_its_beginning() -> None:
+    """A partition without any row is up at offset 0 and takes its first claim from there."""
+    world = World()
+    world.ledger = FakeLedger()
+    flow = world.flow()
+    assert await flow.start(0) == 0
+    world.ledger.claim(0)
+    world.ledger.position(0, "S", "A", 5)
+    await flow.apply(0, world.ledger.after(0, 0))
+    assert world.shown("S") == {"A": 5}
+
+
+async def test_batch_writes_the_newest_row_of_each_position_once(world: World) -> None:
+    """Of many rows of one position only the last is written, with the SKU's newest version."""
+    flow = world.flow()
+    position = await flow.start(0)
+    for units in range(20):
+        world.ledger.position(0, "S", "A", units)
+    world.ledger.position(0, "S", "B", 3, reserved=5)
+    await flow.apply(0, world.ledger.after(0, position))
+    shown = world.server.hashes["S"]
+    assert shown.version.offset == 24
+    assert world.shown("S") == {"A": 19, "B": 0}
+    assert shown.locations["B"].shortfall == 2
+
+
+async def test_restart_resumes_at_the_checkpoint_without_a_rebuild(world: World) -> None:
+    """A second worker goes on where the first one was, and reads one row only."""
+    first = world.flow()
+    position = await first.start(0)
+    world.ledger.position(0, "S", "A", 4)
+    await first.apply(0, world.ledger.after(0, position))
+    await first.stop(0)
+    world.reads.clear()
+    assert await world.flow().start(0) == 5
+    assert world.reads == [(4, 5)]
+
+
+async def test_records_below_the_position_are_passed_over(world: World) -> None:
+    """Records delivered twice, or from before the position, change nothing."""
+    flow = world.flow()
+    await flow.start(0)
+    world.ledger.position(0, "S", "A", 4)
+    await flow.apply(0, world.ledger.after(0, 0))
+    await flow.apply(0, world.ledger.after(0, 0))
+    assert world.shown("S") == {"A": 4, "B": 7}
+    assert world.rebuilds == 1
+
+
+async def test_new_sku_and_new_location_appear(world: World) -> None:
+    """A SKU that the view never had is written whole; a new location joins an old SKU."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.ledger.position(0, "new", "A", 1)
+    world.ledger.position(0, "new", "B", 2)
+    world.ledger.position(0, "T", "C", 9)
+    await flow.apply(0, world.ledger.after(0, position))
+    assert world.shown("new") == {"A": 1, "B": 2}
+    assert world.shown("T") == {"A": 1, "C": 9}
+    assert world.server.brought[0] == {"S", "T", "new"}
+
+
+async def test_flush_is_noticed_by_the_next_batch(world: World) -> None:
+    """After a flush the next batch rebuilds everything, though it names one location only."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.server.flush()
+    world.ledger.position(0, "S", "A", 4)
+    await flow.apply(0, world.ledger.after(0, position))
+    assert world.shown("S") == {"A": 4, "B": 7}
+    assert world.shown("T") == {"A": 1}
+    assert world.rebuilds == 2
+
+
+async def test_flush_is_noticed_by_the_heartbeat_when_nothing_is_decided(world: World) -> None:
+    """An idle partition comes back by itself within one heartbeat."""
+    flow = world.flow()
+    await flow.start(0)
+    world.server.flush()
+    await flow.beat(0)
+    assert world.shown("S") == {"A": 5, "B": 7}
+    assert 0 in world.server.heartbeats
+
+
+async def test_failover_to_a_lagging_server_rebuilds(world: World) -> None:
+    """A server whose checkpoint is an older one of ours has lost what came after it."""
+    flow = world.flow()
+    position = await flow.start(0)
+    old = world.server.checkpoints[0]
+    world.ledger.position(0, "S", "A", 4)
+    await flow.apply(0, world.ledger.after(0, position))
+    world.server.checkpoints[0] = old
+    del world.server.hashes["T"]
+    await flow.beat(0)
+    assert world.shown("T") == {"A": 1}
+
+
+async def test_skus_that_the_ledger_lost_are_removed_at_the_end_of_a_rebuild(world: World) -> None:
+    """What the ledger does not hold any more goes, `soldout` included; tombstones count as gone."""
+    world.ledger.position(0, "gone", "A", 0)
+    flow = world.flow()
+    await flow.start(0)
+    assert world.server.sold_out == {"gone"}
+    world.ledger.tombstone(0, position_key("gone", "A"))
+    await world.flow(is_rebuild_asked=True).start(0)
+    assert world.shown("gone") is None
+    assert world.server.sold_out == set()
+
+
+async def test_tombstone_takes_a_location_away(world: World) -> None:
+    """The total follows a location that the ledger gave up."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.ledger.tombstone(0, position_key("S", "A"))
+    await flow.apply(0, world.ledger.after(0, position))
+    assert world.shown("S") == {"B": 7}
+
+
+async def test_asked_rebuild_happens_once_for_each_partition(world: World) -> None:
+    """`--rebuild` reads all once; coming back after a rebalance does not read all again."""
+    await world.flow().start(0)
+    asked = world.flow(is_rebuild_asked=True)
+    await asked.start(0)
+    assert world.rebuilds == 2
+    await asked.stop(0)
+    await asked.start(0)
+    assert world.rebuilds == 2
+
+
+async def test_truncated_ledger_resets_higher_versions(world: World) -> None:
+    """When the ledger ends below our position, its older offsets win over what is shown."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.ledger.position(0, "S", "A", 4)
+    await flow.apply(0, world.ledger.after(0, position))
+    world.ledger.truncate(0, 4)
+    await flow.beat(0)
+    assert world.shown("S") == {"A": 5, "B": 7}
+    assert world.server.hashes["S"].version.offset == 2
+
+
+async def test_truncated_and_regrown_ledger_is_recognised_at_start(world: World) -> None:
+    """Another row where the last one lay means another ledger, even when it is as long."""
+    first = world.flow()
+    await first.start(0)
+    await first.stop(0)
+    last = world.ledger.partitions[0][3]
+    world.ledger.partitions[0][3] = FakeRecord(3, last.timestamp + 99, *last[2:])
+    await world.flow().start(0)
+    assert world.rebuilds == 2
+
+
+async def test_recreated_ledger_rebuilds_in_its_own_generation(world: World) -> None:
+    """A new ledger under the same name replaces what the old one showed."""
+    first = world.flow()
+    await first.start(0)
+    await first.stop(0)
+    world.ledger = FakeLedger(start_ms=world.ledger.start_ms + 1_000_000)
+    world.ledger.claim(0)
+    for _ in range(10):
+        world.ledger.position(0, "S", "A", 2)
+    await world.flow().start(0)
+    assert world.shown("S") == {"A": 2}
+    assert world.shown("T") is None
+
+
+async def test_old_checkpoint_rebuilds(world: World) -> None:
+    """After half of the tombstones' life a checkpoint may have missed some."""
+    first = world.flow()
+    await first.start(0)
+    await first.stop(0)
+    world.now_ms += CHECKPOINT_AGE_MS_MAX - 1_000
+    again = world.flow()
+    await again.start(0)
+    await again.stop(0)
+    assert world.rebuilds == 1
+    world.now_ms += 2_000
+    await world.flow().start(0)
+    assert world.rebuilds == 2
+
+
+async def test_compacted_last_row_rebuilds(world: World) -> None:
+    """Where the row before the checkpoint is gone, whose ledger it is cannot be told."""
+    first = world.flow()
+    await first.start(0)
+    await first.stop(0)
+    world.ledger.position(0, "T", "A", 2)
+    world.ledger.compact(0)
+    await world.flow().start(0)
+    assert world.rebuilds == 2
+    assert world.shown("T") == {"A": 2}
+
+
+async def test_rows_of_a_fenced_owner_are_dropped(world: World) -> None:
+    """A row of a lower term than the newest claim shows nowhere, also after a restart (P4)."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.ledger.claim(0)
+    await flow.apply(0, world.ledger.after(0, position))
+    await flow.stop(0)
+    again = world.flow()
+    position = await again.start(0)
+    world.ledger.position(0, "S", "A", 999, term=0)
+    world.ledger.position(0, "S", "B", 6)
+    await again.apply(0, world.ledger.after(0, position))
+    assert world.shown("S") == {"A": 5, "B": 6}
+
+
+async def test_undecodable_row_is_an_error(world: World) -> None:
+    """A row that nobody of this version writes stops the flow instead of being guessed."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.ledger.append(0, b"p/S/A", b"\x93\x01\x00\x00")
+    with pytest.raises(CorruptLedgerError, match="p/S/A"):
+        await flow.apply(0, world.ledger.after(0, position))
+
+
+async def test_redis_outage_is_waited_out(world: World) -> None:
+    """While Redis is away a batch waits, nothing is lost, and the next ones follow by themselves."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.server.is_down = True
+    world.ledger.position(0, "S", "A", 4)
+    with stamina.set_testing(True, attempts=1_000_000):
+        applying = asyncio.create_task(flow.apply(0, world.ledger.after(0, position)))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not applying.done()
+        world.server.is_down = False
+        async with asyncio.timeout(WAIT_SECONDS_MAX):
+            await applying
+    assert world.shown("S") == {"A": 4, "B": 7}
+    assert world.rebuilds == 1
+
+
+@pytest.mark.parametrize("failing_answer", range(12))
+async def test_lost_answer_at_any_step_ends_in_the_same_view(world: World, failing_answer: int) -> None:
+    """Whichever answer of a batch is lost, done or not, the view ends equal and nothing is rebuilt."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.ledger.position(0, "S", "A", 0)
+    world.ledger.position(0, "S", "B", 0)
+    world.ledger.position(0, "new", "A", 3)
+    world.ledger.position(0, "T", "A", 9)
+    answers = 0
+    original = world.server.answer
+
+    async def answer() -> None:
+        nonlocal answers
+        answers += 1
+        await original()
+        if answers == failing_answer + 1:
+            raise UnreachableError("planted: this answer is lost")
+
+    world.server.answer = answer  # type: ignore[method-assign]
+    with stamina.set_testing(True, attempts=10):
+        await flow.apply(0, world.ledger.after(0, position))
+    assert (world.shown("S"), world.shown("T"), world.shown("new")) == (
+        {"A": 0, "B": 0},
+        {"A": 9},
+        {"A": 3},
+    )
+    assert world.server.sold_out == {"S"}
+    assert world.rebuilds == 1
+    assert world.server.checkpoints[0].next_offset == 8
+
+
+class LossyProjection(FakeProjection):
+    """Does what is asked, but the answer of one write, announcement or swap is lost."""
+
+    def __init__(self, server: FakeServer) -> None:
+        super().__init__(server)
+        self.calls_until_loss = -1
+
+    def _lose(self) -> None:
+        self.calls_until_loss -= 1
+        if self.calls_until_loss == 0:
+            raise UnreachableError("planted: done, and the answer is lost")
+
+    async def write(self, partition: int, changes: Sequence[SkuChange]) -> Written:
+        """Write, perhaps without an answer."""
+        written = await super().write(partition, changes)
+        self._lose()
+        return written
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Announce, perhaps without an answer."""
+        await super().announce(announcements)
+        self._lose()
+
+    async def swap(self, partition: int, expected: Checkpoint, new: Checkpoint) -> bool:
+        """Swap, perhaps without an answer."""
+        is_swapped = await super().swap(partition, expected, new)
+        self._lose()
+        return is_swapped
+
+
+@pytest.mark.parametrize("lost_call", range(1, 8))
+async def test_done_step_without_an_answer_is_repeated_harmlessly(world: World, lost_call: int) -> None:
+    """A step that was done though its answer was lost is done again, and nothing is rebuilt."""
+    view = LossyProjection(world.server)
+    settings = ProjectionSettings(batch_skus_max=2)
+    flow = ProjectionFlow(view, world, LiveRows, settings, lambda: world.now_ms)
+    position = await flow.start(0)
+    world.ledger.position(0, "S", "A", 0)
+    world.ledger.position(0, "S", "B", 0)
+    world.ledger.position(0, "new", "A", 3)
+    world.ledger.position(0, "T", "A", 9)
+    view.calls_until_loss = lost_call
+    with stamina.set_testing(True, attempts=10):
+        await flow.apply(0, world.ledger.after(0, position))
+    assert view.calls_until_loss <= 0
+    assert (world.shown("S"), world.shown("T"), world.shown("new")) == (
+        {"A": 0, "B": 0},
+        {"A": 9},
+        {"A": 3},
+    )
+    assert world.server.sold_out == {"S"}
+    assert world.rebuilds == 1
+    assert world.server.checkpoints[0].next_offset == 8
+
+
+async def test_stop_ends_a_wait_for_redis(world: World) -> None:
+    """A partition that is taken away during an outage is let go of, with nothing half done."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.server.is_down = True
+    world.ledger.position(0, "S", "A", 4)
+    applying = asyncio.create_task(flow.apply(0, world.ledger.after(0, position)))
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        await asyncio.sleep(0)
+        await flow.stop(0)
+        await applying
+    world.server.is_down = False
+    assert world.shown("S") == {"A": 5, "B": 7}
+    assert world.server.checkpoints[0].next_offset == 4
+
+
+async def test_sleeper_that_was_replaced_does_not_move_the_checkpoint(world: World) -> None:
+    """A worker that wakes after its partition went to another cannot take rows back."""
+    sleeper, owner = world.flow(), world.flow()
+    position = await sleeper.start(0)
+    await owner.start(0)
+    world.ledger.position(0, "S", "A", 4)
+    old = world.ledger.after(0, position)
+    world.ledger.position(0, "S", "A", 3)
+    await owner.apply(0, world.ledger.after(0, position))
+    waking = asyncio.create_task(sleeper.apply(0, old))
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        await waking  # finds itself replaced, rebuilds, holds the place
+        await owner.beat(0)
+    assert world.shown("S") == {"A": 3, "B": 7}
+    assert world.server.hashes["S"].version.offset == 5
+
+
+async def test_sku_refused_in_a_rebuild_is_written_whole_later(world: World) -> None:
+    """Where another writer was ahead, the next change of the SKU brings all of its locations."""
+    flow = world.flow()
+    await flow.start(0)
+    ahead = world.server.hashes["S"]
+    ahead.version = Version(ahead.version.generation_ms, 6)
+    ahead.locations.pop("B")  # it lacks what only the rebuild knows
+    await flow.stop(0)
+    world.server.checkpoints.clear()
+    again = world.flow()
+    position = await again.start(0)
+    assert world.shown("S") == {"A": 5}
+    for units in (4, 3, 2, 1):
+        world.ledger.position(0, "S", "A", units)
+    await again.apply(0, world.ledger.after(0, position))
+    assert world.shown("S") == {"A": 1, "B": 7}
+
+
+async def test_heartbeat_lives_while_caught_up_however_old_the_last_row(world: World) -> None:
+    """An idle partition is fresh: its position is the end that the broker gives just now."""
+    flow = world.flow()
+    await flow.start(0)
+    world.now_ms += 3_600_000
+    await flow.beat(0)
+    assert 0 in world.server.heartbeats
+
+
+async def test_heartbeat_disappears_when_lagging(world: World) -> None:
+    """Behind the end by more than 1 s of rows nothing is said; caught up again, it is."""
+    flow = world.flow()
+    position = await flow.start(0)
+    await flow.beat(0)
+    world.server.heartbeats.clear()  # as its expiry does
+    world.ledger.position(0, "S", "A", 4)
+    world.now_ms = world.ledger.start_ms + 3 + 1_000
+    await flow.beat(0)
+    assert world.server.heartbeats == {}
+    world.now_ms -= 1
+    await flow.beat(0)
+    assert 0 in world.server.heartbeats
+    world.server.heartbeats.clear()
+    world.now_ms += 60_000
+    await flow.apply(0, world.ledger.after(0, position))
+    await flow.beat(0)
+    assert 0 in world.server.heartbeats
+
+
+async def test_heartbeat_is_taken_back_when_a_rebuild_begins(world: World) -> None:
+    """While a flushed view is read again nobody may believe an absent SKU."""
+    flow = world.flow()
+    await flow.start(0)
+    await flow.beat(0)
+    world.ledger.is_down = True
+    world.server.checkpoints.clear()
+    with stamina.set_testing(True, attempts=2), suppress(UnreachableError):
+        await flow.apply(0, [FakeRecord(4, 0, b"@progress", b"\x93\x01\x00\x00")])
+    assert world.server.heartbeats == {}
+
+
+async def test_heartbeat_task_speaks_for_all_partitions_until_cancelled(world: World) -> None:
+    """One task serves partitions that come and go; a dead server or broker does not end it."""
+    world.ledger.claim(1)
+    flow = world.flow()
+    await flow.start(0)
+    world.server.is_down = True
+    task = asyncio.create_task(flow.run_heartbeats())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    world.server.is_down = False
+    await flow.start(1)
+    await until(lambda: set(world.server.heartbeats) == {0, 1} or task.done())
+    assert not task.done()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
