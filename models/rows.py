@@ -316,7 +316,7 @@ def position_key(sku: str, location: str) -> bytes:
 
 def reservation_key(reservation_id: str) -> bytes:
     """Row key of a reservation."""
-    return b"r/" + encode_id(reservation_id).encode()
+    return ("r/" + encode_id(reservation_id)).encode()
 
 
 def receipt_key(command_id: str, reservation_id: str | None = None) -> bytes:

@@ -54,7 +54,6 @@ class Batch:
     """Rows of the decisions since the last seal. `now_ms` is the decision time of all of them (R26)."""
 
     __slots__ = (
-        "_term",
         "clock_ahead",
         "expired_units",
         "now_ms",
@@ -62,12 +61,13 @@ class Batch:
         "refused",
         "revoked_units",
         "rows",
+        "term",
         "size_bytes",
         "touched",
     )
 
     def __init__(self, term: int, now_ms: int) -> None:
-        self._term = term
+        self.term = term
         self.now_ms = now_ms
         self.rows: list[tuple[bytes, bytes | None]] = []
         self.touched: dict[Position, None] = {}
@@ -92,14 +92,14 @@ class Batch:
         self, reservation: ReservationRow, answered: int, repeat: int = FIRST_ANSWER
     ) -> None:
         """Add the row of a reservation, saying which of its answers it gives (-1: none)."""
-        reservation.term = self._term
+        reservation.term = self.term
         reservation.answered = answered
         reservation.repeat = repeat
         self.write(reservation_key(reservation.reservation_id), encode_row(reservation))
 
     def write_receipt(self, receipt: ReceiptRow, repeat: int = FIRST_ANSWER) -> bytes:
         """Add the row of a receipt; gives its key."""
-        receipt.term = self._term
+        receipt.term = self.term
         receipt.repeat = repeat
         key = receipt_key(receipt.command_id, receipt.reservation_id)
         self.write(key, encode_row(receipt))
@@ -118,7 +118,7 @@ class Batch:
         """Close the batch: position rows, then progress. Use a new batch afterwards."""
         rows = self.rows
         for position in self.touched:
-            rows.append((position.key, encode_row(position.to_row(self._term))))
+            rows.append((position.key, encode_row(position.to_row(self.term))))
         rows.append((PROGRESS_KEY, encode_row(state.progress_row())))
         return Sealed(
             rows, self.refused, self.outcomes, self.expired_units, self.revoked_units, self.clock_ahead
