@@ -1,0 +1,1 @@
+"""Readers: one per file format, each a `RowSource`, none holding the whole file in memory."""
