@@ -61,8 +61,8 @@ class Batch:
         "refused",
         "revoked_units",
         "rows",
-        "term",
         "size_bytes",
+        "term",
         "touched",
     )
 
