@@ -12,7 +12,7 @@ from inventory_stream.adapters.kafka.fenced_producer import FencedProducer
 from inventory_stream.adapters.kafka.live_rows import decode_claim
 from inventory_stream.adapters.kafka.record_reader import RecordReader
 from inventory_stream.errors import FencedError, ForeignAppendError, UnreachableError
-from inventory_stream.ports.ledger_log import Claim, RowRecord
+from inventory_stream.ports.ledger_log import Claim
 from models.rows import ClaimRow, claim_key, encode_row
 
 CLAIM_STEP_SECONDS_MAX: Final = 60.0
@@ -140,7 +140,7 @@ class Claiming:
         key = claim_key(row.producer_id)
         try:
             async with asyncio.timeout(CLAIM_STEP_SECONDS_MAX):
-                offset = await (await producer.queue([RowRecord(key, encode_row(row))], tombstone_term=0))
+                offset = await (await producer.queue([(key, encode_row(row))], tombstone_term=0))
         except (KafkaError, TimeoutError) as error:
             raise UnreachableError(
                 f"claim of {self._topic}[{self._partition}] not acknowledged: {error!r}"

@@ -167,7 +167,7 @@ class KafkaLedgerLog:
             return
         self._alive_at = now
         row = AliveRow(claim.term, time.time_ns() // 1_000_000)
-        await (await self.append([RowRecord(ALIVE_KEY, encode_row(row))]))
+        await (await self.append([(ALIVE_KEY, encode_row(row))]))
 
     # --- P5 to P7: append -----------------------------------------------------------------------
 
@@ -276,6 +276,7 @@ class KafkaLedgerLog:
         """Let go of the connections; see the port. Cancels an append under way: it may come to be."""
         if self._queued is not None:
             self._queued.cancel()
+        self._claim = None
         if self._watchdog is not None:
             self._watchdog.cancel()
             self._watchdog = None

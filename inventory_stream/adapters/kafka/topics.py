@@ -154,5 +154,6 @@ def _accept(name: str, code: int, message: Sequence[str | None], settings: Setti
     reason = next((text for text in message if text), error.__name__)
     way_out = "see the broker's log"
     if error is InvalidReplicationFactorError:
-        way_out = f"set kafka.replication_factor={settings.kafka.replication_factor} to at most the number of brokers"
+        replicas = settings.kafka.replication_factor
+        way_out = f"set kafka.replication_factor={replicas} to at most the number of brokers"
     raise TopicsError(f"topic {name} cannot be created: {reason}; {way_out}")
