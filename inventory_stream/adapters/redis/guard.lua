@@ -1,12 +1,12 @@
 -- Writes one SKU's hash, all or nothing; touches only KEYS[1], so that a cluster may run it.
 --
 -- KEYS[1]  atp:{<sku>}
--- ARGV[1]  'change': the named locations; 'whole': these are all; 'reset': the same, whatever v is there
--- ARGV[2]  generation, ARGV[3] offset: the new v
--- ARGV[4]  at, ms since the Unix epoch
--- ARGV[5]  partition
--- ARGV[6]  location, ARGV[7] available, ARGV[8] shortfall, and so on in threes;
---          available '' takes the location away
+-- ARGV[1]  msgpack array, one argument because the client spends most of its time on arguments:
+--   1  'change': the named locations; 'whole': these are all; 'reset': the same, whatever v is there
+--   2  generation, 3 offset: the new v
+--   4  at, ms since the Unix epoch
+--   5  partition
+--   6  array: location, available, shortfall, and so on in threes; available -1: the location is gone
 --
 -- Returns the new total, -1 when the hash has a higher v, -2 for a 'change' of a hash that is not
 -- there: its other locations would be missing.
@@ -19,8 +19,8 @@
 -- be in more stores than half of that.
 local ARGUMENTS_MAX = 4000
 
-local key, mode = KEYS[1], ARGV[1]
-local generation, offset = tonumber(ARGV[2]), tonumber(ARGV[3])
+local key = KEYS[1]
+local mode, generation, offset, at_ms, partition, locations = unpack(cmsgpack.unpack(ARGV[1]))
 
 local stored = redis.call('HGET', key, 'v')
 if stored then
@@ -50,19 +50,23 @@ if stored then
   end
 end
 
+-- Plain digits: tostring() writes 1e+14 from there on.
+local function plain(number) return string.format('%.0f', number) end
+
 local set = {}
-for at = 6, #ARGV, 3 do
-  local location, short = 'loc:' .. ARGV[at], 'short:' .. ARGV[at]
-  if ARGV[at + 1] == '' then
+for at = 1, #locations, 3 do
+  local location, available, shortfall = locations[at], locations[at + 1], locations[at + 2]
+  local short = 'short:' .. location
+  location = 'loc:' .. location
+  if available < 0 then
     after[location], gone[location] = nil, true
     after[short], gone[short] = nil, true
   else
-    after[location], gone[location] = tonumber(ARGV[at + 1]), nil
-    set[#set + 1], set[#set + 2] = location, ARGV[at + 1]
-    local shortfall = tonumber(ARGV[at + 2])
+    after[location], gone[location] = available, nil
+    set[#set + 1], set[#set + 2] = location, plain(available)
     if shortfall > 0 then
       after[short], gone[short] = shortfall, nil
-      set[#set + 1], set[#set + 2] = short, ARGV[at + 2]
+      set[#set + 1], set[#set + 2] = short, plain(shortfall)
     else
       if after[short] then gone[short] = true end
       after[short] = nil
@@ -79,10 +83,9 @@ for field, units in pairs(after) do
   end
 end
 
-local function plain(number) return string.format('%.0f', number) end
 for _, value in ipairs({
   'total', plain(total), 'short', plain(short_total),
-  'v', ARGV[2] .. ':' .. ARGV[3], 'at', ARGV[4], 'partition', ARGV[5],
+  'v', plain(generation) .. ':' .. plain(offset), 'at', plain(at_ms), 'partition', plain(partition),
 }) do
   set[#set + 1] = value
 end

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from typing import Final
 
+import msgspec
 import orjson
 from redis.asyncio import Redis
 
@@ -17,6 +18,8 @@ from inventory_stream.adapters.redis.connection import address_of, connect, reac
 from inventory_stream.adapters.redis.scripts import Script
 from inventory_stream.ports.projection import Announcement, Checkpoint, Refusal, SkuChange, Written
 from inventory_stream.settings import RedisSettings
+
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 _REFUSALS: Final = {-1: Refusal.OLDER, -2: Refusal.ABSENT}
 
@@ -37,6 +40,7 @@ class RedisProjection:
         self._address = address
         self._guard = Script("guard.lua")
         self._swap = Script("swap.lua")
+        self._announce = Script("announce.lua")
 
     @classmethod
     def connect(cls, settings: RedisSettings) -> "RedisProjection":
@@ -81,7 +85,7 @@ class RedisProjection:
             for first in range(0, len(whole), _MEMBERS_MAX)
         ]
         after = [("GET", keys.MARKER), ("GET", keys.checkpoint_key(partition))]
-        calls = [(keys.sku_key(change.sku), _guard_arguments(partition, change)) for change in changes]
+        calls = [(keys.sku_key(change.sku), (_guard_argument(partition, change),)) for change in changes]
         with reaching(self._address):
             totals, (marker, checkpoint) = await self._guard.run_each(self._client, calls, before, after)
         return Written(
@@ -90,18 +94,15 @@ class RedisProjection:
 
     async def announce(self, announcements: Sequence[Announcement]) -> None:
         """See the port."""
-        pipeline = self._client.pipeline(transaction=False)
+        calls = []
         for first in range(0, len(announcements), _MEMBERS_MAX):
             some = announcements[first : first + _MEMBERS_MAX]
-            if out := [change.sku for change, total in some if total == 0]:
-                pipeline.sadd(keys.SOLD_OUT, *out)
-            if back := [change.sku for change, total in some if total != 0]:
-                pipeline.srem(keys.SOLD_OUT, *back)
-        for change, total in announcements:
-            message = {"sku": change.sku, "total": total, "v": str(change.version), "at": change.at_ms}
-            pipeline.execute_command("PUBLISH", keys.CHANNEL, orjson.dumps(message))
+            out = [change.sku for change, total in some if total == 0]
+            back = [change.sku for change, total in some if total != 0]
+            messages = [_message(change, total) for change, total in some]
+            calls.append((keys.SOLD_OUT, (keys.CHANNEL, _encode((out, back, messages)))))
         with reaching(self._address):
-            await pipeline.execute()
+            await self._announce.run_each(self._client, calls)
 
     async def settle_sold_out(self, skus: Collection[str]) -> None:
         """See the port.
@@ -183,15 +184,18 @@ def _text(answer: bytes | str | None) -> str | None:
     return answer
 
 
-def _guard_arguments(partition: int, change: SkuChange) -> list[str | int]:
+def _message(change: SkuChange, total: int) -> str:
+    # Text, because the msgpack of Redis 7 and Valkey 9 does not know the type that bytes become.
+    message = {"sku": change.sku, "total": total, "v": str(change.version), "at": change.at_ms}
+    return orjson.dumps(message).decode()
+
+
+def _guard_argument(partition: int, change: SkuChange) -> bytes:
+    """Give the array that guard.lua documents."""
     version = change.version
-    arguments: list[str | int] = [
-        change.extent.value,
-        version.generation_ms,
-        version.offset,
-        change.at_ms,
-        partition,
-    ]
+    locations: list[str | int] = []
     for location, units in change.locations.items():
-        arguments += (location, "", 0) if units is None else (location, *units)
-    return arguments
+        locations += (location, -1, 0) if units is None else (location, *units)
+    return _encode(
+        (change.extent.value, version.generation_ms, version.offset, change.at_ms, partition, locations)
+    )

@@ -26,7 +26,7 @@ class Script:
     async def run_each(
         self,
         client: Redis,
-        calls: Sequence[tuple[str, Sequence[str | int]]],
+        calls: Sequence[tuple[str, Sequence[str | bytes]]],
         before: Sequence[Sequence[str]] = (),
         after: Sequence[Sequence[str]] = (),
     ) -> tuple[list[int], list[Any]]:
