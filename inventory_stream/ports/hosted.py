@@ -1,12 +1,12 @@
 """What a stream host does its work for: a set of partitions that comes and goes."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from inventory_stream.ports.inputs import InputRecord
+RecordT_contra = TypeVar("RecordT_contra", contravariant=True)
 
 
-class HostedPartitions(Protocol):
+class HostedPartitions(Protocol[RecordT_contra]):
     """The partitions of one consumer group member, over all topics of its app.
 
     Partition `p` means partition `p` of every topic. The host calls one method at a time, but for
@@ -30,7 +30,7 @@ class HostedPartitions(Protocol):
         self,
         topic: str,
         partition: int,
-        records: Sequence[InputRecord],
+        records: Sequence[RecordT_contra],
         done: Callable[[], Awaitable[None]],
     ) -> None:
         """Take consecutive records; returning late is back-pressure on every partition.

@@ -14,7 +14,7 @@ from pathlib import Path
 from agents.ledger import new_ledger_host
 from inventory_stream.adapters.kafka.batch_transport import ConsumerOptions
 from inventory_stream.adapters.kafka.faust_host import FaustHost
-from inventory_stream.adapters.worker_process import fail, run_worker
+from inventory_stream.adapters.worker_process import Work, fail, run_worker
 from inventory_stream.ports.inputs import Input, InputRecord
 from inventory_stream.ports.partition_owner import NextOffsets
 
@@ -107,7 +107,7 @@ async def no_check() -> None:
 def main() -> None:
     """Run until asked to stop; the configuration is the second argument, in JSON."""
     folder, config = Path(sys.argv[1]), json.loads(sys.argv[2])
-    run_worker(no_check, lambda: new_host(config, folder))
+    run_worker(no_check, lambda: Work(new_host(config, folder)))
 
 
 if __name__ == "__main__":

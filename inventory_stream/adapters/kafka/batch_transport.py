@@ -31,6 +31,9 @@ class ConsumerOptions:
     batch_records_max: int
     session_timeout_ms: int
     request_timeout_ms: int
+    is_raw: bool = False
+    """Hand over aiokafka's own records, with their headers, instead of `InputRecord`."""
+
     instance_id: str | None = None
     """Static membership (group.instance.id): a quick restart keeps its partitions."""
 
@@ -106,10 +109,11 @@ class BatchConsumer(SameLoopConsumer):
 
     def _message(self, place: Any, records: list[Any]) -> Any:  # noqa: ANN401  # Faust's message, untyped
         """Make the one message of a batch; None when it belongs to no seek of ours."""
-        make = InputRecord._make
-        batch = self.chain.fetched(
-            Place(*place), [make((r.offset, r.timestamp, r.key, r.value)) for r in records]
-        )
+        taken: list[Any] = records
+        if not self._options.is_raw:
+            make = InputRecord._make
+            taken = [make((r.offset, r.timestamp, r.key, r.value)) for r in records]
+        batch = self.chain.fetched(Place(*place), taken)
         if batch is None:
             return None
         message = self._to_message(TP(*place), records[-1])

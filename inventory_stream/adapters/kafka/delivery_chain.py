@@ -8,10 +8,17 @@ is an error: records were lost on the way, and going on would skip them silently
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from inventory_stream.errors import HostError
-from inventory_stream.ports.inputs import InputRecord
+
+
+class Placed(Protocol):
+    """Any record, whatever else is in it."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
 
 
 class Place(NamedTuple):
@@ -29,7 +36,7 @@ class Batch:
 
     __slots__ = ("durable", "epoch", "place", "records", "start")
 
-    def __init__(self, place: Place, records: Sequence[InputRecord], start: int, epoch: int) -> None:
+    def __init__(self, place: Place, records: Sequence[Placed], start: int, epoch: int) -> None:
         self.place: Final = place
         self.records: Final = records
         self.start: Final = start
@@ -56,7 +63,7 @@ class DeliveryChain:
         self._fetched = dict(positions)
         self._delivered = dict(positions)
 
-    def fetched(self, place: Place, records: Sequence[InputRecord]) -> Batch | None:
+    def fetched(self, place: Place, records: Sequence[Placed]) -> Batch | None:
         """Stamp records just fetched; None when no seek has placed this partition yet."""
         start = self._fetched.get(place)
         if start is None:

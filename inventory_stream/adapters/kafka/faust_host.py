@@ -63,7 +63,8 @@ class FaustHost:
     """Ties one `HostedPartitions` to one Faust app.
 
     Args:
-        hosted: What opens, takes records of, and closes partitions.
+        hosted: What opens, takes records of, and closes partitions; of the records that
+            `options.is_raw` says.
         topics: Full names of the topics read; all with the same number of partitions.
         options: How the Kafka consumer fetches.
         fail: Ends the process; in production it never returns.
@@ -71,7 +72,7 @@ class FaustHost:
 
     def __init__(
         self,
-        hosted: HostedPartitions,
+        hosted: HostedPartitions[Any],
         topics: Sequence[str],
         options: ConsumerOptions,
         fail: Callable[[BaseException], None],

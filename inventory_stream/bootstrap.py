@@ -1,0 +1,148 @@
+"""The composition root: the only place that builds adapters and hands them to flows."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from inventory_stream.adapters.kafka.batch_transport import ConsumerOptions
+from inventory_stream.adapters.kafka.dead_letters import KafkaDeadLetters
+from inventory_stream.adapters.kafka.input_offsets import KafkaInputOffsets
+from inventory_stream.adapters.kafka.ledger_log import KafkaLedgerLog
+from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
+from inventory_stream.adapters.kafka.live_rows import LiveRows
+from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS, LEDGER
+from inventory_stream.adapters.redis.projection import RedisProjection
+from inventory_stream.adapters.system_clock import now_ms
+from inventory_stream.flows.own_partition import OwnPartition
+from inventory_stream.flows.project import ProjectionFlow
+from inventory_stream.ledger.rules import Rules
+from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
+from inventory_stream.ports.inputs import Input
+from inventory_stream.ports.partition_owner import PartitionOwner
+from inventory_stream.settings import LedgerSettings, Settings
+
+LEDGER_GROUP: Final = "ledger"
+PROJECTION_GROUP: Final = "projection"
+
+
+def input_topics(settings: Settings) -> dict[Input, str]:
+    """Full names of the two inputs."""
+    return {Input.STOCK: settings.topic(STOCK_EVENTS), Input.ORDERS: settings.topic(ORDER_EVENTS)}
+
+
+def rules_of(ledger: LedgerSettings) -> Rules:
+    """The limits that the rules leave open, in the ledger's units."""
+    return Rules(
+        clock_ahead_ms=ledger.clock_ahead_ms,
+        movement_window_ms=ledger.movement_window_seconds * 1_000,
+        movements_max=ledger.movements_max,
+        reservation_ms_max=ledger.reservation_seconds_max * 1_000,
+        receipt_window_ms=ledger.receipt_window_seconds * 1_000,
+        return_window_ms=ledger.return_window_seconds * 1_000,
+        receipts_max=ledger.receipts_max,
+        ended_reservations_max=ledger.ended_reservations_max,
+        revoke_on_shortfall=ledger.revoke_on_shortfall,
+    )
+
+
+def consumer_options(settings: Settings, group: str, *, is_raw: bool = False) -> ConsumerOptions:
+    """How a worker's consumer fetches; groups carry the topic prefix, as environments share a cluster."""
+    kafka, worker = settings.kafka, settings.worker
+    return ConsumerOptions(
+        bootstrap_servers=kafka.bootstrap_servers,
+        group=settings.topic(group),
+        batch_records_max=worker.batch_records_max,
+        session_timeout_ms=int(kafka.session_timeout_seconds * 1_000),
+        request_timeout_ms=int(kafka.request_timeout_seconds * 1_000),
+        instance_id=worker.instance_id and f"{group}-{worker.instance_id}",
+        is_raw=is_raw,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerParts:
+    """What a ledger worker is made of, but for its Faust app."""
+
+    new_owner: Callable[[int], PartitionOwner]
+    dead_letters: KafkaDeadLetters
+    offsets: KafkaInputOffsets
+
+    async def close(self) -> None:
+        """Let go of the connections that all partitions share."""
+        await asyncio.gather(self.dead_letters.close(), self.offsets.close())
+
+
+def ledger_parts(settings: Settings, fail: Callable[[BaseException], None]) -> LedgerParts:
+    """Build what owns partitions; nothing is connected yet.
+
+    Args:
+        settings: Everything that can be set.
+        fail: Ends the process (P7).
+    """
+    kafka, worker = settings.kafka, settings.worker
+    dead_letters = KafkaDeadLetters(
+        bootstrap_servers=kafka.bootstrap_servers,
+        topic=settings.topic(DEAD_LETTERS),
+        request_timeout_seconds=kafka.request_timeout_seconds,
+    )
+    offsets = KafkaInputOffsets(
+        bootstrap_servers=kafka.bootstrap_servers,
+        topics=input_topics(settings),
+        request_timeout_seconds=kafka.request_timeout_seconds,
+    )
+    rules = rules_of(settings.ledger)
+
+    def new_owner(partition: int) -> PartitionOwner:
+        log = KafkaLedgerLog(
+            bootstrap_servers=kafka.bootstrap_servers,
+            topic=settings.topic(LEDGER),
+            partition=partition,
+            lease_seconds=worker.lease_seconds,
+            alive_interval_seconds=worker.alive_interval_seconds,
+            request_timeout_seconds=kafka.request_timeout_seconds,
+        )
+        return OwnPartition(
+            partition,
+            kafka.partitions,
+            rules,
+            log=log,
+            dead_letters=dead_letters,
+            offsets=offsets,
+            wall_clock_ms=now_ms,
+            fail=fail,
+            topics=input_topics(settings),
+            inbox_batches_max=worker.inbox_batches_max,
+            clock_skew_ms=settings.ledger.clock_skew_ms,
+            alive_interval_seconds=worker.alive_interval_seconds,
+            reclaim_interval_seconds=worker.reclaim_interval_seconds,
+        )
+
+    return LedgerParts(new_owner, dead_letters, offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionParts:
+    """What a projection worker is made of, but for its Faust app."""
+
+    flow: ProjectionFlow
+    view: RedisProjection
+    reader: KafkaLedgerReader
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await asyncio.gather(self.view.close(), self.reader.close())
+
+
+def projection_parts(settings: Settings, *, is_rebuild_asked: bool) -> ProjectionParts:
+    """Build what keeps the Redis view; nothing is connected yet."""
+    view = RedisProjection.connect(settings.redis)
+    reader = KafkaLedgerReader(
+        bootstrap_servers=settings.kafka.bootstrap_servers,
+        topic=settings.topic(LEDGER),
+        request_timeout_seconds=settings.kafka.request_timeout_seconds,
+    )
+    flow = ProjectionFlow(
+        view, reader, LiveRows, settings.projection, now_ms, is_rebuild_asked=is_rebuild_asked
+    )
+    return ProjectionParts(flow, view, reader)

@@ -1,0 +1,70 @@
+"""The command line `inventory-stream`: one module per command or group of commands."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated, Final
+
+import typer
+
+from inventory_stream.cli.lazy import Entry, LazyGroup
+from inventory_stream.errors import InventoryStreamError, SettingsError
+
+EXIT_FAILED: Final = 1
+EXIT_SETTINGS: Final = 2
+
+
+class Commands(LazyGroup):
+    """Every command: one line each."""
+
+    entries = {  # noqa: RUF012  # typer builds the class itself; ClassVar stands in the base
+        "topics": Entry("inventory_stream.cli.topics", "Create or check the Kafka topics: topics create"),
+        "worker": Entry("inventory_stream.cli.worker", "Run a worker until SIGTERM: worker ledger"),
+        "doctor": Entry(
+            "inventory_stream.cli.doctor", "Say what is wrong with a set-up, and the way out: doctor"
+        ),
+    }
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=(
+        "Keep stock and reservations so that no unit is ever sold twice.\n\n"
+        "A first run: `topics create`, then `worker ledger` and `worker projection` in two terminals. "
+        "Settings come from variables such as INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS=host:9092, or from a "
+        "TOML file named by INVENTORY_STREAM_SETTINGS_FILE."
+    ),
+)
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001  # typer's callback
+    if value:
+        typer.echo(version("inventory-stream"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    is_version_asked: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    del is_version_asked
+
+
+def main() -> None:
+    """Run the command line; what a user can mend is one line on stderr.
+
+    Exit status: 0 done, 1 failed, 2 wrong settings or usage, 70 a worker that must not go on (P7).
+    """
+    try:
+        app()
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(EXIT_SETTINGS)
+    except InventoryStreamError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(EXIT_FAILED)
