@@ -168,7 +168,9 @@ async def _replay(
     if options.restart or options.dry_run:
         store.forget()
     state = store.load()
-    if state.through_row:
+    if state.finished:
+        _say(console, f"all rows were sent before (state: {store.path}); --restart sends them again")
+    elif state.through_row:
         _say(console, f"resuming after row {state.through_row:,} (state: {store.path})")
     job = ReplayJob(
         prepared.source, prepared.compiled, prepared.file_id, rows_max=options.rows_max, speed=options.speed
