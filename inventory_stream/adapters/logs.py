@@ -36,4 +36,6 @@ def configure_logging() -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("inventory_stream").setLevel(logging.INFO)
-    logging.getLogger("agents").setLevel(logging.INFO)
+    # Faust's services, which log by the name of the module that subclasses them.
+    for module in ("faust_internals", "batch_transport"):
+        logging.getLogger(f"inventory_stream.adapters.kafka.{module}").setLevel(logging.WARNING)

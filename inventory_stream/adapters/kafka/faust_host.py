@@ -84,6 +84,7 @@ class FaustHost:
         self._sessions: dict[int, Session] = {}
         self._idle = asyncio.Event()
         self._idle.set()
+        self._is_closing = False
         self.app: Final = self._new_app(options)
 
     def _new_app(self, options: ConsumerOptions) -> HostedApp:
@@ -141,6 +142,8 @@ class FaustHost:
 
     async def rebalanced(self, assigned: Collection[Any]) -> None:
         """Follow an assignment: close what is gone, probe what stayed, open what is new."""
+        if self._is_closing:
+            return
         try:
             partitions = self._common_partitions(assigned)
             owned = frozenset(self._sessions)
@@ -150,6 +153,9 @@ class FaustHost:
             if partitions:
                 gc.disable()  # nothing that a read of the state makes is garbage
                 await self.hosted.assigned(added, retained)
+                if self._is_closing:  # asked to stop while a state was being read
+                    await self.hosted.revoked(added)
+                    return
                 self._sessions.update((partition, Session()) for partition in added)
                 gc.freeze()
                 gc.set_threshold(*GC_THRESHOLDS)
@@ -225,8 +231,8 @@ class FaustHost:
 
     async def close(self) -> None:
         """Stop handing over, let appends finish, close every partition."""
-        consumer = self.app.consumer
-        consumer.stop_flow()
+        self._is_closing = True
+        self.app.consumer.stop_flow()
         self.app.flow_control.suspend()
         await self.quiesce()
         await self._close(frozenset(self._sessions))

@@ -17,7 +17,7 @@ import faust
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher as KafkaFetcher
 from aiokafka.errors import KafkaError
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.agents import Agent
 from faust.app.base import App
 from faust.tables.base import Collection as FaustCollection
@@ -181,7 +181,9 @@ class SameLoopDriver(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         # repeats it, and a broker that is away for a moment must not cost the state in memory.
         consumer = self._ensure_consumer()
         try:
-            await consumer.commit({place: OffsetAndMetadata(offset, "") for place, offset in offsets.items()})
+            await consumer.commit(
+                {TopicPartition(*place): OffsetAndMetadata(offset, "") for place, offset in offsets.items()}
+            )
         except KafkaError as error:
             self.log.info("Offsets were not committed, which costs nothing: %r", error)
             return False
@@ -231,6 +233,10 @@ class SameLoopConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyp
                 await self.drain_once()
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
+                raise
+        except asyncio.CancelledError:
+            # In the middle of a rebalance Faust takes a cancelled fetcher for a crashed one.
+            if not fetcher.should_stop:
                 raise
         except Exception as error:  # noqa: BLE001  # whatever it is, nobody would read the inputs any more
             self.app.fail(error)
