@@ -84,7 +84,7 @@ class FaustHost:
         self._sessions: dict[int, Session] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._is_closing = False
+        self._closing = asyncio.Event()
         self.app: Final = self._new_app(options)
 
     def _new_app(self, options: ConsumerOptions) -> HostedApp:
@@ -142,7 +142,7 @@ class FaustHost:
 
     async def rebalanced(self, assigned: Collection[Any]) -> None:
         """Follow an assignment: close what is gone, probe what stayed, open what is new."""
-        if self._is_closing:
+        if self._closing.is_set():
             return
         try:
             partitions = self._common_partitions(assigned)
@@ -153,7 +153,7 @@ class FaustHost:
             if partitions:
                 gc.disable()  # nothing that a read of the state makes is garbage
                 await self.hosted.assigned(added, retained)
-                if self._is_closing:  # asked to stop while a state was being read
+                if self._closing.is_set():  # asked to stop while a state was being read
                     await self.hosted.revoked(added)
                     return
                 self._sessions.update((partition, Session()) for partition in added)
@@ -231,7 +231,7 @@ class FaustHost:
 
     async def close(self) -> None:
         """Stop handing over, let appends finish, close every partition."""
-        self._is_closing = True
+        self._closing.set()
         self.app.consumer.stop_flow()
         self.app.flow_control.suspend()
         await self.quiesce()
