@@ -5,6 +5,7 @@ with storefronts in any language: see `inventory_stream/adapters/redis/keys.py`.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from enum import Enum
 from typing import NamedTuple, Protocol, Self
 
@@ -189,8 +190,12 @@ class AvailabilityView(Protocol):
     async def fresh(self, partitions: Collection[int]) -> Collection[int]:
         """Give those of the partitions whose heartbeat lives."""
 
-    def messages(self) -> AsyncIterator[AvailabilityMessage]:
-        """Yield messages from the moment of the first `anext` on, until closed."""
+    def listening(self) -> AbstractAsyncContextManager[AsyncIterator[AvailabilityMessage]]:
+        """Subscribe; inside the block every message published since it was entered comes.
+
+        The iterator raises UnreachableError when the connection breaks: what was published until
+        the next subscription is then missed, so read again what you follow.
+        """
 
     async def close(self) -> None:
         """Let go of the connections; bounded to a few seconds."""

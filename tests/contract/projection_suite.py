@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from inventory_stream.flows.project import ProjectionFlow
 from inventory_stream.flows.project_rows import changes_of, latest_positions
 from inventory_stream.ports.projection import (
     Announcement,
-    AvailabilityMessage,
     AvailabilityView,
     Checkpoint,
     Extent,
@@ -226,11 +224,11 @@ class ProjectionSuite:
     async def test_messages_of_a_sku_come_in_the_order_of_its_versions(self, bench: Bench) -> None:
         """Each announcement is one message, in order, with total, version and time."""
         changes = [change("S", offset, {"A": offset}, Extent.WHOLE) for offset in range(1, 30)]
-        async with listening(bench) as messages:
+        async with bench.view.listening() as messages, asyncio.timeout(WAIT_SECONDS_MAX):
             for one in changes:
                 await bench.writer.write(0, [one])
                 await bench.writer.announce([Announcement(one, one.version.offset)])
-            got = [await messages.next() for _ in changes]
+            got = [await anext(messages) for _ in changes]
         assert [(m.sku, m.total, m.version, m.at_ms) for m in got] == [
             ("S", one.version.offset, one.version, one.at_ms) for one in changes
         ]
@@ -346,51 +344,6 @@ class ProjectionSuite:
         assert await watcher > 0
         assert partial == []
         await assert_equal_to_ledger(bench, ledger, 0)
-
-
-class Messages:
-    """Messages with a deadline."""
-
-    def __init__(self, stream: AsyncIterator[AvailabilityMessage]) -> None:
-        self.stream = stream
-        self.waiting: asyncio.Task[AvailabilityMessage] | None = None
-
-    async def next(self) -> AvailabilityMessage:
-        """Give the next message, or fail after the deadline."""
-        task = self.waiting or asyncio.ensure_future(anext(self.stream))
-        self.waiting = None
-        async with asyncio.timeout(WAIT_SECONDS_MAX):
-            return await task
-
-
-class listening:  # noqa: N801  # reads as the verb that it is
-    """Subscribed for certain inside the block: a first message has been heard."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-
-    async def __aenter__(self) -> Messages:
-        """Announce until heard."""
-        self.messages = Messages(self.bench.view.messages())
-        hello = change("hello", 0, {"A": 1}, Extent.WHOLE)
-        self.messages.waiting = asyncio.ensure_future(anext(self.messages.stream))
-        async with asyncio.timeout(WAIT_SECONDS_MAX):
-            while not self.messages.waiting.done():
-                await self.bench.writer.announce([Announcement(hello, 1)])
-                await asyncio.wait([self.messages.waiting], timeout=0.01)
-        await self.messages.next()
-        end = change("end of hello", 0, {"A": 1}, Extent.WHOLE)
-        await self.bench.writer.announce([Announcement(end, 1)])
-        while (await self.messages.next()).sku != "end of hello":
-            pass
-        return self.messages
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop listening."""
-        if self.messages.waiting is not None:
-            self.messages.waiting.cancel()
-        with suppress(RuntimeError):
-            await self.messages.stream.aclose()  # type: ignore[attr-defined]  # it is a generator
 
 
 async def assert_equal_to_ledger(bench: Bench, ledger: FakeLedger, partition: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from inventory_stream.errors import UnreachableError
@@ -203,15 +204,22 @@ class FakeAvailabilityView:
         await self.server.answer()
         return {p for p in partitions if self.server.heartbeats.get(p, 0) > self.server.clock_ms}
 
-    async def messages(self) -> AsyncIterator[AvailabilityMessage]:
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[AsyncIterator[AvailabilityMessage]]:
         """See the port."""
+        await self.server.answer()
         queue: asyncio.Queue[AvailabilityMessage] = asyncio.Queue()
         self.server.listeners.append(queue)
         try:
-            while True:
-                yield await queue.get()
+            yield self._messages(queue)
         finally:
             self.server.listeners.remove(queue)
+
+    async def _messages(
+        self, queue: asyncio.Queue[AvailabilityMessage]
+    ) -> AsyncIterator[AvailabilityMessage]:
+        while True:
+            yield await queue.get()
 
     async def close(self) -> None:
         """See the port."""

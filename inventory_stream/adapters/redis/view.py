@@ -1,19 +1,24 @@
 """The reader's side of the Redis view, as a storefront would use it."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import orjson
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 
 from inventory_stream.adapters.redis import keys
 from inventory_stream.adapters.redis.connection import address_of, connect, reaching
+from inventory_stream.errors import UnreachableError
 from inventory_stream.ports.projection import AvailabilityMessage, SkuAvailability, Version
 from inventory_stream.settings import RedisSettings
 
-# Longest silent wait for a message before the connection is looked at again; a dead one is then
-# noticed by the health check instead of never.
+# Silence after which the connection is tried: a dead one is noticed after this, instead of never.
 _MESSAGE_WAIT_SECONDS: Final = 5.0
+
+# Longest wait for the answer to SUBSCRIBE; it takes one round trip.
+_CONFIRM_SECONDS_MAX: Final = 5.0
 
 _SCAN_KEYS: Final = 1_000
 
@@ -57,15 +62,25 @@ class RedisAvailabilityView:
             beating = await pipeline.execute() if ordered else []
         return {partition for partition, beats in zip(ordered, beating, strict=True) if beats}
 
-    async def messages(self) -> AsyncIterator[AvailabilityMessage]:
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[AsyncIterator[AvailabilityMessage]]:
         """See the port."""
         with reaching(self._address):
-            async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
+            async with self._client.pubsub() as subscription:
                 await subscription.subscribe(keys.CHANNEL)
-                while True:
-                    message = await subscription.get_message(timeout=_MESSAGE_WAIT_SECONDS)
-                    if message is not None:
-                        yield _message(orjson.loads(message["data"]))
+                # The confirmation: from it on nothing published is missed.
+                if await subscription.get_message(timeout=_CONFIRM_SECONDS_MAX) is None:
+                    raise UnreachableError(f"redis {self._address}: SUBSCRIBE was not confirmed")
+                yield self._messages(subscription)
+
+    async def _messages(self, subscription: PubSub) -> AsyncIterator[AvailabilityMessage]:
+        while True:
+            with reaching(self._address):
+                message = await subscription.get_message(timeout=_MESSAGE_WAIT_SECONDS)
+                if message is None:
+                    await subscription.ping()  # a silent connection may be a dead one
+            if message is not None and message["type"] == "message":
+                yield _message(orjson.loads(message["data"]))
 
     async def close(self) -> None:
         """See the port."""
