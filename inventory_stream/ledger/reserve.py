@@ -163,12 +163,15 @@ def _plan(asked: tuple[Position, ...], command: Reserve) -> tuple[tuple[Position
 
 def _why_not(asked: tuple[Position, ...], command: Reserve) -> int:
     """Name the refusal: might the asked locations cover it together, or once reservations expire?"""
+    wanted = 1 if command.allow_partial else command.units
+    if len(asked) == 1:  # one location: what a sold-out flash sale answers thousands of times a second
+        hoped = asked[0].available_to_promise + asked[0].reserved
+        return Outcome.ALL_RESERVED if hoped >= wanted else Outcome.SOLD_OUT
     free = [max(0, position.available_to_promise) for position in asked]
     if command.group is not None and command.strategy == "first_fit" and sum(free) >= command.units:
         return Outcome.NO_SINGLE_LOCATION
-    wanted = 1 if command.allow_partial else command.units
-    hoped = [max(0, position.available_to_promise + position.reserved) for position in asked]
-    most = max(hoped, default=0) if command.strategy == "first_fit" else sum(hoped)
+    hopes = [max(0, position.available_to_promise + position.reserved) for position in asked]
+    most = max(hopes, default=0) if command.strategy == "first_fit" else sum(hopes)
     return Outcome.ALL_RESERVED if most >= wanted else Outcome.SOLD_OUT
 
 
@@ -233,6 +236,18 @@ def _refuse(
 
 def breakdown_of(asked: tuple[Position, ...]) -> Breakdown:
     """Sum R2 over the positions that were asked, with the first deadline that may free units there."""
+    if len(asked) == 1:
+        position = asked[0]
+        return Breakdown(
+            position.on_hand,
+            position.unavailable,
+            position.reserved,
+            position.allocated,
+            position.safety_stock,
+            position.fenced,
+            position.available_to_promise,
+            position.earliest_deadline_ms(),
+        )
     deadlines = [position.earliest_deadline_ms() for position in asked]
     return Breakdown(
         sum(position.on_hand for position in asked),
