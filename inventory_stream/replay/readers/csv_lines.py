@@ -30,8 +30,8 @@ class CsvSource:
         """
         self._path = path
         self._options = options
-        self._bytes_total = max(1, path.stat().st_size)
         try:
+            self._bytes_total = max(1, path.stat().st_size)
             with self._open() as text:
                 header = next(self._records(text), None)
         except (OSError, csv.Error) as error:
