@@ -1,5 +1,6 @@
 """Ledger topics on the real broker for tests, and writers that keep no rule."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,9 @@ from inventory_stream.ports.ledger_log import RowRecord
 from inventory_stream.ports.ledger_reader import StoredRecord
 from inventory_stream.settings import KafkaSettings, Settings
 from models.rows import TERM_HEADER
+
+# 50 ms here.
+CREATE_SECONDS_MAX = 30.0
 
 
 async def create_ledger(
@@ -26,6 +30,10 @@ async def create_ledger(
         await admin.create_topics(
             [NewTopic(spec.name, partitions, 1, topic_configs={**spec.config, **(changes or {})})]
         )
+        async with asyncio.timeout(CREATE_SECONDS_MAX):
+            # Created is not yet known: a broker hears of it a moment later.
+            while spec.name not in await admin.list_topics():
+                pass  # each look asks the broker
     finally:
         await admin.close()
     return spec.name

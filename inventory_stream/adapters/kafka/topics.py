@@ -51,6 +51,7 @@ async def create_topics(settings: Settings) -> list[str]:
     async with _admin(settings, CREATE_SECONDS_MAX, "create topics") as admin:
         existing = await _describe(admin)
         missing = [spec for spec in specs if spec.name not in existing]
+        created: list[str] = []
         if missing:
             response = await admin.create_topics(
                 [
@@ -59,11 +60,12 @@ async def create_topics(settings: Settings) -> list[str]:
                 ]
             )
             for name, code, *message in response.topic_errors:
-                _accept(name, code, message, settings)
+                if _was_created(name, code, message, settings):
+                    created.append(name)
         # The metadata can only be asked, it does not call; the bound is _admin's.
         while not _all_led(specs, await _describe(admin)):  # noqa: ASYNC110
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
-    return [spec.name for spec in missing]
+    return created
 
 
 async def check_topics(settings: Settings) -> list[Finding]:
@@ -147,10 +149,10 @@ def _all_led(specs: Sequence[TopicSpec], described: dict[str, list[dict[str, Any
     return True
 
 
-def _accept(name: str, code: int, message: Sequence[str | None], settings: Settings) -> None:
+def _was_created(name: str, code: int, message: Sequence[str | None], settings: Settings) -> bool:
     error = for_code(code)
     if error in {NoError, TopicAlreadyExistsError}:  # somebody else was faster: just as well
-        return
+        return error is NoError
     reason = next((text for text in message if text), error.__name__)
     way_out = "see the broker's log"
     if error is InvalidReplicationFactorError:
