@@ -1,0 +1,155 @@
+"""Reads a ledger back whole and says whether every decision in it is the right one."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import msgspec
+
+from benchmarks.bare_loop import BareRow
+from benchmarks.load import LOCATION, Workload, command_number, sku_name
+from benchmarks.watch import LedgerWatch
+from models.rows import PROGRESS_KEY, PositionRow, ReceiptRow, ReservationRow, decode_row
+
+READ_SECONDS_MAX: Final = 180.0
+"""Of a whole ledger: a million rows take 6 s."""
+
+
+class Decision(NamedTuple):
+    """What a reservation's row says: for which SKU, how many units were granted."""
+
+    sku: str
+    units_granted: int
+
+
+Decode = Callable[[bytes, bytes], Decision]
+"""(key, value) of an `r/` row -> what was decided."""
+
+
+def decode_worker_row(key: bytes, value: bytes) -> Decision:
+    """Read a row of the real ledger."""
+    row = decode_row(key, value)
+    assert isinstance(row, ReservationRow)  # noqa: S101  # by its key
+    return Decision(row.sku, sum(line.granted for line in row.lines))
+
+
+_decode_bare: Final = msgspec.msgpack.Decoder(BareRow).decode
+
+
+def decode_bare_row(_key: bytes, value: bytes) -> Decision:
+    """Read a row of the bare loop."""
+    row = _decode_bare(value)
+    return Decision(row.sku, row.units_granted)
+
+
+@dataclass
+class LedgerReading:
+    """Everything that a ledger said about one workload.
+
+    `appended` holds (record time in ms, offset after it) of each outcome, in order.
+    `batch_commands` counts the commands between two @progress rows.
+    """
+
+    outcomes: bytearray
+    granted: bytearray
+    granted_of: dict[str, int] = field(default_factory=dict)
+    appended: list[tuple[int, int]] = field(default_factory=list)
+    batch_commands: list[int] = field(default_factory=list)
+    positions: dict[str, PositionRow] = field(default_factory=dict)
+    strangers: int = 0
+    rows: int = 0
+
+    @property
+    def decisions_sha256(self) -> str:
+        """Hash of what was granted to each command: equal in every run of one workload."""
+        return hashlib.sha256(self.granted).hexdigest()
+
+
+async def read_ledger(watch: LedgerWatch, workload: Workload, decode: Decode) -> LedgerReading:
+    """Read the log from its beginning to its present end.
+
+    Raises:
+        TimeoutError: it cannot be read to its end in time.
+    """
+    reading = LedgerReading(bytearray(workload.commands), bytearray(workload.commands))
+    end = await watch.end()
+    watch.consumer.seek(watch.place, 0)
+    since_progress = 0
+    offset = -1
+    async with asyncio.timeout(READ_SECONDS_MAX):
+        while offset < end - 1:
+            fetched = await watch.consumer.getmany(watch.place, timeout_ms=1_000)
+            for record in fetched.get(watch.place, ()):
+                key, offset = record.key, record.offset
+                reading.rows += 1
+                if key[:2] == b"r/":
+                    since_progress += 1
+                    reading.appended.append((record.timestamp, offset + 1))
+                    _note_decision(reading, key, decode(key, record.value))
+                elif key == PROGRESS_KEY:
+                    if since_progress:
+                        reading.batch_commands.append(since_progress)
+                    since_progress = 0
+                elif key[:2] in {b"p/", b"c/"}:
+                    _note_other(reading, key, record.value)
+    return reading
+
+
+def _note_decision(reading: LedgerReading, key: bytes, decision: Decision) -> None:
+    number = command_number(key)
+    if not 0 <= number < len(reading.outcomes):
+        reading.strangers += 1
+        return
+    reading.outcomes[number] = min(255, reading.outcomes[number] + 1)
+    reading.granted[number] = min(255, decision.units_granted)
+    reading.granted_of[decision.sku] = reading.granted_of.get(decision.sku, 0) + decision.units_granted
+
+
+def _note_other(reading: LedgerReading, key: bytes, value: bytes) -> None:
+    row = decode_row(key, value)
+    if isinstance(row, PositionRow):
+        reading.positions[row.sku] = row
+    elif isinstance(row, ReceiptRow) and row.reservation_id is not None:
+        reading.strangers += 1  # an answer that binds nothing: none was asked for
+
+
+def faults(reading: LedgerReading, workload: Workload, *, has_positions: bool) -> list[str]:
+    """Say what is wrong with a ledger; empty: it is right.
+
+    One outcome per command, each the one that the model gives; no SKU granted beyond its stock;
+    the sum granted as expected; the position rows in agreement.
+    """
+    found = []
+    missing, repeated = reading.outcomes.count(0), sum(times > 1 for times in reading.outcomes)
+    if missing:
+        found.append(f"{missing} of {workload.commands} commands have no outcome")
+    if repeated:
+        found.append(f"{repeated} commands have more than one outcome")
+    if reading.strangers:
+        found.append(f"{reading.strangers} answers to commands that were not sent")
+    wrong = sum(got != want for got, want in zip(reading.granted, workload.granted, strict=True))
+    if wrong:
+        found.append(f"{wrong} commands were granted other units than the model gives")
+    got_sum, want_sum = sum(reading.granted_of.values()), sum(workload.granted)
+    if got_sum != want_sum:
+        found.append(f"{got_sum} units granted, {want_sum} expected")
+    for number, stock in enumerate(workload.stock):
+        sku = sku_name(number)
+        granted = reading.granted_of.get(sku, 0)
+        if granted > stock:
+            found.append(f"{sku}: {granted} units granted of {stock}: oversold")
+        if has_positions:
+            found.extend(_position_faults(sku, stock, granted, reading.positions.get(sku)))
+    return found
+
+
+def _position_faults(sku: str, stock: int, granted: int, row: PositionRow | None) -> list[str]:
+    if row is None:
+        return [f"{sku}: no position row"]
+    if (row.location, row.on_hand, row.reserved) != (LOCATION, stock, granted):
+        return [
+            f"{sku}: position has {row.reserved} of {row.on_hand} at {row.location}, not {granted} of {stock}"
+        ]
+    return []

@@ -1,0 +1,145 @@
+"""The two programs that are measured, as processes under a supervisor: the worker, the bare loop."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from benchmarks.ledger_check import Decode, decode_bare_row, decode_worker_row
+from inventory_stream.adapters.kafka.topic_rules import LEDGER
+from inventory_stream.devservers import logs
+from inventory_stream.devservers.supervisor import Supervisor
+from inventory_stream.settings import ENV_PREFIX, KafkaSettings, Settings
+
+PARTITIONS: Final = 1
+"""One worker on one partition: what is measured is one core's worth of decisions."""
+
+
+@unique
+class Subject(StrEnum):
+    """Who is measured."""
+
+    WORKER = "worker"
+    BARE = "bare loop"
+
+    @property
+    def decode(self) -> Decode:
+        """How its rows are read."""
+        return decode_worker_row if self is Subject.WORKER else decode_bare_row
+
+
+class SubjectEndedError(Exception):
+    """The measured process ended while it was measured; the message carries the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a subject reads and writes: the prefix of its inputs, the full name of its ledger."""
+
+    inputs_prefix: str
+    ledger_topic: str
+
+
+def place_settings(bootstrap_servers: str, prefix: str) -> Settings:
+    """Give the product's settings for topics with a prefix."""
+    return Settings(
+        kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, topic_prefix=prefix, partitions=PARTITIONS)
+    )
+
+
+def worker_place(prefix: str) -> Place:
+    """Where the worker reads and writes: its topic names follow from the prefix."""
+    return Place(prefix, f"{prefix}{LEDGER}")
+
+
+class Running:
+    """One life of a subject."""
+
+    def __init__(self, supervisor: Supervisor, name: str) -> None:
+        self._supervisor = supervisor
+        self._name = name
+
+    def cpu_seconds(self) -> float:
+        """Give the CPU time that the process has used, user and system.
+
+        Raises:
+            SubjectEndedError: it has ended by itself.
+        """
+        pid = self._supervisor.pid(self._name)
+        if pid is not None and not self._supervisor.exit_statuses(self._name):
+            try:
+                times = psutil.Process(pid).cpu_times()
+            except psutil.NoSuchProcess:
+                pass
+            else:
+                return float(times.user + times.system)
+        raise SubjectEndedError(
+            f"{self._name} ended while it was measured.\n{logs.tail(self._supervisor.log_path(self._name))}"
+        )
+
+    def stop(self) -> None:
+        """End it; a subject that had ended before is left alone."""
+        self._supervisor.stop(self._name)
+
+
+class Launcher:
+    """Starts subjects against one broker.
+
+    Args:
+        supervisor: Keeps the processes.
+        bootstrap_servers: The broker.
+        data_dir: Scratch folder of the worker.
+        profile_dir: Run the worker under sampler.py and leave its findings here; None: do not.
+    """
+
+    def __init__(
+        self, supervisor: Supervisor, bootstrap_servers: str, data_dir: Path, profile_dir: Path | None = None
+    ) -> None:
+        self._supervisor = supervisor
+        self._bootstrap_servers = bootstrap_servers
+        self._data_dir = data_dir
+        self._profile_dir = profile_dir
+        self._numbers = count(1)
+
+    def launch(self, subject: Subject, place: Place, label: str, *, profile: bool = False) -> Running:
+        """Start a subject; it runs until stopped.
+
+        Args:
+            subject: Which.
+            place: Its topics.
+            label: For its log file, and its profile.
+            profile: Whether this life is worth a profile, where these were asked for.
+        """
+        name = f"{next(self._numbers):03d}-{label}-{subject.name.lower()}"
+        if subject is Subject.BARE:
+            command = self._python("benchmarks.bare_loop")
+            command += [self._bootstrap_servers, place.inputs_prefix, place.ledger_topic]
+            self._supervisor.start(name, command)
+        else:
+            command = self._python("inventory_stream.cli")
+            if profile and self._profile_dir is not None:
+                report = self._profile_dir / f"{name}.txt"
+                command = [*self._python("benchmarks.sampler"), str(report)]
+            self._supervisor.start(name, [*command, "worker", "ledger"], self._environment(place))
+        return Running(self._supervisor, name)
+
+    def _python(self, module: str) -> list[str]:
+        return [sys.executable, "-m", module]
+
+    def _environment(self, place: Place) -> dict[str, str]:
+        return {
+            f"{ENV_PREFIX}KAFKA__BOOTSTRAP_SERVERS": self._bootstrap_servers,
+            f"{ENV_PREFIX}KAFKA__TOPIC_PREFIX": place.inputs_prefix,
+            f"{ENV_PREFIX}KAFKA__PARTITIONS": str(PARTITIONS),
+            f"{ENV_PREFIX}WORKER__DATA_DIR": str(self._data_dir),
+        }
+
+
+def interleaved(run: int) -> Sequence[Subject]:
+    """Give the order of a run: who goes first changes, so that drift of the machine hits both."""
+    return (Subject.WORKER, Subject.BARE) if run % 2 == 0 else (Subject.BARE, Subject.WORKER)
