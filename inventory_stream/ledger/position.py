@@ -110,13 +110,7 @@ class Position:
         """List a reservation that got a line here; now and then forget those that ended."""
         self.reservations.append(reservation)
         if len(self.reservations) > self._prune_at:
-            self.reservations = [
-                row
-                for row in self.reservations
-                if any(
-                    line.location == self.location and (line.reserved or line.allocated) for line in row.lines
-                )
-            ]
+            self.reservations = [row for row in self.reservations if not row.ended_ms]
             # Twice what lives: each walk is paid for by as many grants.
             self._prune_at = 2 * len(self.reservations) + _PRUNE_MIN
 
