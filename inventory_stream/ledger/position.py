@@ -108,11 +108,12 @@ class Position:
 
     def attach(self, reservation: ReservationRow) -> None:
         """List a reservation that got a line here; now and then forget those that ended."""
-        self.reservations.append(reservation)
-        if len(self.reservations) > self._prune_at:
+        if len(self.reservations) >= self._prune_at:
             self.reservations = [row for row in self.reservations if not row.ended_ms]
             # Twice what lives: each walk is paid for by as many grants.
             self._prune_at = 2 * len(self.reservations) + _PRUNE_MIN
+        # After the walk: a late confirm is listed while its reservation still counts as ended.
+        self.reservations.append(reservation)
 
     def hold(self, deadline_ms: int) -> None:
         """Count one more live line with this deadline."""
@@ -123,18 +124,19 @@ class Position:
         self.holds[deadline_ms] = count + 1
 
     def unhold(self, deadline_ms: int) -> None:
-        """Count one live line less with this deadline."""
-        count = self.holds[deadline_ms] - 1
+        """Count one live line less with this deadline. Amortised O(log n)."""
+        holds = self.holds
+        count = holds.get(deadline_ms, 0) - 1
         assert count >= 0, "a line was released twice"
-        self.holds[deadline_ms] = count
+        if count:
+            holds[deadline_ms] = count
+            return
+        # At once, not when somebody asks: a SKU that never sells out is never asked.
+        del holds[deadline_ms]
+        deadlines = self._deadlines
+        while deadlines and deadlines[0] not in holds:
+            heappop(deadlines)
 
     def earliest_deadline_ms(self) -> int:
-        """When a live line here may next expire; 0 when none is live. Amortised O(log n)."""
-        deadlines = self._deadlines
-        while deadlines:
-            earliest = deadlines[0]
-            if self.holds[earliest]:
-                return earliest
-            heappop(deadlines)
-            del self.holds[earliest]
-        return 0
+        """When a live line here may next expire; 0 when none is live."""
+        return self._deadlines[0] if self._deadlines else 0
