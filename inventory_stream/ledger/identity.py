@@ -92,6 +92,28 @@ def keep_receipt(
     return outcome
 
 
+def bind_nothing(
+    state: PartitionState,
+    batch: Batch,
+    command: Command,
+    outcome: Outcome,
+    sku: str,
+    reservation_id: str,
+    breakdown: Breakdown | None = None,
+) -> int:
+    """Answer an order command by a receipt that is not final (R27).
+
+    A final receipt under the same ids stays: it is a fact that moved units, its delta belongs to
+    on_hand (I4), and this is then a repeat of it or the id's second use.
+    """
+    known = repeated_receipt(state, batch, command, reservation_id)
+    if known is not None:
+        return known
+    return keep_receipt(
+        state, batch, command, outcome, sku=sku, reservation_id=reservation_id, breakdown=breakdown
+    )
+
+
 # --- commands of a reservation ---------------------------------------------------------------
 
 
@@ -141,9 +163,13 @@ def repeated_answer(
         wanted = id_hash(command.id)
         older = reservation.older
         if any(older[at : at + HASH_BYTES] == wanted for at in range(0, len(older), HASH_BYTES)):
-            return _bind_nothing(state, batch, reservation, command, Outcome.ALREADY_APPLIED)
+            return bind_nothing(
+                state, batch, command, Outcome.ALREADY_APPLIED, reservation.sku, reservation.reservation_id
+            )
     if reservation.commands >= COMMANDS_MAX:
-        return _bind_nothing(state, batch, reservation, command, Outcome.TOO_MANY_COMMANDS)
+        return bind_nothing(
+            state, batch, command, Outcome.TOO_MANY_COMMANDS, reservation.sku, reservation.reservation_id
+        )
     return None
 
 
@@ -192,16 +218,3 @@ def forget_movements(state: PartitionState, batch: Batch, sku: str, movements: t
         if movement.delta and movement.effective_at_ms > max(position.horizon_ms, position.sync_at_ms):
             position.horizon_ms = movement.effective_at_ms
             batch.rewrite(position)
-
-
-def _bind_nothing(
-    state: PartitionState, batch: Batch, reservation: ReservationRow, command: Command, outcome: Outcome
-) -> int:
-    return keep_receipt(
-        state,
-        batch,
-        command,
-        outcome,
-        sku=reservation.sku,
-        reservation_id=reservation.reservation_id,
-    )

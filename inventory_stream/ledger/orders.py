@@ -3,6 +3,7 @@
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.identity import (
     answer,
+    bind_nothing,
     keep_receipt,
     pin_content,
     repeated_answer,
@@ -279,9 +280,7 @@ def _known_for_fact(
 def _unknown(state: PartitionState, batch: Batch, command: OrderCommand) -> int:
     wrong = command.sku not in state.skus and partition_of(command.sku, state.partitions) != state.partition
     outcome = Outcome.WRONG_PARTITION if wrong else Outcome.UNKNOWN_RESERVATION
-    return keep_receipt(
-        state, batch, command, outcome, sku=command.sku, reservation_id=command.reservation_id
-    )
+    return bind_nothing(state, batch, command, outcome, command.sku, command.reservation_id)
 
 
 def _unmatched_fact(  # the parts of one fact

@@ -4,8 +4,8 @@ from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.identity import (
     answer,
     append_answer,
+    bind_nothing,
     content_hash,
-    keep_receipt,
     pin_content,
     repeated_answer,
     reserve_content,
@@ -48,10 +48,10 @@ def reserve(state: PartitionState, command: Reserve, arrival_ms: int, batch: Bat
         if reservation.lines:
             return answer(state, batch, reservation, command, _standing(reservation, command))
     if command.answer_by is not None and batch.now_ms > epoch_ms(command.answer_by):
-        return _bind_nothing(state, batch, command, Outcome.TOO_LATE)
+        return _not_final(state, batch, command, Outcome.TOO_LATE)
     by_location = state.skus.get(command.sku)
     if by_location is None and partition_of(command.sku, state.partitions) != state.partition:
-        return _bind_nothing(state, batch, command, Outcome.WRONG_PARTITION)
+        return _not_final(state, batch, command, Outcome.WRONG_PARTITION)
     if command.path != "common":
         raise ImpossibleCommandError(f"path {command.path!r} is unknown: this version sells from 'common'")
 
@@ -234,6 +234,16 @@ def _refuse(
     return outcome
 
 
+def _not_final(state: PartitionState, batch: Batch, command: Reserve, outcome: Outcome) -> int:
+    """Refuse without binding the command id, with the breakdown of what there is where it asked."""
+    by_location = state.skus.get(command.sku, {})
+    names = state.groups.get(command.group or "", ()) if command.location is None else (command.location,)
+    asked = tuple(by_location[name] for name in names if name in by_location)
+    return bind_nothing(
+        state, batch, command, outcome, command.sku, command.reservation_id, breakdown_of(asked)
+    )
+
+
 def breakdown_of(asked: tuple[Position, ...]) -> Breakdown:
     """Sum R2 over the positions that were asked, with the first deadline that may free units there."""
     if len(asked) == 1:
@@ -268,12 +278,6 @@ def _standing(reservation: ReservationRow, command: Reserve) -> Outcome:
     if any(line.reserved or line.allocated or line.fulfilled for line in reservation.lines):
         return Outcome.ALREADY_GRANTED
     return Outcome.NOT_LIVE
-
-
-def _bind_nothing(state: PartitionState, batch: Batch, command: Reserve, outcome: Outcome) -> int:
-    return keep_receipt(
-        state, batch, command, outcome, sku=command.sku, reservation_id=command.reservation_id
-    )
 
 
 def _new_reservation(state: PartitionState, command: Reserve) -> ReservationRow:
