@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from inventory_stream.adapters.kafka.copartition_assignor import CopartitionAssignor
 from inventory_stream.adapters.kafka.delivery_chain import Batch, DeliveryChain, Place
 from inventory_stream.adapters.kafka.faust_internals import SameLoopConsumer
+from inventory_stream.errors import InputRangeError
 from inventory_stream.ports.inputs import InputRecord
 
 # How long one look into aiokafka's buffers waits before it looks whether it should stop.
@@ -92,9 +94,17 @@ class BatchConsumer(SameLoopConsumer):
         """Fetch once and hand every batch to its stream."""
         if not self.flow_active:
             await self.can_resume_flow.wait()
-        fetched = await self._thread.fetched_records(
-            timeout_seconds=FETCH_LOOK_SECONDS, records_max=self._options.batch_records_max
-        )
+        try:
+            fetched = await self._thread.fetched_records(
+                timeout_seconds=FETCH_LOOK_SECONDS, records_max=self._options.batch_records_max
+            )
+        except (NoOffsetForPartitionError, OffsetOutOfRangeError) as error:
+            if not self.flow_active:
+                return  # between an assignment and its seek: about the committed offset, which is only a hint
+            raise InputRangeError(
+                f"{error!r}: the topic does not hold the next record any more; it was recreated, or its "
+                "retention passed what was not read (P9)"
+            ) from error
         # Stamped before the event loop turns: later a seek may have come between.
         messages = [
             message for place, records in fetched.items() if (message := self._message(place, records))
