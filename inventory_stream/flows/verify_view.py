@@ -1,0 +1,149 @@
+"""I6: at rest, Redis shows what the ledger says (R5)."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from inventory_stream.flows.verify_positions import PositionAudit
+from inventory_stream.flows.verify_report import Finding, VerifyReport
+from inventory_stream.ports.projection import AvailabilityView, SkuAvailability, Version
+
+# How long a SKU that shows an older version may take to arrive: the projection writes within
+# milliseconds, a rebuild of a million SKUs takes under a minute.
+ARRIVAL_SECONDS_MAX: Final = 60.0
+_ARRIVAL_POLL_SECONDS: Final = 0.2
+
+# SKUs of one round trip: 1,000 hashes of a few hundred bytes.
+_READ_SKUS_MAX: Final = 1_000
+
+
+class ExpectedSku:
+    """What the ledger says of one SKU."""
+
+    __slots__ = ("at_ms", "locations", "partition", "short", "version")
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.locations: dict[str, int] = {}
+        self.short = 0
+        self.version = Version(0, -1)
+        self.at_ms = 0
+
+    def facts(self) -> dict[str, object]:
+        """Give what a hash must show."""
+        return {
+            "total": sum(self.locations.values()),
+            "short": self.short,
+            "locations": dict(sorted(self.locations.items())),
+            "v": str(self.version),
+            "at": self.at_ms,
+            "partition": self.partition,
+        }
+
+
+def expected_skus(
+    partition: int, generation_ms: int, positions: Mapping[bytes, PositionAudit]
+) -> dict[str, ExpectedSku]:
+    """Gather a partition's positions by SKU as the projection must show them."""
+    expected: dict[str, ExpectedSku] = {}
+    for audit in positions.values():
+        row = audit.row
+        if row is None:
+            continue
+        sku = expected.setdefault(row.sku, ExpectedSku(partition))
+        sku.locations[row.location] = max(0, row.available_to_promise)
+        sku.short += row.shortfall
+        if audit.offset > sku.version.offset:
+            sku.version, sku.at_ms = Version(generation_ms, audit.offset), audit.timestamp_ms
+    return expected
+
+
+async def compare_view(
+    view: AvailabilityView,
+    expected: Mapping[str, ExpectedSku],
+    report: VerifyReport,
+    arrival_seconds_max: float = ARRIVAL_SECONDS_MAX,
+    clock_seconds: Callable[[], float] = time.monotonic,
+) -> None:
+    """Compare every SKU; those that moved on since the ledger was read are only counted.
+
+    Raises:
+        UnreachableError: Redis does not answer.
+    """
+    deadline_seconds = clock_seconds() + arrival_seconds_max
+    compared: dict[str, bool] = {}
+    waiting: Sequence[str] = list(expected)
+    while waiting:
+        late: list[str] = []
+        is_last = clock_seconds() >= deadline_seconds
+        for first in range(0, len(waiting), _READ_SKUS_MAX):
+            skus = waiting[first : first + _READ_SKUS_MAX]
+            for sku, shown in zip(skus, await view.read(skus), strict=True):
+                wanted = expected[sku]
+                if shown is not None and shown.version > wanted.version:
+                    report.skus_moved_on += 1
+                elif (shown is None or shown.version < wanted.version) and not is_last:
+                    late.append(sku)
+                else:
+                    compared[sku] = shown is not None and shown.total == 0
+                    _compare(sku, wanted, shown, report)
+        waiting = late
+        if waiting:
+            await asyncio.sleep(_ARRIVAL_POLL_SECONDS)
+    report.skus_compared = len(compared)
+    await _compare_sold_out(view, expected, compared, report)
+
+
+def _compare(sku: str, wanted: ExpectedSku, shown: SkuAvailability | None, report: VerifyReport) -> None:
+    found: dict[str, object] = {}
+    if shown is not None:
+        found = {
+            "total": shown.total,
+            "short": shown.short,
+            "locations": dict(sorted(shown.locations.items())),
+            "v": str(shown.version),
+            "at": shown.at_ms,
+            "partition": shown.partition,
+        }
+    facts = wanted.facts()
+    if found == facts:
+        return
+    differing = [name for name in facts if found.get(name) != facts[name]]
+    report.findings.add(
+        Finding(
+            "I6",
+            wanted.partition,
+            f"atp:{sku}",
+            wanted.version.offset,
+            ", ".join(f"{name} {facts[name]}" for name in differing),
+            ", ".join(f"{name} {found.get(name)}" for name in differing) if found else "not there",
+        )
+    )
+
+
+async def _compare_sold_out(
+    view: AvailabilityView,
+    expected: Mapping[str, ExpectedSku],
+    compared: Mapping[str, bool],
+    report: VerifyReport,
+) -> None:
+    members = set(await view.sold_out())
+    wrong = [sku for sku, is_out in compared.items() if is_out != (sku in members)]
+    # A unit sold or freed in between changes membership after the hash: look at those once more.
+    wrong_now = await view.read(wrong)
+    members = set(await view.sold_out())
+    for sku, shown in zip(wrong, wrong_now, strict=True):
+        is_member = sku in members
+        if shown is not None and (shown.total == 0) != is_member:
+            wanted = expected[sku]
+            expectation = "a member" if shown.total == 0 else "no member"
+            finding = "no member" if shown.total == 0 else "a member"
+            report.findings.add(
+                Finding("I6", wanted.partition, f"soldout {sku}", wanted.version.offset, expectation, finding)
+            )
+    for sku in sorted(members - expected.keys()):
+        if (await view.read([sku]))[0] is None:
+            report.findings.add(
+                Finding("I6", -1, f"soldout {sku}", -1, "a SKU of the ledger", "an unknown one")
+            )
