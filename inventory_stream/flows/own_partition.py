@@ -147,7 +147,8 @@ class OwnPartition:
                     ) from error
                 fresh = fresh and not isinstance(row, ProgressRow)
                 loader.load(record.key, row)
-        loader.finish(claim.term)
+        for _ in loader.index(claim.term):
+            await asyncio.sleep(0)  # heartbeats go on while a million rows are indexed
         # A lower term wrote these keys last: without our value, compaction would keep the wrong one (P4).
         self._repair = [
             (key, row_of(self._state, key)) for key in sorted(self._log.voided) if key != PROGRESS_KEY

@@ -94,7 +94,8 @@ def reserve(state: PartitionState, command: Reserve, arrival_ms: int, batch: Bat
 def _grant_new(state: PartitionState, batch: Batch, command: Reserve, position: Position) -> int:
     """Grant a new reservation at one location, as `_grant` does, in one piece.
 
-    Nearly every command of a flash sale ends here or in a refusal.
+    Nearly every command of a flash sale ends here or in a refusal. The row takes the position's own
+    words, not the command's equal ones: a million rows then share them.
     """
     units = command.units
     now_ms = batch.now_ms
@@ -108,10 +109,10 @@ def _grant_new(state: PartitionState, batch: Batch, command: Reserve, position: 
         0,
         0,
         command.reservation_id,
-        command.sku,
+        position.sku,
         units,
         command.ttl_seconds,
-        command.location,
+        position.location,
         None,
         command.strategy,
         command.channel,
