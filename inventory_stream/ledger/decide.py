@@ -129,10 +129,12 @@ def decide_batch(
             continue
         arrival_ms = record.arrival_ms
         state.orders_arrival_ms = max(state.orders_arrival_ms, arrival_ms)
-        while not sweep(state, batch, state.orders_arrival_ms):
+        skip = state.orders_done if record.offset == state.orders_next else 0
+        # By this record's own arrival, not by the newest: when a broker's clock jumped ahead and back,
+        # deadlines of the time after it would all be burnt at once. Not again inside a record.
+        while not skip and not sweep(state, batch, arrival_ms):
             yield batch.seal(state)
             batch = Batch(state.term, now_ms)
-        skip = state.orders_done if record.offset == state.orders_next else 0
         for index, command in enumerate(record.commands):
             if index < skip:
                 continue
@@ -144,10 +146,10 @@ def decide_batch(
         state.orders_next, state.orders_done = record.offset + 1, 0
 
     if sweep_before_ms > state.swept_ms:
-        state.swept_ms = sweep_before_ms
         while not sweep(state, batch, sweep_before_ms):
             yield batch.seal(state)
             batch = Batch(state.term, now_ms)
+        state.swept_ms = sweep_before_ms  # only now: whoever recovers in between has the rest to do
     yield batch.seal(state)
 
 

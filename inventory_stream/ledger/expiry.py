@@ -27,30 +27,30 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
         deadline_ms = deadlines[0]
         bucket = state.due[deadline_ms]
         while bucket:
-            if batch.is_full:
-                return False
             # Released, confirmed and extended reservations stay in the bucket of their first deadline.
-            reservation = bucket.pop()
-            if reservation.deadline_ms == deadline_ms:
-                _expire(state, batch, reservation)
+            # They go first: a recovered owner, which never had them, must seal at the same row (I8).
+            reservation = bucket[-1]
+            if reservation.deadline_ms == deadline_ms and any(line.reserved for line in reservation.lines):
+                if batch.is_full:
+                    return False
+                expire(state, batch, reservation)
+            bucket.pop()
         del state.due[deadline_ms]
         heappop(deadlines)
     return True
 
 
-def _expire(state: PartitionState, batch: Batch, reservation: ReservationRow) -> None:
-    expired = 0
+def expire(state: PartitionState, batch: Batch, reservation: ReservationRow) -> None:
+    """Give back what a reservation still has reserved, and write its row."""
     for line in reservation.lines:
         if line.reserved:
             position = state.position(reservation.sku, line.location)
             position.reserved -= line.reserved
             position.unhold(reservation.deadline_ms)
             line.expired += line.reserved
-            expired += line.reserved
+            batch.expired_units += line.reserved
             line.reserved = 0
             batch.touch(position)
             stamp(line, position)
-    if expired:
-        batch.expired_units += expired
-        end_if_over(state, batch, reservation)
-        batch.write_reservation(reservation, -1)
+    end_if_over(state, batch, reservation)
+    batch.write_reservation(reservation, -1)

@@ -1,6 +1,7 @@
 """What happens to a reservation after it was made: extend, confirm, release, ship, cancel, return."""
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
+from inventory_stream.ledger.expiry import expire
 from inventory_stream.ledger.identity import (
     answer,
     bind_nothing,
@@ -66,6 +67,9 @@ def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Bat
     if isinstance(reservation, int):
         return reservation
     lines = _lines(reservation, command.location)
+    if arrival_ms > reservation.deadline_ms and any(line.reserved for line in reservation.lines):
+        # Not swept before this record, so granted inside it, by a clock behind the broker's.
+        expire(state, batch, reservation)
     reserved = sum(line.reserved for line in lines)
     lost = sum(line.expired + line.revoked for line in lines)
     if not reserved and not lost:
@@ -75,20 +79,15 @@ def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Bat
     units = reserved + lost if command.units is None else command.units
     if units > reserved + lost:
         return answer(state, batch, reservation, command, Outcome.MORE_THAN_HELD)
-    assert not reserved or arrival_ms <= reservation.deadline_ms, "a due reservation was not swept"
 
     late = max(0, units - reserved)
     again = _coverable(state, reservation, lines, late)
-    if late and again is None and not reserved:
-        asked = tuple(state.position(reservation.sku, line.location) for line in lines)
-        return answer(
-            state,
-            batch,
-            reservation,
-            command,
-            Outcome.RESERVATION_EXPIRED,
-            breakdown=breakdown_of(asked),
-        )
+    why_not = None
+    if again is None:
+        why_not = breakdown_of(tuple(state.position(reservation.sku, line.location) for line in lines))
+        if not reserved:
+            outcome = Outcome.RESERVATION_EXPIRED
+            return answer(state, batch, reservation, command, outcome, breakdown=why_not)
     if command.order_id is not None and command.order_id != reservation.order_id:
         pin_content(reservation)
         reservation.order_id = command.order_id
@@ -100,7 +99,7 @@ def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Bat
     if not late:
         return answer(state, batch, reservation, command, Outcome.CONFIRMED, on_time)
     if again is None:
-        return answer(state, batch, reservation, command, Outcome.PARTIALLY_CONFIRMED, on_time)
+        return answer(state, batch, reservation, command, Outcome.PARTIALLY_CONFIRMED, on_time, why_not)
     return answer(state, batch, reservation, command, Outcome.CONFIRMED_LATE, units)
 
 
