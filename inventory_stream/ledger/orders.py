@@ -434,7 +434,8 @@ def record_order(state: PartitionState, command: RecordOrder, arrival_ms: int, b
         known = repeated_answer(state, batch, reservation, command)
         if known is not None:
             return known
-        if reservation.sku != command.sku:
+        # One that was only refused binds nobody: a paid order is never turned away for it (R20, R27).
+        if reservation.lines and reservation.sku != command.sku:
             return answer(state, batch, reservation, command, Outcome.RESERVATION_ID_REUSED)
     elif command.sku not in state.skus and partition_of(command.sku, state.partitions) != state.partition:
         return _unknown(state, batch, command)
