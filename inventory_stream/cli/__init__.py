@@ -19,6 +19,9 @@ class Commands(LazyGroup):
     entries = {  # noqa: RUF012  # typer builds the class itself; ClassVar stands in the base
         "topics": Entry("inventory_stream.cli.topics", "Create or check the Kafka topics: topics create"),
         "worker": Entry("inventory_stream.cli.worker", "Run a worker until SIGTERM: worker ledger"),
+        "demo": Entry(
+            "inventory_stream.cli.demo", "See it work: real till sales, a flash sale, a killed worker: demo"
+        ),
         "doctor": Entry(
             "inventory_stream.cli.doctor", "Say what is wrong with a set-up, and the way out: doctor"
         ),

@@ -18,7 +18,7 @@ from inventory_stream.adapters.kafka.command_lane import (
 from inventory_stream.errors import TopicsError, UnreachableError
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.settings import Settings
-from models.commands import ORDER_COMMANDS, STOCK_COMMANDS, Command, type_name
+from models.commands import ORDER_COMMANDS, POSITIONAL, STOCK_COMMANDS, Command, type_name
 from models.ids import partition_of
 
 # Keys whose partition is remembered: murmur2 in Python costs 3 us, a look-up 0.05. The dict is
@@ -58,6 +58,8 @@ class KafkaCommandSink:
             **dict.fromkeys(STOCK_COMMANDS, lanes[STOCK_EVENTS]),
             **dict.fromkeys(ORDER_COMMANDS, lanes[ORDER_EVENTS]),
         }
+        # Whoever sends positional twins in packs sends nothing else: one record has one wire form.
+        self._lanes |= {POSITIONAL[command]: way for command, way in self._lanes.items()}
         self._all_lanes = [lane for topic_lanes in lanes.values() for lane in topic_lanes]
         self._packed = pack_commands is not None
         self._encode = msgspec.json.Encoder().encode

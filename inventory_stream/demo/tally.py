@@ -1,0 +1,229 @@
+"""What the ledger answered, counted from its topic alone: the demo's own auditor.
+
+Pure: rows in, numbers out. It trusts no worker's memory and shares no code with the decisions.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from inventory_stream.ports.ledger_log import LedgerRecord
+from models.outcomes import Outcome
+from models.rows import (
+    FIRST_ANSWER,
+    ID_REUSED_ANSWER,
+    REPEATED_ANSWER,
+    PositionRow,
+    ProgressRow,
+    ReceiptRow,
+    ReservationRow,
+    decode_row,
+)
+
+_SECOND_MS: Final = 1_000
+
+
+class Answered(NamedTuple):
+    """One answer about the SKU on sale, as its customer hears it. `deadline_ms` 0: nothing is held."""
+
+    reservation_id: str
+    command_id: str
+    kind: str
+    outcome: Outcome
+    units: int
+    deadline_ms: int
+    is_repeat: bool
+
+
+class Held(NamedTuple):
+    """Units of one reservation, or of all: on hold, sold (allocated or shipped), and given back."""
+
+    reserved: int
+    sold: int
+    given_back: int
+
+    @property
+    def promised(self) -> int:
+        """Units that nobody else may get."""
+        return self.reserved + self.sold
+
+
+NOTHING_HELD: Final = Held(0, 0, 0)
+
+
+class SaleTally:
+    """The answers about one SKU, and how many units were promised at once.
+
+    Args:
+        sku: The SKU on sale; nothing else is looked at.
+        stock_units: What there is to sell.
+    """
+
+    def __init__(self, sku: str, stock_units: int) -> None:
+        self.sku = sku
+        self.stock_units = stock_units
+        self.answers = 0
+        self.outcomes: Counter[Outcome] = Counter()
+        """First answers only."""
+        self.repeats_same = 0
+        self.repeats_different = 0
+        self.answered_twice = 0
+        """Commands with two first answers: decided twice. Must stay 0 (I3)."""
+        self.held = NOTHING_HELD
+        self.promised_peak_units = 0
+        self.granted_units = 0
+        """Of all grants, so that a unit which came back and was granted again counts twice."""
+        self._by_reservation: dict[str, Held] = {}
+        self._first: dict[tuple[str, str], Outcome] = {}
+
+    @property
+    def oversold_units(self) -> int:
+        """Units promised at some moment beyond the stock. Must stay 0 (I2)."""
+        return max(0, self.promised_peak_units - self.stock_units)
+
+    def feed_reservation(self, row: ReservationRow) -> Answered | None:
+        """Count a row of the SKU's reservation; the answer that it gives, None where it gives none."""
+        self._hold(row)
+        if row.answered < 0:
+            return None
+        answer = row.answers[row.answered]
+        outcome = Outcome.COMMAND_ID_REUSED if row.repeat == ID_REUSED_ANSWER else Outcome(answer.outcome)
+        live = any(line.reserved for line in row.lines)
+        answered = Answered(
+            row.reservation_id,
+            answer.command_id,
+            answer.kind,
+            outcome,
+            answer.units,
+            row.deadline_ms if live else 0,
+            row.repeat != FIRST_ANSWER,
+        )
+        self._count(answered)
+        return answered
+
+    def feed_receipt(self, row: ReceiptRow) -> Answered:
+        """Count the receipt of a command about the SKU."""
+        outcome = Outcome.COMMAND_ID_REUSED if row.repeat == ID_REUSED_ANSWER else Outcome(row.outcome)
+        answered = Answered(
+            row.reservation_id or "",
+            row.command_id,
+            row.kind,
+            outcome,
+            row.units,
+            0,
+            row.repeat != FIRST_ANSWER,
+        )
+        self._count(answered)
+        return answered
+
+    def _count(self, answered: Answered) -> None:
+        self.answers += 1
+        key = answered.reservation_id, answered.command_id
+        first = self._first.get(key)
+        if answered.is_repeat:
+            if first is answered.outcome:
+                self.repeats_same += 1
+            else:
+                self.repeats_different += 1
+            return
+        if first is not None:
+            self.answered_twice += 1
+        self._first[key] = answered.outcome
+        self.outcomes[answered.outcome] += 1
+        if answered.kind == "reserve" and answered.outcome in {Outcome.GRANTED, Outcome.PARTIALLY_GRANTED}:
+            self.granted_units += answered.units
+
+    def _hold(self, row: ReservationRow) -> None:
+        before = self._by_reservation.get(row.reservation_id, NOTHING_HELD)
+        after = Held(
+            sum(line.reserved for line in row.lines),
+            sum(line.allocated + line.fulfilled for line in row.lines),
+            sum(line.released + line.expired + line.cancelled + line.revoked for line in row.lines),
+        )
+        self._by_reservation[row.reservation_id] = after
+        total = self.held
+        self.held = Held(
+            total.reserved + after.reserved - before.reserved,
+            total.sold + after.sold - before.sold,
+            total.given_back + max(0, after.given_back - before.given_back),
+        )
+        self.promised_peak_units = max(self.promised_peak_units, self.held.promised)
+
+
+class Tally:
+    """The answers of all partitions, fed in the order of each partition."""
+
+    def __init__(self, sale: SaleTally) -> None:
+        self.sale = sale
+        self.answers = 0
+        self.repeats = 0
+        self.outcomes: Counter[int] = Counter()
+        self.answers_in_second: Counter[int] = Counter()
+        """By record time, in whole seconds since the Unix epoch."""
+        self.progress: dict[int, ProgressRow] = {}
+        """The newest `@progress` of each partition."""
+        self.first_answer_ms: dict[tuple[int, int], int] = {}
+        """Record time of the first answer of each (partition, term): when an owner began to decide."""
+        self.on_hand: dict[tuple[str, str], int] = {}
+        """By SKU and location, as the newest position row says."""
+        self.shortfall_units: dict[tuple[str, str], int] = {}
+        """By SKU and location: promised or sold beyond what there is, by facts such as till sales."""
+        self.sale_available_units: int | None = None
+        """ATP of the SKU on sale, None until it has stock."""
+
+    def feed(self, partition: int, records: Iterable[LedgerRecord]) -> list[Answered]:
+        """Count rows of one partition; give those answers that are about the sale."""
+        heard: list[Answered] = []
+        for record in records:
+            if record.value is None:
+                continue
+            row = decode_row(record.key, record.value)
+            if isinstance(row, ReceiptRow):
+                self._answer(partition, row.term, row.repeat, row.outcome, record.timestamp_ms)
+                if row.sku == self.sale.sku and row.reservation_id is not None:
+                    heard.append(self.sale.feed_receipt(row))
+            elif isinstance(row, PositionRow):
+                self._position(row)
+            elif isinstance(row, ReservationRow):
+                if row.answered >= 0:
+                    outcome = row.answers[row.answered].outcome
+                    self._answer(partition, row.term, row.repeat, outcome, record.timestamp_ms)
+                if row.sku == self.sale.sku and (answered := self.sale.feed_reservation(row)) is not None:
+                    heard.append(answered)
+            elif isinstance(row, ProgressRow):
+                self.progress[partition] = row
+        return heard
+
+    def _answer(self, partition: int, term: int, repeat: int, outcome: int, timestamp_ms: int) -> None:
+        self.answers += 1
+        self.answers_in_second[timestamp_ms // _SECOND_MS] += 1
+        self.first_answer_ms.setdefault((partition, term), timestamp_ms)
+        if repeat == FIRST_ANSWER:
+            self.outcomes[outcome] += 1
+        elif repeat == REPEATED_ANSWER:
+            self.repeats += 1
+        else:
+            self.outcomes[Outcome.COMMAND_ID_REUSED] += 1
+
+    def _position(self, row: PositionRow) -> None:
+        place = row.sku, row.location
+        self.on_hand[place] = row.on_hand
+        if row.shortfall:
+            self.shortfall_units[place] = row.shortfall
+        else:
+            self.shortfall_units.pop(place, None)
+        if row.sku == self.sale.sku:
+            self.sale_available_units = max(0, row.available_to_promise)
+
+    def answers_between(self, since_ms: int, until_ms: int) -> int:
+        """Count the answers of the whole seconds from `since_ms` to `until_ms`, both included."""
+        return sum(
+            answers
+            for second, answers in self.answers_in_second.items()
+            if since_ms // _SECOND_MS <= second <= until_ms // _SECOND_MS
+        )
+
+    @property
+    def answers_per_second_peak(self) -> int:
+        """Answers of the busiest second."""
+        return max(self.answers_in_second.values(), default=0)

@@ -1,0 +1,83 @@
+"""Reads the ledger topic as an outsider and keeps the tally."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from inventory_stream.adapters.kafka.live_rows import LiveRows
+from inventory_stream.demo.tally import Answered, Tally
+from inventory_stream.ports.inputs import Input, InputOffsets
+from inventory_stream.ports.ledger_reader import LedgerReader
+
+LOOK_SECONDS: Final = 0.03
+"""Between two questions for new rows of a quiet partition: what a customer waits at most for an answer
+beyond the ledger's own time. Shorter costs the workers' cores: 33 questions a second and partition."""
+
+
+class LedgerWatch:
+    """Follows every partition from its beginning. Runs until cancelled."""
+
+    def __init__(
+        self, reader: LedgerReader, partitions: int, tally: Tally, hear: Callable[[Sequence[Answered]], None]
+    ) -> None:
+        """`hear` gets the answers about the SKU on sale, in order of its partition."""
+        self._reader = reader
+        self._tally = tally
+        self._hear = hear
+        self._rows = [LiveRows() for _ in range(partitions)]
+
+    @property
+    def owned_partitions(self) -> int:
+        """Partitions that somebody has claimed."""
+        return sum(rows.term >= 0 for rows in self._rows)
+
+    @property
+    def alarms(self) -> int:
+        """Rows that fenced owners wrote and every reader drops (P4)."""
+        return sum(rows.alarms for rows in self._rows)
+
+    def term(self, partition: int) -> int:
+        """Give the offset of a partition's newest claim."""
+        return self._rows[partition].term
+
+    async def run(self) -> None:
+        """Follow the ledger.
+
+        Raises:
+            UnreachableError: Kafka does not answer within the reader's bound.
+            CorruptLedgerError: a row that no owner writes.
+        """
+        async with asyncio.TaskGroup() as following:
+            for partition in range(len(self._rows)):
+                following.create_task(self._follow(partition))
+
+    async def _follow(self, partition: int) -> None:
+        rows, position = self._rows[partition], 0
+        while True:
+            end = await self._reader.end_offset(partition)
+            if end <= position:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            async for records in self._reader.read(partition, position, end):
+                heard = self._tally.feed(partition, rows.feed(records))
+                if heard:
+                    self._hear(heard)
+            position = end
+
+
+async def undecided_records(tally: Tally, offsets: InputOffsets, partitions: int) -> int:
+    """Count the input records beyond `@progress`, by the broker's own end offsets (R18).
+
+    Raises:
+        UnreachableError: Kafka does not answer.
+    """
+    missing = 0
+    for partition in range(partitions):
+        progress = tally.progress.get(partition)
+        decided = {
+            Input.STOCK: progress.stock_next if progress is not None else 0,
+            Input.ORDERS: progress.orders_next if progress is not None else 0,
+        }
+        for source, through in decided.items():
+            missing += max(0, (await offsets.range_of(source, partition)).end - through)
+    return missing
