@@ -404,23 +404,31 @@ def _allocate_again(
 def _gather(
     state: PartitionState, batch: Batch, reservation: ReservationRow, location: str, units: int
 ) -> None:
-    """Move allocated units of other lines to a location, until it holds `units` or none are left (R10)."""
+    """Move units of other lines to a location, until it holds `units` or none are left (R10).
+
+    Allocated ones before reserved ones; the caller ships them at once, so all arrive allocated.
+    """
     target = line_at(reservation, location)
     missing = units - (target.allocated + target.reserved if target else 0)
-    for line in reservation.lines:
-        moved = min(missing, line.allocated) if line.location != location else 0
-        if moved > 0:
-            source = state.position(reservation.sku, line.location)
-            line.allocated -= moved
-            line.granted -= moved
-            source.allocated -= moved
-            batch.touch(source)
-            stamp(line, source)
-            target = _line(reservation, location)
-            target.granted += moved
-            target.allocated += moved
-            state.position(reservation.sku, location).allocated += moved
-            missing -= moved
+    others = [line for line in reservation.lines if line.location != location]
+    for of_reserved in (False, True):
+        for line in others:
+            moved = min(missing, line.reserved if of_reserved else line.allocated)
+            if moved > 0:
+                source = state.position(reservation.sku, line.location)
+                if of_reserved:
+                    _unreserve(source, reservation, line, moved)
+                else:
+                    line.allocated -= moved
+                    source.allocated -= moved
+                line.granted -= moved
+                batch.touch(source)
+                stamp(line, source)
+                target = _line(reservation, location)
+                target.granted += moved
+                target.allocated += moved
+                state.position(reservation.sku, location).allocated += moved
+                missing -= moved
 
 
 def record_order(state: PartitionState, command: RecordOrder, arrival_ms: int, batch: Batch) -> int:
