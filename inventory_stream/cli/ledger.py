@@ -1,0 +1,196 @@
+"""`ledger dump` and `ledger verify`: read the one truth, and prove that it is right."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
+from inventory_stream.adapters.kafka.live_rows import LiveRows
+from inventory_stream.adapters.kafka.preflight import quiet_client
+from inventory_stream.adapters.kafka.topic_rules import LEDGER
+from inventory_stream.adapters.redis.view import RedisAvailabilityView
+from inventory_stream.flows.dump_ledger import RowKind, dump_ledger
+from inventory_stream.flows.verify import verify_ledger
+from inventory_stream.flows.verify_report import PartitionReport, VerifyReport
+from inventory_stream.settings import Settings, load_settings
+
+EXIT_BROKEN: Final = 1
+
+KINDS: Final = {kind.name.lower(): kind for kind in RowKind}
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show the ledger, or prove it right.")
+
+PartitionOption = Annotated[int | None, typer.Option(min=0, help="Only this partition.", show_default=False)]
+
+
+@app.command()
+def dump(
+    *,
+    sku: Annotated[str | None, typer.Option(help="Only rows of this SKU.", show_default=False)] = None,
+    kind: Annotated[
+        str | None, typer.Option(help=f"Only rows of this kind: {', '.join(KINDS)}.", show_default=False)
+    ] = None,
+    partition: PartitionOption = None,
+) -> None:
+    """Print the live rows as JSON lines, oldest first, up to where the ledger ends now.
+
+    Example: inventory-stream ledger dump --kind position --sku 85123A
+    """
+    if kind is not None and kind not in KINDS:
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--kind")
+    settings = load_settings()
+
+    async def run() -> None:
+        reader = _reader(settings)
+        try:
+            partitions = _partitions(settings, partition)
+            async for row in dump_ledger(reader, LiveRows, partitions, KINDS[kind] if kind else None, sku):
+                sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
+        finally:
+            await reader.close()
+
+    with quiet_client():
+        uvloop.run(run())
+
+
+@app.command()
+def verify(
+    *,
+    partition: PartitionOption = None,
+    is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    is_redis_compared: Annotated[
+        bool, typer.Option("--redis/--no-redis", help="Compare Redis with the ledger (I6).")
+    ] = True,
+) -> None:
+    """Recompute every invariant from the rows; exit 1 when one is broken.
+
+    I1, I4 and R16 are checked at the end of the ledger; I2, I3 and I5 over the part that compaction
+    has not touched, whose beginning is told. The ledger may be in use meanwhile.
+
+    Example: inventory-stream ledger verify
+    """
+    settings = load_settings()
+    partitions = _partitions(settings, partition)
+
+    async def run() -> VerifyReport:
+        reader = _reader(settings)
+        view = RedisAvailabilityView.connect(settings.redis) if is_redis_compared else None
+        try:
+            # Redis first: to learn after minutes of reading that it is not there would be a pity.
+            if view is not None:
+                await view.fresh([0])
+            rows = sum([await reader.end_offset(one) for one in partitions])
+            with _progress(rows) as advance:
+                return await verify_ledger(reader, LiveRows, partitions, view, advance)
+        finally:
+            await reader.close()
+            if view is not None:
+                await view.close()
+
+    with quiet_client():
+        report = uvloop.run(run())
+    if is_json:
+        sys.stdout.buffer.write(orjson.dumps(as_json(report), option=orjson.OPT_INDENT_2) + b"\n")
+    else:
+        print_report(report)
+    if not report.is_sound:
+        raise typer.Exit(EXIT_BROKEN)
+
+
+def as_json(report: VerifyReport) -> dict[str, Any]:
+    """Give a report as JSON values."""
+    return {
+        "sound": report.is_sound,
+        "broken": dict(report.findings.counts),
+        "findings": [finding._asdict() for finding in report.findings.first],
+        "partitions": [vars(partition) for partition in report.partitions],
+        "granted_units": sum(one.granted_units for one in report.partitions),
+        "oversold_units": sum(one.oversold_units for one in report.partitions),
+        "shortfall_units": sum(one.shortfall_units for one in report.partitions),
+        "skus_compared": report.skus_compared,
+        "skus_moved_on": report.skus_moved_on,
+    }
+
+
+def print_report(report: VerifyReport, console: Console | None = None) -> None:
+    """Print a report for people."""
+    console = console or Console()
+    columns = ("partition", "rows", "positions", "reservations", "whole from", "commands", "repeats")
+    table = Table(*columns, "granted", "oversold", "shortfall")
+    for one in report.partitions:
+        figures = (one.rows, one.positions, one.reservations)
+        counted = (one.commands, one.repeats, one.granted_units, one.oversold_units, one.shortfall_units)
+        table.add_row(
+            str(one.partition), *(f"{n:,}" for n in figures), _reach(one), *(f"{n:,}" for n in counted)
+        )
+    console.print(table)
+    oversold = sum(one.oversold_units for one in report.partitions)
+    shortfall = sum(one.shortfall_units for one in report.partitions)
+    _say(console, f"oversold units (granted against I2): {oversold:,}", "red" if oversold else "green")
+    _say(console, f"shortfall that facts caused (till sales, recounts, recorded orders): {shortfall:,}")
+    fenced = sum(one.fenced_rows for one in report.partitions)
+    if fenced:
+        _say(console, f"rows that fenced owners wrote, dropped by every reader (P4): {fenced:,}", "yellow")
+    if report.skus_compared is None:
+        _say(console, "Redis: not compared")
+    else:
+        moved_on = f"; {report.skus_moved_on:,} changed meanwhile" if report.skus_moved_on else ""
+        _say(console, f"Redis: {report.skus_compared:,} SKUs compared{moved_on}")
+    if report.is_sound:
+        _say(console, "every invariant holds: I1-I5, R16" + (", I6" if report.skus_compared else ""), "green")
+        return
+    for check, times in sorted(report.findings.counts.items()):
+        _say(console, f"{check} BROKEN: {times:,} times", "bold red")
+    findings = Table("invariant", "partition", "offset", "key", "expected", "found")
+    for finding in report.findings.first:
+        # Text, not str: a key may hold what rich takes for markup.
+        place = (finding.check, finding.partition, finding.offset, finding.key)
+        findings.add_row(*(Text(str(part)) for part in (*place, finding.expected, finding.found)))
+    console.print(findings)
+
+
+def _reach(one: PartitionReport) -> str:
+    if one.whole_from_ms is None:
+        return "empty"
+    if one.whole_from_offset == 0:
+        return "the beginning"
+    return datetime.fromtimestamp(one.whole_from_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _say(console: Console, text: str, style: str | None = None) -> None:
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _progress(rows: int) -> Iterator[Any]:
+    """Show how far the reading is, on a terminal only."""
+    columns = (TextColumn("reading the ledger"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=rows)
+        yield lambda read: progress.advance(task, read)
+
+
+def _reader(settings: Settings) -> KafkaLedgerReader:
+    return KafkaLedgerReader(
+        bootstrap_servers=settings.kafka.bootstrap_servers,
+        topic=settings.topic(LEDGER),
+        request_timeout_seconds=settings.kafka.request_timeout_seconds,
+    )
+
+
+def _partitions(settings: Settings, only: int | None) -> Sequence[int]:
+    if only is not None and only >= settings.kafka.partitions:
+        hint = f"the ledger has partitions 0 to {settings.kafka.partitions - 1} (kafka.partitions)"
+        raise typer.BadParameter(hint, param_hint="--partition")
+    return range(settings.kafka.partitions) if only is None else [only]
