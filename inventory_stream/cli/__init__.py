@@ -22,6 +22,8 @@ class Commands(LazyGroup):
         "demo": Entry(
             "inventory_stream.cli.demo", "See it work: real till sales, a flash sale, a killed worker: demo"
         ),
+        "atp": Entry("inventory_stream.cli.atp", "Show what can be sold, as storefronts see it: atp get SKU"),
+        "ledger": Entry("inventory_stream.cli.ledger", "Show the ledger, or prove it right: ledger verify"),
         "doctor": Entry(
             "inventory_stream.cli.doctor", "Say what is wrong with a set-up, and the way out: doctor"
         ),
