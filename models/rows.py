@@ -189,7 +189,8 @@ class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     `answered` is the index in `answers` of the command that this row answers, -1 where the owner
     acted by itself (expiry, revocation); `repeat` is one of the constants above.
     `older` holds 8 bytes for each command that left `answers` (R27). `commands` counts all.
-    `ended_ms` is when nothing was left to happen but returns, 0 before that.
+    `ended_ms` is when nothing was left to happen but returns, 0 before that. `paid_order_id` is what
+    its confirm named; `order_id` stays what the reserve asked, of which a repeat is known (R28).
     """
 
     term: int
@@ -215,6 +216,7 @@ class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     answers: tuple[Answer, ...]
     older: bytes = b""
     recorded: bool = False
+    paid_order_id: str | None = None
 
 
 class ReceiptRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):

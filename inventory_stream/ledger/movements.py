@@ -146,7 +146,7 @@ def _orders_at(position: Position) -> tuple[str, ...]:
     for row in reversed(position.reservations):
         line = line_at(row, position.location)
         if line is not None and line.allocated:
-            names[row.order_id or row.reservation_id] = None
+            names[row.paid_order_id or row.order_id or row.reservation_id] = None
             if len(names) == SHORT_ORDERS_NAMED:
                 break
     return tuple(names)

@@ -88,9 +88,7 @@ def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Bat
         if not reserved:
             outcome = Outcome.RESERVATION_EXPIRED
             return answer(state, batch, reservation, command, outcome, breakdown=why_not)
-    if command.order_id is not None and command.order_id != reservation.order_id:
-        pin_content(reservation)
-        reservation.order_id = command.order_id
+    reservation.paid_order_id = command.order_id or reservation.paid_order_id
     on_time = min(units, reserved)
     _allocate(state, batch, reservation, lines, on_time)
     for line, taken in again or ():
@@ -451,6 +449,7 @@ def record_order(state: PartitionState, command: RecordOrder, arrival_ms: int, b
         missing = command.units - sum(line.allocated + line.fulfilled for line in reservation.lines)
         if missing <= 0:
             return answer(state, batch, reservation, command, Outcome.ALREADY_CONFIRMED)
+        reservation.paid_order_id = command.order_id or reservation.paid_order_id
         held = min(missing, sum(line.reserved for line in reservation.lines))
         _allocate(state, batch, reservation, reservation.lines, held)
         missing -= held
