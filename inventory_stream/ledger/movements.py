@@ -23,7 +23,8 @@ def effective_ms(
     """
     if when is None:
         return arrival_ms, False
-    effective = epoch_ms(when)
+    # Never 0, which in rows means that nothing was stated yet: a movement "at 0" would be lost.
+    effective = max(1, epoch_ms(when))
     if effective > arrival_ms + state.rules.clock_ahead_ms:
         batch.clock_ahead += 1
         return arrival_ms, True
