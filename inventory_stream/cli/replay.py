@@ -20,7 +20,7 @@ from inventory_stream.ports.commands import CommandSink
 from inventory_stream.replay.compile import CompiledMapping, compile_mapping
 from inventory_stream.replay.dry_run import DiscardingSink
 from inventory_stream.replay.errors import MappingError, SourceError
-from inventory_stream.replay.mapping_file import MappingSource, load_mapping
+from inventory_stream.replay.mapping_file import load_mapping
 from inventory_stream.replay.progress import shown
 from inventory_stream.replay.refusals import EXPLANATIONS, Reason
 from inventory_stream.replay.report import ReportFile, Totals
@@ -61,15 +61,10 @@ class Options:
 class Prepared:
     """A mapping and a file that fit each other."""
 
-    mapping: MappingSource
     source: RowSource
     compiled: CompiledMapping
-    file_hash: str
-
-    @property
-    def file_id(self) -> str:
-        """What `{file}` stands for."""
-        return self.file_hash[:FILE_ID_CHARACTERS]
+    file_id: str
+    """What `{file}` stands for."""
 
 
 @app.command()
@@ -136,9 +131,8 @@ async def _run(options: Options, console: Console) -> int:
     mapping = load_mapping(options.mapping)
     source = open_source(options.file, mapping.mapping.csv, options.file_format)
     digest = file_hash(options.file)
-    prepared = Prepared(
-        mapping, source, compile_mapping(mapping, source, digest[:FILE_ID_CHARACTERS]), digest
-    )
+    compiled = compile_mapping(mapping, source, digest[:FILE_ID_CHARACTERS])
+    prepared = Prepared(source, compiled, digest[:FILE_ID_CHARACTERS])
     async with _sink(options, settings) as (sink, destination):
         fresh = ReplayState(
             file=options.file.name,

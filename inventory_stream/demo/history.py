@@ -158,7 +158,7 @@ class History:
                 self._first_ms = row.at_ms
             sold[position] += row.quantity
             if online and draws.random() < _ORDER_SHARE:
-                order = draw_order(draws, row.row, position, row.at_ms)
+                order = draw_order(draws, row.row, position)
                 self._orders[row.row] = order
                 ordered[position] += order.units
         shelves = random.Random(f"{self._seed}/openings")  # noqa: S311  # seeded on purpose

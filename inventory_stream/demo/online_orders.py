@@ -52,7 +52,6 @@ class OnlineOrder:
     position: tuple[str, str]
     units: int
     fate: Fate
-    at_ms: int
     pay_after_rows: int
     ship_after_rows: int
     return_after_rows: int
@@ -66,12 +65,12 @@ class Step(NamedTuple):
     on_hand_delta: int
 
 
-def draw_order(draws: random.Random, number: int, position: tuple[str, str], at_ms: int) -> OnlineOrder:
+def draw_order(draws: random.Random, number: int, position: tuple[str, str]) -> OnlineOrder:
     """Draw an order. Always the same number of draws, so that one order never changes another."""
     (fate,) = draws.choices(_FATES, _SHARES)
     (units,) = draws.choices(_UNITS, _UNIT_SHARES)
     pay, ship, back = (draws.randint(*rows) for rows in (_PAY_ROWS, _SHIP_ROWS, _RETURN_ROWS))
-    return OnlineOrder(number, position, units, fate, at_ms, pay, ship, back)
+    return OnlineOrder(number, position, units, fate, pay, ship, back)
 
 
 @dataclass

@@ -44,6 +44,19 @@ def test_dry_run_needs_no_broker_and_prints_the_totals(tmp_path: Path) -> None:
     }
 
 
+def test_json_lines_need_not_name_their_columns(tmp_path: Path) -> None:
+    """Any line may lack a column that a rule needs: that row is refused, the others are sent."""
+    file = tmp_path / "rows.jsonl"
+    good = {"code": "A", "units": 2, "at": "2026-01-02T00:00:00Z", "note": "no rule uses it"}
+    file.write_text("\n".join((json.dumps(good), '{"units":1}', "oops", json.dumps({**good, "units": 0}))))
+    result = replay(tmp_path, file, write_mapping(tmp_path, SALE))
+    assert result.exit_code == 0, result.output
+    assert "would be sent as till_sale: 1" in result.output
+    assert "skipped, zero: 1" in result.output
+    assert "refused, null" in result.output
+    assert "refused, unreadable" in result.output
+
+
 @pytest.mark.parametrize(("line", "code"), [("A,0.5,2026-01-02", 1), ("A,0,2026-01-02", 0)])
 def test_strict_fails_on_refused_rows_only(tmp_path: Path, line: str, code: int) -> None:
     """With --strict a refused row is exit 1; rows skipped on purpose are not."""
