@@ -396,10 +396,10 @@ class OwnPartition:
             wanted = state.stock_next if source is Input.STOCK else state.orders_next
             if not held.beginning <= wanted <= held.end:
                 raise InputRangeError(
-                    f"{self._topics[source]}[{self._partition}] holds offsets {held.beginning} to {held.end}, "
-                    f"but the ledger has decided up to {wanted}: the topic was recreated, or its "
-                    "retention passed what was not decided. Restore the topic, or start a new ledger under another "
-                    "topic prefix"
+                    f"{self._topics[source]}[{self._partition}] holds offsets {held.beginning} to "
+                    f"{held.end}, but the ledger has decided up to {wanted}: the topic was recreated, or "
+                    "its retention passed what was not decided. Restore the topic, or start a new ledger "
+                    "under another topic prefix"
                 )
 
     # --- deadlines -------------------------------------------------------------------------------
