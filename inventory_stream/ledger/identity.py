@@ -216,5 +216,5 @@ def forget_movements(state: PartitionState, batch: Batch, sku: str, movements: t
     for movement in movements:
         position = state.position(sku, movement.location)
         if movement.delta and movement.effective_at_ms > max(position.horizon_ms, position.sync_at_ms):
-            position.horizon_ms = movement.effective_at_ms
+            position.raise_horizon(movement.effective_at_ms)
             batch.rewrite(position)

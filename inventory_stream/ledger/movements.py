@@ -1,6 +1,7 @@
 """Facts: what moves on_hand, when it counts, and what a shortfall does (R7, R8, R10, R11)."""
 
 from datetime import datetime
+from heapq import heapify, heappush
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.position import Position
@@ -47,8 +48,9 @@ def move(
     delta = units if effective_at_ms > position.sync_at_ms else 0
     if delta:
         position.on_hand += delta
-        position.movements.append((effective_at_ms, batch.now_ms, delta))
-        _trim(state, batch, position)
+        if effective_at_ms > position.horizon_ms:
+            heappush(position.movements, (effective_at_ms, delta))
+            _trim(state, batch, position)
     batch.touch(position)
     return settle(state, batch, position, delta, effective_at_ms, clock_ahead=clock_ahead)
 
@@ -63,12 +65,12 @@ def count(
     if counted_at_ms < position.sync_at_ms or counted_at_ms < position.horizon_ms:
         return None
     later = [entry for entry in position.movements if entry[0] > counted_at_ms]
-    new_on_hand = on_hand + sum(delta for _, _, delta in later)
+    heapify(later)
+    new_on_hand = on_hand + sum(delta for _, delta in later)
     delta = new_on_hand - position.on_hand
     position.on_hand = new_on_hand
     position.sync_at_ms = counted_at_ms
-    position.movements.clear()
-    position.movements.extend(later)
+    position.movements = later
     batch.touch(position)
     return settle(state, batch, position, delta, counted_at_ms)
 
@@ -154,8 +156,8 @@ def _orders_at(position: Position) -> tuple[str, ...]:
 
 
 def _trim(state: PartitionState, batch: Batch, position: Position) -> None:
+    # By effective time, as the horizon is: what was dropped is then never newer than what is kept.
     movements = position.movements
-    oldest_kept = batch.now_ms - state.rules.movement_window_ms
-    while movements and (len(movements) > state.rules.movements_max or movements[0][1] < oldest_kept):
-        effective, _, _ = movements.popleft()
-        position.horizon_ms = max(position.horizon_ms, effective)
+    oldest_kept_ms = batch.now_ms - state.rules.movement_window_ms
+    while movements and (len(movements) > state.rules.movements_max or movements[0][0] < oldest_kept_ms):
+        position.raise_horizon(movements[0][0])

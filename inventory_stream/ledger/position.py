@@ -1,6 +1,5 @@
 """One SKU at one location, as its owner holds it in memory."""
 
-from collections import deque
 from heapq import heappop, heappush
 from typing import Final
 
@@ -13,8 +12,8 @@ _PRUNE_MIN: Final = 64
 class Position:
     """The quantities of R1 with the indexes that decisions need; changed in place.
 
-    `movements` holds (effective_at_ms, arrived_ms, delta) of what moved on_hand after the last
-    count, in order of arrival (R8). `holds` counts live lines by deadline, `reservations` lists
+    `movements` holds (effective_at_ms, delta) of what moved on_hand after the last count and the
+    horizon, as a heap: exactly what a recovery finds in the rows (R8, I8). `holds` counts live lines by deadline, `reservations` lists
     those with a line here, oldest first, with some that ended since.
     """
 
@@ -59,7 +58,7 @@ class Position:
         self.unavailable_at_ms = 0
         self.safety_stock_at_ms = 0
         self.horizon_ms = 0
-        self.movements: deque[tuple[int, int, int]] = deque()
+        self.movements: list[tuple[int, int]] = []
         self.holds: dict[int, int] = {}
         self._deadlines: list[int] = []
         self.reservations: list[ReservationRow] = []
@@ -136,6 +135,13 @@ class Position:
         deadlines = self._deadlines
         while deadlines and deadlines[0] not in holds:
             heappop(deadlines)
+
+    def raise_horizon(self, effective_at_ms: int) -> None:
+        """Forget the movements up to a time: a count from before it can no longer be computed (R8)."""
+        self.horizon_ms = max(self.horizon_ms, effective_at_ms)
+        movements = self.movements
+        while movements and movements[0][0] <= self.horizon_ms:
+            heappop(movements)
 
     def earliest_deadline_ms(self) -> int:
         """When a live line here may next expire; 0 when none is live."""
