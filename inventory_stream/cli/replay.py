@@ -79,19 +79,20 @@ def replay(  # noqa: PLR0913  # one parameter per option: typer's way
         Format | None, typer.Option("--format", help="of FILE; default: by its ending")
     ] = None,
     state_dir: Annotated[
-        Path | None, typer.Option(help="where it keeps how far it came [default: <worker.data_dir>/replay]")
+        Path | None, typer.Option(help="where it keeps how far it came; default: replay in worker.data_dir")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="rows that became no command [default: in the state folder]")
+        Path | None, typer.Option(help="rows that became no command; default: in the state folder")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only the first LIMIT rows of FILE")] = None,
     speed: Annotated[
-        float | None, typer.Option(min=0.001, help="history at SPEED times real time [default: unbounded]")
+        float | None,
+        typer.Option(min=0.001, help="history at SPEED times real time; default: as fast as possible"),
     ] = None,
     pack: Annotated[
         int | None,
         typer.Option(
-            min=1, max=PACK_COMMANDS_MAX, help="commands per Kafka record [default: one, with a key]"
+            min=1, max=PACK_COMMANDS_MAX, help="commands per Kafka record; default: one, with its SKU as key"
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="map and report only; no broker needed")] = False,
