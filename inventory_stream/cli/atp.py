@@ -184,7 +184,9 @@ def _print_table(
 
 def _clock_time(at_ms: int | None = None) -> str:
     seconds, ms = divmod(time.time_ns() // 1_000_000 if at_ms is None else at_ms, 1_000)
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(seconds))}.{ms:03d}"
+    then, today = time.localtime(seconds), time.localtime()
+    date = "" if then[:3] == today[:3] else time.strftime("%Y-%m-%d ", then)
+    return f"{date}{time.strftime('%H:%M:%S', then)}.{ms:03d}"
 
 
 async def _until_one_fails(*endless: Coroutine[Any, Any, None]) -> None:
