@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from heapq import heappush
+from heapq import heapify, heappush
 from typing import Any, Final
 
 from inventory_stream.ledger.position import Position
@@ -155,12 +155,11 @@ class StateLoader:
         """
         state = self._state
         state.term = term
-        movements: dict[Position, list[tuple[int, int, int, int]]] = {}
         by_age = sorted(state.reservations.values(), key=lambda row: row.created_ms)
         yield
         for number, row in enumerate(by_age):
             self._share(row)
-            self._index(row, movements)
+            self._index(row)
             if number % _ROWS_PER_YIELD == 0:
                 yield
         state.ended = deque(sorted(state.ended, key=lambda entry: entry[0]))
@@ -171,13 +170,11 @@ class StateLoader:
         ):
             state.receipt_order.append((receipt.at_ms, key))
             for movement in receipt.movements:
-                position = state.position(receipt.sku or "", movement.location)
-                _remember(position, movement, receipt.at_ms, movements)
+                _remember(state.position(receipt.sku or "", movement.location), movement)
             if number % _ROWS_PER_YIELD == 0:
                 yield
-        for position, found in movements.items():
-            found.sort()
-            position.movements.extend((effective, arrived, delta) for arrived, _, effective, delta in found)
+        for position in state.positions():
+            heapify(position.movements)
         if state.rules.revoke_on_shortfall:
             for position in state.positions():
                 if position.reserved and position.uncommitted < 0:
@@ -208,7 +205,7 @@ class StateLoader:
         elif key.startswith(b"r/"):
             state.reservations.pop(decode_id(key[2:].decode()), None)
 
-    def _index(self, row: ReservationRow, movements: dict[Position, list[tuple[int, int, int, int]]]) -> None:
+    def _index(self, row: ReservationRow) -> None:
         state = self._state
         live = False
         for line in row.lines:
@@ -224,20 +221,12 @@ class StateLoader:
             (state.ended if row.lines else state.refused).append((row.ended_ms, row))
         for answer in row.answers:
             for movement in answer.movements:
-                position = state.position(row.sku, movement.location)
-                _remember(position, movement, answer.at_ms, movements)
+                _remember(state.position(row.sku, movement.location), movement)
 
 
-def _remember(
-    position: Position,
-    movement: Movement,
-    arrived_ms: int,
-    movements: dict[Position, list[tuple[int, int, int, int]]],
-) -> None:
+def _remember(position: Position, movement: Movement) -> None:
     if movement.delta and movement.effective_at_ms > max(position.sync_at_ms, position.horizon_ms):
-        movements.setdefault(position, []).append(
-            (arrived_ms, movement.version, movement.effective_at_ms, movement.delta)
-        )
+        position.movements.append((movement.effective_at_ms, movement.delta))
 
 
 def line_at(reservation: ReservationRow, location: str) -> Line | None:
