@@ -1,6 +1,7 @@
 """A batch of input becomes rows: the one loop in which everything is decided (I8)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError, Refused, Sealed
@@ -70,6 +71,7 @@ DECISIONS: Final[dict[type[Command], Decide]] = {
 }
 """How each command is decided, in both of its wire forms."""
 
+_KEY: Final = attrgetter("key")
 _REUSED: Final = int(Outcome.COMMAND_ID_REUSED)
 
 
@@ -101,14 +103,7 @@ def decide_batch(
         progress. Each must be durable before the next is sent, none may be left out.
     """
     state.now_ms = now_ms = max(state.now_ms, wall_clock_ms)
-    batch = Batch(state.term, now_ms)
-    for position in tuple(state.to_revoke):
-        revoke(state, batch, position)
-        while position in state.to_revoke:
-            yield batch.seal(state)
-            batch = Batch(state.term, now_ms)
-            revoke(state, batch, position)
-    fold(state, batch)
+    batch = yield from _open(state, now_ms)
 
     for record in stock:
         if record.offset < state.stock_next:
@@ -121,7 +116,7 @@ def decide_batch(
             if batch.is_full:
                 state.stock_next, state.stock_done = record.offset, index + 1
                 yield batch.seal(state)
-                batch = Batch(state.term, now_ms)
+                batch = yield from _open(state, now_ms)
         state.stock_next, state.stock_done = record.offset + 1, 0
 
     for record in orders:
@@ -134,7 +129,7 @@ def decide_batch(
         # deadlines of the time after it would all be burnt at once. Not again inside a record.
         while not skip and not sweep(state, batch, arrival_ms):
             yield batch.seal(state)
-            batch = Batch(state.term, now_ms)
+            batch = yield from _open(state, now_ms)
         for index, command in enumerate(record.commands):
             if index < skip:
                 continue
@@ -142,15 +137,32 @@ def decide_batch(
             if batch.is_full:
                 state.orders_next, state.orders_done = record.offset, index + 1
                 yield batch.seal(state)
-                batch = Batch(state.term, now_ms)
+                batch = yield from _open(state, now_ms)
         state.orders_next, state.orders_done = record.offset + 1, 0
 
     if sweep_before_ms > state.swept_ms:
         while not sweep(state, batch, sweep_before_ms):
             yield batch.seal(state)
-            batch = Batch(state.term, now_ms)
+            batch = yield from _open(state, now_ms)
         state.swept_ms = sweep_before_ms  # only now: whoever recovers in between has the rest to do
     yield batch.seal(state)
+
+
+def _open(state: PartitionState, now_ms: int) -> Generator[Sealed, None, Batch]:
+    """Begin a batch with what is due before any command, sealing those that it fills.
+
+    At every batch and not only at the first, so that an owner that recovers between two of them
+    goes on just as this one does (I8).
+    """
+    batch = Batch(state.term, now_ms)
+    for position in sorted(state.to_revoke, key=_KEY):
+        revoke(state, batch, position)
+        while position in state.to_revoke:
+            yield batch.seal(state)
+            batch = Batch(state.term, now_ms)
+            revoke(state, batch, position)
+    fold(state, batch)
+    return batch
 
 
 def _decide_one(  # a hot inner step: a record of its own would cost 0.2 us a command

@@ -1,11 +1,15 @@
 """Deadlines that passed: their units become free again, in deadline order (R18)."""
 
 from heapq import heappop
+from operator import attrgetter
+from typing import Final
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.movements import end_if_over, stamp
 from inventory_stream.ledger.state import PartitionState
 from models.rows import ReservationRow
+
+_ID: Final = attrgetter("reservation_id")
 
 
 def next_deadline_ms(state: PartitionState) -> int | None:
@@ -26,6 +30,8 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
     while deadlines and deadlines[0] < before_ms:
         deadline_ms = deadlines[0]
         bucket = state.due[deadline_ms]
+        # By id, which a recovery restores; the order of their making is not in the rows (I8).
+        bucket.sort(key=_ID, reverse=True)
         while bucket:
             # Released, confirmed and extended reservations stay in the bucket of their first deadline.
             # They go first: a recovered owner, which never had them, must seal at the same row (I8).

@@ -91,7 +91,10 @@ def settle(
     if position.uncommitted < 0:
         if state.rules.revoke_on_shortfall:
             revoke(state, batch, position)
-        short_units = max(0, -position.uncommitted)
+            # What did not fit this batch follows in the next: it is no shortfall either.
+            short_units = max(0, -position.uncommitted - position.reserved)
+        else:
+            short_units = -position.uncommitted
         if short_units:
             orders = _orders_at(position)
     return Movement(
@@ -105,7 +108,7 @@ def revoke(state: PartitionState, batch: Batch, position: Position) -> None:
     Whole lines go: half a shopper's basket helps nobody. At most a batch full; the rest follows
     in the next ones (`state.to_revoke`).
     """
-    held = position.reservations
+    held = position.by_age()
     at = len(held) - 1
     while at >= 0 and position.reserved and position.uncommitted < 0 and not batch.is_full:
         reservation = held[at]
@@ -146,7 +149,7 @@ def end_if_over(state: PartitionState, batch: Batch, reservation: ReservationRow
 
 def _orders_at(position: Position) -> tuple[str, ...]:
     names: dict[str, None] = {}
-    for row in reversed(position.reservations):
+    for row in reversed(position.by_age()):
         line = line_at(row, position.location)
         if line is not None and line.allocated:
             names[row.paid_order_id or row.order_id or row.reservation_id] = None

@@ -1,25 +1,28 @@
 """One SKU at one location, as its owner holds it in memory."""
 
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import Final
 
 from models.rows import PositionRow, ReservationRow, position_key
 
 # Below this many listed reservations a walk over ended ones costs less than avoiding it.
 _PRUNE_MIN: Final = 64
+_AGE: Final = attrgetter("created_ms", "reservation_id")
 
 
 class Position:
     """The quantities of R1 with the indexes that decisions need; changed in place.
 
     `movements` holds (effective_at_ms, delta) of what moved on_hand after the last count and the
-    horizon, as a heap: exactly what a recovery finds in the rows (R8, I8). `holds` counts live lines by deadline, `reservations` lists
-    those with a line here, oldest first, with some that ended since.
+    horizon, as a heap: exactly what a recovery finds in the rows (R8, I8). `holds` counts live lines
+    by deadline, `reservations` lists those with a line here, with some that ended since.
     """
 
     __slots__ = (
         "_deadlines",
         "_prune_at",
+        "_sorted",
         "allocated",
         "base",
         "fenced",
@@ -63,6 +66,8 @@ class Position:
         self._deadlines: list[int] = []
         self.reservations: list[ReservationRow] = []
         self._prune_at = _PRUNE_MIN
+        # How long `reservations` was when it was last in order.
+        self._sorted = 0
 
     @classmethod
     def from_row(cls, row: PositionRow) -> "Position":
@@ -111,8 +116,16 @@ class Position:
             self.reservations = [row for row in self.reservations if not row.ended_ms]
             # Twice what lives: each walk is paid for by as many grants.
             self._prune_at = 2 * len(self.reservations) + _PRUNE_MIN
+            self._sorted = 0
         # After the walk: a late confirm is listed while its reservation still counts as ended.
         self.reservations.append(reservation)
+
+    def by_age(self) -> list[ReservationRow]:
+        """List the reservations here, oldest first; those of one batch by id, as after a recovery (I8)."""
+        if self._sorted != len(self.reservations):
+            self.reservations.sort(key=_AGE)
+            self._sorted = len(self.reservations)
+        return self.reservations
 
     def hold(self, deadline_ms: int) -> None:
         """Count one more live line with this deadline."""
