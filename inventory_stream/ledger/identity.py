@@ -1,6 +1,7 @@
 """Who asked this before? Content hashes, repeats, and the answers that are kept (R27, R28)."""
 
 from hashlib import blake2b
+from heapq import heappush
 from typing import Final
 
 import msgspec
@@ -88,7 +89,7 @@ def keep_receipt(
     )
     key = batch.write_receipt(receipt)
     state.receipts[key] = receipt
-    state.receipt_order.append((batch.now_ms, key))
+    heappush(state.receipt_order, (batch.now_ms, key))
     return outcome
 
 

@@ -141,10 +141,13 @@ def stamp(line: Line, position: Position) -> None:
 def end_if_over(state: PartitionState, batch: Batch, reservation: ReservationRow) -> None:
     """Start the return window when nothing is reserved or allocated any more (R29), or end it again."""
     if any(line.reserved or line.allocated for line in reservation.lines):
-        reservation.ended_ms = 0
+        if reservation.ended_ms:
+            reservation.ended_ms = 0
+            state.ended_kept -= 1
     elif not reservation.ended_ms:
         reservation.ended_ms = batch.now_ms
-        state.ended.append((batch.now_ms, reservation))
+        state.ended_kept += 1
+        heappush(state.ended, (batch.now_ms, reservation.reservation_id))
 
 
 def _orders_at(position: Position) -> tuple[str, ...]:

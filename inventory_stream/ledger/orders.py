@@ -526,6 +526,7 @@ def _recorded(
     """The reservation row of an outside order; what was refused under its id before keeps its answers."""
     if refused is not None:
         pin_content(refused)
+        state.refused_kept -= 1
     recorded = ReservationRow(
         0,
         0,

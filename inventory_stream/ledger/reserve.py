@@ -1,5 +1,7 @@
 """Reserve: the decision that a flash sale is made of (R3, R15)."""
 
+from heapq import heappush
+
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.identity import (
     answer,
@@ -190,6 +192,7 @@ def _grant(
         reservation = _new_reservation(state, command)
     else:
         _ask_anew(reservation, command)
+        state.refused_kept -= 1
     reservation.created_ms = batch.now_ms
     reservation.deadline_ms = deadline_ms
     lines = []
@@ -225,10 +228,11 @@ def _refuse(
     """Keep the refusal under the command's id; the reservation id stays free for another try (R27)."""
     if reservation is None:
         reservation = _new_reservation(state, command)
+        state.refused_kept += 1
     else:
         _ask_anew(reservation, command)
     reservation.created_ms = reservation.ended_ms = batch.now_ms
-    state.refused.append((batch.now_ms, reservation))
+    heappush(state.refused, (batch.now_ms, command.reservation_id))
     new = Answer(command.id, "reserve", b"", outcome, 0, batch.now_ms, breakdown_of(asked))
     append_answer(state, batch, reservation, new)
     batch.write_reservation(reservation, len(reservation.answers) - 1)

@@ -1,6 +1,5 @@
 """Everything one partition knows, held in memory by its one owner and changed in place."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappush
 from typing import Any, Final
@@ -29,14 +28,17 @@ class PartitionState:
 
     `due` holds the reservations by deadline and `deadlines` those deadlines as a heap; an entry
     may be stale (released, extended): the sweep looks at the reservation itself. `ended`
-    (something was granted), `refused` (nothing was) and `receipt_order` are queues for the windows
-    of R29, oldest first. `to_revoke` holds positions whose revocations did not fit one batch (R11).
+    (something was granted), `refused` (nothing was) and `receipt_order` are heaps of (ms, key) for
+    the windows of R29: by key within a moment, as a recovery finds them (I8). Their entries may be
+    stale too; `*_kept` count reservations, not entries. `to_revoke` holds positions whose
+    revocations did not fit one batch (R11).
     """
 
     __slots__ = (
         "deadlines",
         "due",
         "ended",
+        "ended_kept",
         "groups",
         "now_ms",
         "orders_arrival_ms",
@@ -47,6 +49,7 @@ class PartitionState:
         "receipt_order",
         "receipts",
         "refused",
+        "refused_kept",
         "reservations",
         "rules",
         "skus",
@@ -75,9 +78,11 @@ class PartitionState:
         self.groups: dict[str, tuple[str, ...]] = {}
         self.due: dict[int, list[ReservationRow]] = {}
         self.deadlines: list[int] = []
-        self.ended: deque[tuple[int, ReservationRow]] = deque()
-        self.refused: deque[tuple[int, ReservationRow]] = deque()
-        self.receipt_order: deque[tuple[int, bytes]] = deque()
+        self.ended: list[tuple[int, str]] = []
+        self.ended_kept = 0
+        self.refused: list[tuple[int, str]] = []
+        self.refused_kept = 0
+        self.receipt_order: list[tuple[int, bytes]] = []
         self.to_revoke: dict[Position, None] = {}
 
     def position(self, sku: str, location: str) -> Position:
@@ -162,17 +167,17 @@ class StateLoader:
             self._index(row)
             if number % _ROWS_PER_YIELD == 0:
                 yield
-        state.ended = deque(sorted(state.ended, key=lambda entry: entry[0]))
-        state.refused = deque(sorted(state.refused, key=lambda entry: entry[0]))
+        heapify(state.ended)
+        heapify(state.refused)
+        state.ended_kept, state.refused_kept = len(state.ended), len(state.refused)
         yield
-        for number, (key, receipt) in enumerate(
-            sorted(state.receipts.items(), key=lambda item: (item[1].at_ms, item[0]))
-        ):
+        for number, (key, receipt) in enumerate(state.receipts.items()):
             state.receipt_order.append((receipt.at_ms, key))
             for movement in receipt.movements:
                 _remember(state.position(receipt.sku or "", movement.location), movement)
             if number % _ROWS_PER_YIELD == 0:
                 yield
+        heapify(state.receipt_order)
         for position in state.positions():
             heapify(position.movements)
         if state.rules.revoke_on_shortfall:
@@ -218,7 +223,7 @@ class StateLoader:
         if live:
             state.schedule(row)
         if row.ended_ms:
-            (state.ended if row.lines else state.refused).append((row.ended_ms, row))
+            (state.ended if row.lines else state.refused).append((row.ended_ms, row.reservation_id))
         for answer in row.answers:
             for movement in answer.movements:
                 _remember(state.position(row.sku, movement.location), movement)

@@ -1,10 +1,16 @@
 """How long answers are kept: receipts, ended and refused reservations fold away after their windows (R29)."""
 
+from heapq import heapify, heappop
+from typing import Final
+
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.identity import forget_movements
 from inventory_stream.ledger.rules import FOLDED_PER_BATCH_MAX
 from inventory_stream.ledger.state import PartitionState
 from models.rows import ReservationRow, reservation_key
+
+# Stale entries that a queue may hold beyond as many as it has others, before a walk drops them.
+_STALE_MIN: Final = 1_024
 
 
 def fold(state: PartitionState, batch: Batch) -> None:
@@ -12,12 +18,13 @@ def fold(state: PartitionState, batch: Batch) -> None:
 
     What the folded rows moved is added to the position's `base`, so that I4 holds without them.
     """
+    _drop_stale(state)
     rules = state.rules
     budget = FOLDED_PER_BATCH_MAX
     oldest_ms = batch.now_ms - rules.receipt_window_ms
     receipts = state.receipt_order
     while receipts and budget and (receipts[0][0] < oldest_ms or len(state.receipts) > rules.receipts_max):
-        at_ms, key = receipts.popleft()
+        at_ms, key = heappop(receipts)
         receipt = state.receipts.get(key)
         if receipt is None or receipt.at_ms != at_ms:
             continue  # decided anew since: a younger entry stands for it
@@ -36,16 +43,45 @@ def fold(state: PartitionState, batch: Batch) -> None:
 def _fold_reservations(state: PartitionState, batch: Batch, budget: int, *, refused: bool) -> int:
     rules = state.rules
     queue = state.refused if refused else state.ended
+    kept = state.refused_kept if refused else state.ended_kept
     window_ms = rules.receipt_window_ms if refused else rules.return_window_ms
     oldest_ms = batch.now_ms - window_ms
-    while queue and budget and (queue[0][0] < oldest_ms or len(queue) > rules.ended_reservations_max):
-        ended_ms, reservation = queue.popleft()
-        known = state.reservations.get(reservation.reservation_id)
-        if known is not reservation or reservation.ended_ms != ended_ms:
-            continue  # lives again, or its id was recorded anew
-        budget -= 1
-        _forget(state, batch, reservation)
+    while queue and budget and (queue[0][0] < oldest_ms or kept > rules.ended_reservations_max):
+        entry = heappop(queue)
+        if _stands(state, entry, refused=refused):
+            budget -= 1
+            kept -= 1
+            _forget(state, batch, state.reservations[entry[1]])
+    if refused:
+        state.refused_kept = kept
+    else:
+        state.ended_kept = kept
     return budget
+
+
+def _stands(state: PartitionState, entry: tuple[int, str], *, refused: bool) -> bool:
+    """Whether an entry still tells when its reservation ended: it may live again, or be gone."""
+    ended_ms, reservation_id = entry
+    reservation = state.reservations.get(reservation_id)
+    return (
+        reservation is not None
+        and reservation.ended_ms == ended_ms
+        and bool(reservation.lines) is not refused
+    )
+
+
+def _drop_stale(state: PartitionState) -> None:
+    """Bound the queues by what they stand for, however often one id was refused or answered again."""
+    if len(state.receipt_order) > 2 * len(state.receipts) + _STALE_MIN:
+        state.receipt_order = [(receipt.at_ms, key) for key, receipt in state.receipts.items()]
+        heapify(state.receipt_order)
+    for queue, kept, refused in (
+        (state.refused, state.refused_kept, True),
+        (state.ended, state.ended_kept, False),
+    ):
+        if len(queue) > 2 * kept + _STALE_MIN:
+            queue[:] = {entry for entry in queue if _stands(state, entry, refused=refused)}
+            heapify(queue)
 
 
 def _forget(state: PartitionState, batch: Batch, reservation: ReservationRow) -> None:
