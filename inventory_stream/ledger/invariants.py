@@ -1,0 +1,225 @@
+"""What must hold of a partition after every command: for tests, the simulation and `ledger verify`.
+
+Pure, and independent of how decisions are made: everything is recomputed from the reservations and
+receipts. Costs a walk over all of them, so no worker runs it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Final, NamedTuple
+
+from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX
+from inventory_stream.ledger.state import PartitionState
+from models.rows import PositionRow, ReservationRow
+
+_ID_HASH_BYTES: Final = 8
+_COUNTERS: Final = (
+    "granted",
+    "reserved",
+    "allocated",
+    "fulfilled",
+    "released",
+    "expired",
+    "cancelled",
+    "revoked",
+    "returned",
+)
+_QUANTITIES: Final = (
+    "on_hand",
+    "unavailable",
+    "reserved",
+    "allocated",
+    "safety_stock",
+    "fenced",
+    "in_transit",
+)
+
+
+class Violation(NamedTuple):
+    """One broken rule: its number in semantics, the row it was seen at, and the figures."""
+
+    rule: str
+    where: str
+    detail: str
+
+
+def violations(state: PartitionState) -> Iterator[Violation]:
+    """Yield what is wrong with a state between two commands; nothing when all is well."""
+    for check in CHECKS:
+        yield from check(state)
+
+
+def assert_sound(state: PartitionState) -> None:
+    """Raise AssertionError, naming every broken rule, unless the state keeps all of them."""
+    found = list(violations(state))
+    assert not found, "; ".join(f"{rule} at {where}: {detail}" for rule, where, detail in found)
+
+
+def grant_violations(state: PartitionState, reservation_id: str) -> Iterator[Violation]:
+    """I2: right after a reservation was granted, neither its path nor physical stock is below zero.
+
+    Only to be asked between the grant and the next command: facts may take away what was covered.
+    """
+    reservation = state.reservations[reservation_id]
+    for line in reservation.lines:
+        position = state.skus[reservation.sku][line.location]
+        if line.reserved + line.allocated and min(position.available_to_promise, position.uncommitted) < 0:
+            yield Violation(
+                "I2",
+                _name(position),
+                f"granted {reservation_id}, but ATP is {position.available_to_promise} "
+                f"and uncommitted {position.uncommitted}",
+            )
+
+
+def version_violations(before: PositionRow | None, after: PositionRow) -> Iterator[Violation]:
+    """I5, of two consecutive rows of one position: a version stands for one set of quantities."""
+    known = before.version if before else 0
+    changed = any(getattr(before, name, 0) != getattr(after, name) for name in _QUANTITIES)
+    if after.version < known or (changed and after.version == known):
+        yield Violation(
+            "I5", f"p/{after.sku}/{after.location}", f"version {known}, then {after.version} after a change"
+        )
+
+
+def _reserved_and_allocated(state: PartitionState) -> Iterator[Violation]:
+    """I1: a position's reserved and allocated are the sums over reservation lines."""
+    reserved: Counter[tuple[str, str]] = Counter()
+    allocated: Counter[tuple[str, str]] = Counter()
+    for row in state.reservations.values():
+        for line in row.lines:
+            reserved[row.sku, line.location] += line.reserved
+            allocated[row.sku, line.location] += line.allocated
+    for position in state.positions():
+        place = position.sku, position.location
+        held = reserved.pop(place, 0), allocated.pop(place, 0)
+        if held != (position.reserved, position.allocated):
+            yield Violation(
+                "I1",
+                _name(position),
+                f"reserved {position.reserved}, allocated {position.allocated}; lines say {held}",
+            )
+    for sku, location in sorted((+reserved + +allocated).keys()):
+        yield Violation("I1", f"p/{sku}/{location}", "lines without a position")
+
+
+def _answers(state: PartitionState) -> Iterator[Violation]:
+    """I3: a command id has one answer in its reservation, and every command is counted (R27)."""
+    for row in state.reservations.values():
+        ids = [answer.command_id for answer in row.answers]
+        counted = len(ids) + len(row.older) // _ID_HASH_BYTES
+        if len(set(ids)) != len(ids) or counted != row.commands or len(ids) > ANSWERS_MAX:
+            yield Violation("I3", _row(row), f"{row.commands} commands, answers {ids}, {counted} counted")
+        if row.commands > COMMANDS_MAX:
+            yield Violation("R27", _row(row), f"{row.commands} commands")
+
+
+def _on_hand(state: PartitionState) -> Iterator[Violation]:
+    """I4: on_hand is the base plus what the kept receipts and reservations moved."""
+    moved: Counter[tuple[str, str]] = Counter()
+    for receipt in state.receipts.values():
+        for movement in receipt.movements:
+            moved[receipt.sku or "", movement.location] += movement.delta
+    for row in state.reservations.values():
+        for line in row.lines:
+            moved[row.sku, line.location] += line.moved
+    for position in state.positions():
+        expected = position.base + moved[position.sku, position.location]
+        if expected != position.on_hand:
+            yield Violation("I4", _name(position), f"on_hand {position.on_hand}, base and deltas {expected}")
+
+
+def _quantities(state: PartitionState) -> Iterator[Violation]:
+    """R1, R2, R6: only on_hand may be negative; nothing is reserved that is not covered (R11)."""
+    for position in state.positions():
+        for name in _QUANTITIES[1:]:
+            if getattr(position, name) < 0:
+                yield Violation("R1", _name(position), f"{name} is {getattr(position, name)}")
+        waiting = position in state.to_revoke or not state.rules.revoke_on_shortfall
+        if position.reserved and position.uncommitted < 0 and not waiting:
+            yield Violation(
+                "R11",
+                _name(position),
+                f"{position.reserved} reserved while uncommitted is {position.uncommitted}",
+            )
+
+
+def _lines(state: PartitionState) -> Iterator[Violation]:
+    """R16: the units of a line are somewhere, and no more come back than went out."""
+    for row in state.reservations.values():
+        for line in row.lines:
+            figures = {name: getattr(line, name) for name in _COUNTERS}
+            apart = sum(figures.values()) - line.granted - line.returned
+            if apart != line.granted or line.returned > line.fulfilled or min(figures.values()) < 0:
+                yield Violation("R16", f"{_row(row)} at {line.location}", str(figures))
+        places = [line.location for line in row.lines]
+        if len(set(places)) != len(places):
+            yield Violation("R16", _row(row), f"two lines at one location: {places}")
+        open_units = sum(line.reserved + line.allocated for line in row.lines)
+        if bool(row.ended_ms) == bool(open_units):
+            yield Violation("R29", _row(row), f"ended at {row.ended_ms} with {open_units} units open")
+
+
+def _indexes(state: PartitionState) -> Iterator[Violation]:
+    """R11, R15, R18: what is live is found by its deadline, by its position, and in the earliest deadline."""
+    holds: dict[Position, Counter[int]] = defaultdict(Counter)
+    for row in state.reservations.values():
+        if any(line.reserved for line in row.lines):
+            found = state.due.get(row.deadline_ms, ())
+            if not any(row is other for other in found) or row.deadline_ms not in state.deadlines:
+                yield Violation("R18", _row(row), f"deadline {row.deadline_ms} is not scheduled")
+        for line in row.lines:
+            position = state.position(row.sku, line.location)
+            if line.reserved:
+                holds[position][row.deadline_ms] += 1
+            listed = any(row is other for other in position.reservations)
+            if line.reserved + line.allocated and not listed:
+                yield Violation("R11", _row(row), f"not listed at {_name(position)}")
+    for position in state.positions():
+        kept = Counter({deadline: count for deadline, count in position.holds.items() if count})
+        expected = holds[position]
+        earliest = min(expected, default=0)
+        if kept != expected or position.earliest_deadline_ms() != earliest:
+            yield Violation("R15", _name(position), f"deadlines {dict(kept)}, lines say {dict(expected)}")
+
+
+def _movements(state: PartitionState) -> Iterator[Violation]:
+    """R8: the kept movements are those later than the last count and the horizon that are still in rows."""
+    in_rows: dict[tuple[str, str], Counter[tuple[int, int]]] = defaultdict(Counter)
+    of_receipts = ((row.sku or "", row.movements) for row in state.receipts.values())
+    of_answers = (
+        (row.sku, answer.movements) for row in state.reservations.values() for answer in row.answers
+    )
+    for sku, movements in chain(of_receipts, of_answers):
+        for movement in movements:
+            if movement.delta:
+                in_rows[sku, movement.location][movement.effective_at_ms, movement.delta] += 1
+    for position in state.positions():
+        since = max(position.sync_at_ms, position.horizon_ms)
+        later = in_rows[position.sku, position.location]
+        expected = Counter({entry: count for entry, count in later.items() if entry[0] > since})
+        kept = Counter(position.movements)
+        if kept != expected:
+            yield Violation("R8", _name(position), f"keeps {sorted(kept)}, rows say {sorted(expected)}")
+
+
+CHECKS: Final[tuple[Callable[[PartitionState], Iterator[Violation]], ...]] = (
+    _reserved_and_allocated,
+    _answers,
+    _on_hand,
+    _quantities,
+    _lines,
+    _indexes,
+    _movements,
+)
+"""Every check of a state, in the order in which `violations` asks them."""
+
+
+def _name(position: Position) -> str:
+    return position.key.decode()
+
+
+def _row(reservation: ReservationRow) -> str:
+    return f"r/{reservation.reservation_id}"

@@ -1,0 +1,11 @@
+"""Hypothesis profiles: `ci` by default, `HYPOTHESIS_PROFILE=deep` for a long search."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# No deadline: a shared machine's pauses are not the ledger's fault.
+_SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("ci", max_examples=60, deadline=None, suppress_health_check=_SLOW_IS_FINE)
+settings.register_profile("deep", max_examples=3_000, deadline=None, suppress_health_check=_SLOW_IS_FINE)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
