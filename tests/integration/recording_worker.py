@@ -21,8 +21,10 @@ from inventory_stream.ports.partition_owner import NextOffsets
 class RecordingOwner:
     """Decides nothing: takes a batch, writes it down, then moves its progress."""
 
-    def __init__(self, partition: int, folder: Path, name: str) -> None:
+    def __init__(self, partition: int, folder: Path, name: str, open_seconds: float = 0.0) -> None:
+        """`open_seconds`: how long reading the state takes."""
         self.partition = partition
+        self.open_seconds = open_seconds
         self.folder = folder
         self.name = name
         self.next = NextOffsets(0, 0)
@@ -44,6 +46,7 @@ class RecordingOwner:
         if self.progress.exists():
             self.next = NextOffsets(**json.loads(self.progress.read_text()))
         self.note("open", **self.next._asdict())
+        await asyncio.sleep(self.open_seconds)
         return self.next
 
     async def put(
@@ -92,8 +95,12 @@ def new_host(config: dict[str, str], folder: Path) -> FaustHost:
         instance_id=config.get("instance_id"),
     )
     topics = {Input.STOCK: config["stock"], Input.ORDERS: config["orders"]}
+    open_seconds = float(config.get("open_seconds", "0"))
     return new_ledger_host(
-        lambda partition: RecordingOwner(partition, folder, config["name"]), topics, options, fail
+        lambda partition: RecordingOwner(partition, folder, config["name"], open_seconds),
+        topics,
+        options,
+        fail,
     )
 
 

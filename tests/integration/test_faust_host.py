@@ -91,3 +91,21 @@ async def test_a_broker_that_is_away_is_one_clear_line(world: HostWorld) -> None
     world.start("w1", bootstrap_servers="127.0.0.1:1")
     assert world.supervisor.wait_for_exits("w1", 1, DEADLINE_SECONDS)
     assert world.supervisor.exit_statuses("w1")[0] not in {0, None}
+
+
+@pytest.mark.slow
+async def test_a_worker_that_reads_longer_than_its_session_keeps_its_partitions(world: HostWorld) -> None:
+    """Reading a large state is no absence: nobody takes the partitions meanwhile, or none would ever decide.
+
+    The first worker opens both partitions, and the second one its share once the first is ready.
+    """
+    await world.create_topics(2, 2)
+    open_seconds = str(1.5 * SESSION_TIMEOUT_MS / 1_000)
+    world.start("w1", open_seconds=open_seconds)
+    world.wait_for_count("open", 2)
+    world.start("w2", open_seconds=open_seconds)
+    world.wait_for_count("open", 1, "w2")
+    for partition in (0, 1):
+        await world.produce(world.orders, partition, RECORDS)
+        assert world.wait_until_decided("orders", partition, RECORDS) == list(range(RECORDS))
+    assert [event.worker for event in world.events if event.what == "open"] == ["w1", "w1", "w2"]

@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 import faust
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher as KafkaFetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.agents import Agent
@@ -82,6 +83,7 @@ TOUCHED: Final[tuple[tuple[object, str, str], ...]] = (
     (FaustCollection, "on_start", "self"),
     (FaustCollection, "on_rebalance", "self assigned revoked newly_assigned generation_id"),
     (KafkaFetcher, "fetched_records", "self partitions timeout max_records"),
+    (GroupCoordinator, "_start_heartbeat_task", "self"),
 )
 
 TOUCHED_ATTRIBUTES: Final[tuple[tuple[type, str], ...]] = (
@@ -169,7 +171,12 @@ class SameLoopDriver(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         await self.consumer.on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: Collection[Any], generation_id: int = 0) -> None:
-        """Tell the consumer in place."""
+        """Tell the consumer in place, and stay in the group while it makes the partitions ready."""
+        # aiokafka stops its heartbeat before it rejoins and starts it again only when this returns.
+        # Reading the state of our partitions may take longer than the session: the broker then gave
+        # them to another worker, who took as long, and none ever decided (seen with 800,000 rows
+        # and a session of 6 s on a busy machine).
+        self._ensure_consumer()._coordinator._start_heartbeat_task()  # noqa: SLF001
         await self.consumer.on_partitions_assigned(assigned, generation_id)
 
     def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> AIOKafkaConsumer:  # noqa: ARG002  # Faust's signature
