@@ -44,6 +44,8 @@ class CommandDecoder:
             return (), (Poison(None, "empty record"),)
         if len(value) > RECORD_BYTES_MAX:
             return (), (Poison(None, f"record of {len(value)} bytes, at most {RECORD_BYTES_MAX}"),)
+        if value[0] <= 0x20:
+            value = value.lstrip(b" \t\r\n")
         commands: list[Command]
         try:
             if value[:1] == b"{":

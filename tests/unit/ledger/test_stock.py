@@ -64,7 +64,7 @@ def test_effective_time_is_clamped_to_arrival_when_it_is_more_than_five_seconds_
 
 
 def test_late_movements_count_once_when_a_sync_came_between() -> None:
-    """R8, its vector: 102 at 12:02, adj -2 @12:02, sync 100 @12:03, adj -1 @12:04 arriving -1, sync, -2: 99."""
+    """R8, its vector: 102 at 12:02, -2 @12:02, sync 100 @12:03, -1 @12:04, arriving -1, sync, -2: 99."""
     Ledger().run(
         """
         adjust 102 eff=11:00        -> APPLIED on_hand=102
