@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from inventory_stream.devservers.supervisor import Supervisor
-from tests.integration.processes import Mailbox
+from tests.integration.processes import DEADLINE_SECONDS, Mailbox
 
 SESSION_TIMEOUT_MS = 6_000  # the least that a broker takes by default
 REPOSITORY = Path(__file__).parents[2]
@@ -104,8 +105,10 @@ class HostWorld:
         return self.supervisor.log_path(name).read_text()
 
     def wait_for(self, is_there: Callable[[list[Event]], bool]) -> list[Event]:
-        """Read what workers say until a condition holds; the mailbox bounds each wait."""
+        """Read what workers say until a condition holds, for `DEADLINE_SECONDS` at most."""
+        deadline_seconds = time.monotonic() + DEADLINE_SECONDS
         while not is_there(self.events):
+            assert time.monotonic() < deadline_seconds, self.events[-20:]
             line: dict[str, Any] = json.loads(self._mailbox.read_line())
             self.events.append(Event(**line))
         return self.events
