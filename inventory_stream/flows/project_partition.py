@@ -17,6 +17,7 @@ from inventory_stream.ports.projection import (
     Checkpoint,
     Extent,
     LocationUnits,
+    Move,
     Projection,
     Refusal,
     SkuChange,
@@ -167,10 +168,10 @@ class PartitionProjection:
             for change, result in zip(some, written.results, strict=True):
                 if result is Refusal.OLDER:
                     self._behind[change.sku] = change.locations
-            await self._announce(some, written)
+            await self._announce(_written(some, written))
         await self._view.remove(self.number, set(await self._view.skus(self.number)) - changes.keys())
         done = Checkpoint(marker, self._rows.generation_ms, self._rows.term, end_offset, row_ms, self._writer)
-        await self._swap(nothing, done)
+        await self._announce((), Move(self.number, nothing, done))
         self.lost = None
         _log.info(
             "projection_rebuilt",
@@ -223,10 +224,13 @@ class PartitionProjection:
         before = self.place
         if before.next_offset >= place.next_offset:  # a rebuild has read past this batch
             return
-        whole_again = [self._caught_up(change) for change in changes.values()]
-        for some in self._slices(whole_again):
+        told: list[Announcement] = []
+        for some in self._slices([self._caught_up(change) for change in changes.values()]):
+            # Not with the last of them: its announcement rides along with the checkpoint below.
+            await self._announce(told)
             # `place` may be there already: an earlier attempt's last answer was lost.
             written = await self._write(some, before.marker, (before, place))
+            told = _written(some, written)
             # Absent and the view lost nothing: a new SKU. All its rows are in this batch, so what
             # we have of it is the whole of it, even if the server is flushed this very moment.
             new = [
@@ -234,13 +238,12 @@ class PartitionProjection:
                 for change, result in zip(some, written.results, strict=True)
                 if result is Refusal.ABSENT and (locations := without_gone(change.locations))
             ]
-            await self._announce(some, written)
             if new:
-                await self._announce(new, await self._write(new, before.marker, (before, place)))
+                told += _written(new, await self._write(new, before.marker, (before, place)))
             for change, result in zip(some, written.results, strict=True):
                 if change.extent is Extent.WHOLE and not isinstance(result, Refusal):
                     self._behind.pop(change.sku, None)
-        await self._swap(before, place)
+        await self._announce(told, Move(self.number, before, place))
 
     def _caught_up(self, change: SkuChange) -> SkuChange:
         """Widen a change to the whole SKU where a rebuild came too late to write it."""
@@ -261,22 +264,17 @@ class PartitionProjection:
         self._unsure = ()
         return written
 
-    async def _announce(self, changes: Sequence[SkuChange], written: Written) -> None:
-        told = [
-            Announcement(change, result)
-            for change, result in zip(changes, written.results, strict=True)
-            if not isinstance(result, Refusal)
-        ]
-        if told:
-            self._unsure = [*self._unsure, *(change.sku for change, _ in told)]
-            await self._view.announce(told)
-
-    async def _swap(self, expected: Checkpoint, new: Checkpoint) -> None:
+    async def _announce(self, told: Sequence[Announcement], move: Move | None = None) -> None:
+        """Tell readers, then move the checkpoint."""
+        if not told and move is None:
+            return
         self._leave_if_stopped()
-        if not await self._view.swap(self.number, expected, new):
+        self._unsure = [*self._unsure, *(change.sku for change, _ in told)]
+        if not await self._view.announce(told, move):
             raise await self._lose()
-        self.checkpoint = new
-        self._unsure = ()
+        if move is not None:
+            self.checkpoint = move.new
+            self._unsure = ()
 
     async def _lose(self) -> PlaceLostError:
         """Note that the view is not as we left it, and mend what we may have told too late."""
@@ -303,6 +301,14 @@ class PartitionProjection:
     def _leave_if_stopped(self) -> None:
         if self.is_stopped:
             raise StoppedError
+
+
+def _written(changes: Sequence[SkuChange], written: Written) -> list[Announcement]:
+    return [
+        Announcement(change, result)
+        for change, result in zip(changes, written.results, strict=True)
+        if not isinstance(result, Refusal)
+    ]
 
 
 def _truncated(end_offset: int, place: Checkpoint) -> str:

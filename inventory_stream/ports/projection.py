@@ -106,6 +106,14 @@ class Announcement(NamedTuple):
     total: int
 
 
+class Move(NamedTuple):
+    """Arguments of `Projection.swap`."""
+
+    partition: int
+    expected: Checkpoint
+    new: Checkpoint
+
+
 class Projection(Protocol):
     """The writer's side. Every method raises UnreachableError when the server does not answer."""
 
@@ -131,8 +139,11 @@ class Projection(Protocol):
         may occur twice.
         """
 
-    async def announce(self, announcements: Sequence[Announcement]) -> None:
-        """Tell readers of what was written: membership of `soldout`, then one message per SKU, in order."""
+    async def announce(self, announcements: Sequence[Announcement], move: Move | None = None) -> bool:
+        """Tell readers of what was written: membership of `soldout`, then one message per SKU, in order.
+
+        Then, in the same round trip, `swap` by `move`; gives its answer, True without one.
+        """
 
     async def settle_sold_out(self, skus: Collection[str]) -> None:
         """Set membership of `soldout` by what the view holds now.

@@ -15,6 +15,7 @@ from inventory_stream.ports.projection import (
     Checkpoint,
     Extent,
     LocationUnits,
+    Move,
     Projection,
     Refusal,
     SkuChange,
@@ -243,6 +244,10 @@ class ProjectionSuite:
         assert await bench.writer.swap(0, first, second)
         assert await bench.writer.swap(0, first, second)
         assert await bench.writer.checkpoint(0) == second
+        third = second._replace(next_offset=10)
+        assert await bench.writer.announce([], Move(0, second, third))
+        assert await bench.writer.checkpoint(0) == third
+        assert not await bench.writer.announce([], Move(0, first, second))
         assert not await bench.rival.swap(0, first, first._replace(writer="rival"))
         assert await bench.writer.checkpoint(1) is None
 

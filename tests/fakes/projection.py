@@ -13,6 +13,7 @@ from inventory_stream.ports.projection import (
     Checkpoint,
     Extent,
     LocationUnits,
+    Move,
     Refusal,
     SkuAvailability,
     SkuChange,
@@ -126,13 +127,14 @@ class FakeProjection:
         self.server.hashes[change.sku] = written
         return written.total
 
-    async def announce(self, announcements: Sequence[Announcement]) -> None:
+    async def announce(self, announcements: Sequence[Announcement], move: Move | None = None) -> bool:
         """See the port."""
         await self.server.answer()
         for change, total in announcements:
             (self.server.sold_out.add if total == 0 else self.server.sold_out.discard)(change.sku)
             for listener in self.server.listeners:
                 listener.put_nowait(AvailabilityMessage(change.sku, total, change.version, change.at_ms))
+        return move is None or await self.swap(*move)
 
     async def settle_sold_out(self, skus: Collection[str]) -> None:
         """See the port."""

@@ -15,11 +15,15 @@ from redis.asyncio import Redis
 
 from inventory_stream.adapters.redis import keys
 from inventory_stream.adapters.redis.connection import address_of, connect, reaching
-from inventory_stream.adapters.redis.scripts import Script
-from inventory_stream.ports.projection import Announcement, Checkpoint, Refusal, SkuChange, Written
+from inventory_stream.adapters.redis.scripts import Call, Scripts
+from inventory_stream.ports.projection import Announcement, Checkpoint, Move, Refusal, SkuChange, Written
 from inventory_stream.settings import RedisSettings
 
 _encode: Final = msgspec.msgpack.Encoder().encode
+
+_GUARD: Final = "guard.lua"
+_ANNOUNCE: Final = "announce.lua"
+_SWAP: Final = "swap.lua"
 
 _REFUSALS: Final = {-1: Refusal.OLDER, -2: Refusal.ABSENT}
 
@@ -38,9 +42,7 @@ class RedisProjection:
     def __init__(self, client: Redis, address: str) -> None:
         self._client = client
         self._address = address
-        self._guard = Script("guard.lua")
-        self._swap = Script("swap.lua")
-        self._announce = Script("announce.lua")
+        self._scripts = Scripts(client, (_GUARD, _ANNOUNCE, _SWAP))
 
     @classmethod
     def connect(cls, settings: RedisSettings) -> "RedisProjection":
@@ -70,9 +72,8 @@ class RedisProjection:
 
     async def swap(self, partition: int, expected: Checkpoint, new: Checkpoint) -> bool:
         """See the port."""
-        call = (keys.checkpoint_key(partition), (format_checkpoint(expected), format_checkpoint(new)))
         with reaching(self._address):
-            answers, _ = await self._swap.run_each(self._client, [call])
+            answers, _ = await self._scripts.run([_swap_call(partition, expected, new)])
         return answers == [1]
 
     async def write(self, partition: int, changes: Sequence[SkuChange]) -> Written:
@@ -85,14 +86,17 @@ class RedisProjection:
             for first in range(0, len(whole), _MEMBERS_MAX)
         ]
         after = [("GET", keys.MARKER), ("GET", keys.checkpoint_key(partition))]
-        calls = [(keys.sku_key(change.sku), (_guard_argument(partition, change),)) for change in changes]
+        calls = [
+            Call(_GUARD, keys.sku_key(change.sku), (_guard_argument(partition, change),))
+            for change in changes
+        ]
         with reaching(self._address):
-            totals, (marker, checkpoint) = await self._guard.run_each(self._client, calls, before, after)
+            totals, (marker, checkpoint) = await self._scripts.run(calls, before, after)
         return Written(
             [_REFUSALS.get(total, total) for total in totals], marker, parse_checkpoint(checkpoint)
         )
 
-    async def announce(self, announcements: Sequence[Announcement]) -> None:
+    async def announce(self, announcements: Sequence[Announcement], move: Move | None = None) -> bool:
         """See the port."""
         calls = []
         for first in range(0, len(announcements), _MEMBERS_MAX):
@@ -100,9 +104,12 @@ class RedisProjection:
             out = [change.sku for change, total in some if total == 0]
             back = [change.sku for change, total in some if total != 0]
             messages = [_message(change, total) for change, total in some]
-            calls.append((keys.SOLD_OUT, (keys.CHANNEL, _encode((out, back, messages)))))
+            calls.append(Call(_ANNOUNCE, keys.SOLD_OUT, (keys.CHANNEL, _encode((out, back, messages)))))
+        if move is not None:
+            calls.append(_swap_call(*move))
         with reaching(self._address):
-            await self._announce.run_each(self._client, calls)
+            answers, _ = await self._scripts.run(calls)
+        return move is None or answers[-1] == 1
 
     async def settle_sold_out(self, skus: Collection[str]) -> None:
         """See the port.
@@ -182,6 +189,10 @@ def _text(answer: bytes | str | None) -> str | None:
     """Narrow the library's type: the client decodes every answer."""
     assert not isinstance(answer, bytes)  # noqa: S101  # decode_responses is set in connection.py
     return answer
+
+
+def _swap_call(partition: int, expected: Checkpoint, new: Checkpoint) -> Call:
+    return Call(_SWAP, keys.checkpoint_key(partition), (format_checkpoint(expected), format_checkpoint(new)))
 
 
 def _message(change: SkuChange, total: int) -> str:

@@ -2,65 +2,73 @@
 
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 
-class Script:
-    """One packaged script of exactly one key.
+class Call(NamedTuple):
+    """One run of a packaged script, by file name, on its one key."""
 
-    A server forgets scripts on restart, failover and SCRIPT FLUSH; the answer is then NOSCRIPT and
-    nothing was done, so the call is safe to repeat once the script is loaded.
+    script: str
+    key: str
+    arguments: Sequence[str | bytes]
+
+
+class Scripts:
+    """The packaged scripts on one server. Every one of them may be run twice with the same effect.
+
+    A server forgets scripts on restart, failover and SCRIPT FLUSH; the answer is then NOSCRIPT.
     """
 
-    def __init__(self, file_name: str) -> None:
-        self._source = (files(__package__) / file_name).read_text("utf-8")
-        self._digest = ""
+    def __init__(self, client: Redis, names: Sequence[str]) -> None:
+        self._client = client
+        self._sources = {name: (files(__package__) / name).read_text("utf-8") for name in names}
+        self._digests: dict[str, str] = {}
 
-    async def load(self, client: Redis) -> None:
-        """Give the script to the server."""
-        self._digest = await client.script_load(self._source)
-
-    async def run_each(
+    async def run(
         self,
-        client: Redis,
-        calls: Sequence[tuple[str, Sequence[str | bytes]]],
+        calls: Sequence[Call],
         before: Sequence[Sequence[str]] = (),
         after: Sequence[Sequence[str]] = (),
     ) -> tuple[list[int], list[Any]]:
-        """Run the script for each (key, arguments) in one round trip.
+        """Run the calls in one round trip, in order; other clients' commands may come in between.
 
-        Other commands may ride along `before` and `after` the calls, in this order: a pipeline
-        is carried out in order, though other clients' commands may come in between.
+        Plain commands may ride along `before` and `after` them.
 
         Returns:
-            The script's answers, and those of the commands `after`. With a forgotten script one
-            more round trip is made for all that was not done.
+            The answers of the calls, and those of the commands `after`. When the server forgot a
+            script, all is done once more, in one more round trip.
 
         Raises:
             redis.exceptions.RedisError: the first one that any command answered.
         """
-        if not self._digest:
-            await self.load(client)
-        # Not done on NOSCRIPT: the calls. All of them are repeated, which is the same as those that
-        # failed, as one connection's server knows the script for all of them or for none.
-        for is_last in (False, True):
-            pipeline = client.pipeline(transaction=False)
-            for command in before:
-                pipeline.execute_command(*command)
-            for key, arguments in calls:
-                pipeline.execute_command("EVALSHA", self._digest, 1, key, *arguments)
-            for command in after:
-                pipeline.execute_command(*command)
-            answers = await pipeline.execute(raise_on_error=False)
-            if not is_last and any(isinstance(answer, NoScriptError) for answer in answers):
-                await self.load(client)
-                continue
-            for answer in answers:
-                if isinstance(answer, Exception):
-                    raise answer
-            break
+        if not self._digests:
+            await self._load()
+        answers = await self._execute(calls, before, after)
+        if any(isinstance(answer, NoScriptError) for answer in answers):
+            await self._load()
+            answers = await self._execute(calls, before, after)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
         first = len(before)
         return answers[first : first + len(calls)], answers[first + len(calls) :]
+
+    async def _load(self) -> None:
+        for name, source in self._sources.items():
+            self._digests[name] = await self._client.script_load(source)
+
+    async def _execute(
+        self, calls: Sequence[Call], before: Sequence[Sequence[str]], after: Sequence[Sequence[str]]
+    ) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for command in before:
+            pipeline.execute_command(*command)
+        for script, key, arguments in calls:
+            pipeline.execute_command("EVALSHA", self._digests[script], 1, key, *arguments)
+        for command in after:
+            pipeline.execute_command(*command)
+        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        return answers
