@@ -16,6 +16,9 @@ LIBRARIES: Final = ("aiokafka", "faust-streaming", "mode-streaming", "msgspec", 
 ASK_SECONDS_MAX: Final = 30.0
 """For git or java to answer; on a busy machine a Java start has taken 20 s."""
 
+LOOK_SECONDS: Final = 2.0
+"""How long other programs are watched before a measurement."""
+
 
 class Machine(TypedDict):
     """What a reader needs to compare with their own."""
@@ -54,6 +57,12 @@ def describe_revision() -> Revision:
     commit = _ask(["git", "rev-parse", "HEAD"])
     changes = _ask(["git", "status", "--porcelain", "--", ".", ":!benchmarks/results"])
     return {"commit": commit.strip() or "unknown", "is_clean": bool(commit) and not changes.strip()}
+
+
+def busy_cores() -> float:
+    """Say how many cores other programs keep busy now: what a measurement will have to do without."""
+    cores = os.cpu_count() or 1
+    return round(psutil.cpu_percent(interval=LOOK_SECONDS) / 100 * cores, 2)
 
 
 def slug(machine: Machine) -> str:
