@@ -20,6 +20,9 @@ SMALL_ROWS: Final = 2_000
 SMALL_STOCK_UNITS: Final = 200
 SMALL_SALE_SECONDS: Final = 4.0
 
+PIPE_COLUMNS: Final = 140
+"""A pipe has no width of its own, and rich would fold the table to 80 columns."""
+
 app = typer.Typer(add_completion=False)
 
 
@@ -69,5 +72,8 @@ def demo(
         demand_factor=demand_factor,
         sale_seconds=seconds,
     )
-    status = run_demo(Options(script, data_dir, keep), Console(), Console(stderr=True))
+    console = Console()
+    if not console.is_terminal:
+        console.width = PIPE_COLUMNS
+    status = run_demo(Options(script, data_dir, keep), console, Console(stderr=True))
     raise typer.Exit(status)

@@ -21,6 +21,9 @@ class Result:
     dead_letters: int
     decided_in_history: int
     history_seconds: float
+    history_redis_seconds: float
+    """From the last decision of the history until Redis was fresh."""
+
     history_real: int
     history_generated: int
     history_positions: int
@@ -37,6 +40,7 @@ class Result:
     sale_returned_units: int
     sale_promised_peak_units: int
     sale_oversold_units: int
+    sale_unexplained_units: int
     repeats_same: int
     repeats_different: int
     answered_twice: int
@@ -76,6 +80,10 @@ def broken(result: Result) -> list[str]:
             result.sent - result.dead_letters - result.decided,
             f"{result.sent:,} commands, {result.decided:,} answers, {result.dead_letters:,} dead letters",
         ),
+        (
+            result.sale_unexplained_units,
+            f"{result.sale_unexplained_units:,} units of the sale are neither held, sold nor given back",
+        ),
         (result.answered_twice, f"{result.answered_twice:,} commands were decided twice (I3)"),
         (result.repeats_different, f"{result.repeats_different:,} repeats got another answer (I3)"),
         (result.dead_letters, f"{result.dead_letters:,} dead letters from well-formed commands"),
@@ -109,6 +117,7 @@ def table(result: Result) -> Table:
 def _rows(result: Result) -> list[tuple[str | Text, str | Text, str]]:
     oversold = result.oversold_units
     verified = result.verified
+    redis = f"{result.history_redis_seconds:.1f} s later"
     rows = sum(partition.rows for partition in verified.partitions)
     return [
         (
@@ -121,7 +130,7 @@ def _rows(result: Result) -> list[tuple[str | Text, str | Text, str]]:
         (
             "decisions/s, till history",
             f"{_rate(result.decided_in_history, result.history_seconds):,.0f}",
-            f"{result.decided_per_second_peak:,} in the best second; servers and demo share the cores",
+            f"in the best second {result.decided_per_second_peak:,}; Redis fresh {redis}",
         ),
         (
             "decisions/s, flash sale",
@@ -181,8 +190,8 @@ def _rows(result: Result) -> list[tuple[str | Text, str | Text, str]]:
         ("rows of fenced workers", f"{result.stale_rows:,}", "dropped by every reader"),
         (
             "workers that ended unasked",
-            ", ".join(result.workers_ended) or "none",
-            "besides the one that was killed",
+            f"{len(result.workers_ended)}",
+            ", ".join(sorted(set(result.workers_ended))) or "besides the one that was killed",
         ),
     ]
 

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +16,7 @@ from inventory_stream.demo.probes import Probes
 from inventory_stream.demo.sale import RESERVATION_TTL_SECONDS, Sale, SaleItem
 from inventory_stream.demo.stage import LEDGER_WORKERS, Stage
 from inventory_stream.demo.tally import Tally
+from inventory_stream.demo.waiting import until
 from models.commands import Sync
 from models.ids import partition_of
 
@@ -40,8 +40,6 @@ of looking."""
 WAVES_MAX: Final = 3
 """Of customers who refresh the page for units that came back after the crowd had left."""
 
-_LOOK_SECONDS: Final = 0.02
-
 
 @dataclass(slots=True)
 class Kill:
@@ -50,21 +48,6 @@ class Kill:
     worker: str
     at_seconds: float
     recovery_seconds: float | None = None
-
-
-async def until(
-    is_true: Callable[[], bool], seconds_max: float, what: str, look_seconds: float = _LOOK_SECONDS
-) -> None:
-    """Wait for something that the watch will notice.
-
-    Raises:
-        DemoError: it did not come true in time; names `what`.
-    """
-    deadline = time.monotonic() + seconds_max
-    while not is_true():
-        if time.monotonic() > deadline:
-            raise DemoError(f"waited {seconds_max:.0f} s in vain for {what}")
-        await asyncio.sleep(look_seconds)
 
 
 class SaleAct:

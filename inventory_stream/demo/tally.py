@@ -22,6 +22,8 @@ from models.rows import (
 
 _SECOND_MS: Final = 1_000
 
+_GRANTS: Final = frozenset({Outcome.GRANTED, Outcome.PARTIALLY_GRANTED, Outcome.CONFIRMED_LATE})
+
 
 class Answered(NamedTuple):
     """One answer about the SKU on sale, as its customer hears it. `deadline_ms` 0: nothing is held."""
@@ -72,9 +74,14 @@ class SaleTally:
         self.held = NOTHING_HELD
         self.promised_peak_units = 0
         self.granted_units = 0
-        """Of all grants, so that a unit which came back and was granted again counts twice."""
+        """Of all grants, late confirms too: a unit that came back and was granted again counts twice."""
         self._by_reservation: dict[str, Held] = {}
         self._first: dict[tuple[str, str], Outcome] = {}
+
+    @property
+    def unexplained_units(self) -> int:
+        """Units granted that are neither held nor sold nor given back. Must be 0: none appears or is lost."""
+        return self.granted_units - self.held.promised - self.held.given_back
 
     @property
     def oversold_units(self) -> int:
@@ -130,7 +137,7 @@ class SaleTally:
             self.answered_twice += 1
         self._first[key] = answered.outcome
         self.outcomes[answered.outcome] += 1
-        if answered.kind == "reserve" and answered.outcome in {Outcome.GRANTED, Outcome.PARTIALLY_GRANTED}:
+        if answered.outcome in _GRANTS:
             self.granted_units += answered.units
 
     def _hold(self, row: ReservationRow) -> None:

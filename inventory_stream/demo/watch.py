@@ -5,13 +5,20 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from inventory_stream.adapters.kafka.live_rows import LiveRows
+from inventory_stream.demo.lines import Lines
+from inventory_stream.demo.stage import Stage
 from inventory_stream.demo.tally import Answered, Tally
+from inventory_stream.demo.waiting import ask_until
 from inventory_stream.ports.inputs import Input, InputOffsets
 from inventory_stream.ports.ledger_reader import LedgerReader
 
 LOOK_SECONDS: Final = 0.03
 """Between two questions for new rows of a quiet partition: what a customer waits at most for an answer
 beyond the ledger's own time. Shorter costs the workers' cores: 33 questions a second and partition."""
+
+DECIDED_SECONDS_MAX: Final = 120.0
+"""Longest wait until what was sent is decided, or in Redis: 1 and 10 s here after the till history,
+which is what piles up most."""
 
 
 class LedgerWatch:
@@ -81,3 +88,31 @@ async def undecided_records(tally: Tally, offsets: InputOffsets, partitions: int
         for source, through in decided.items():
             missing += max(0, (await offsets.range_of(source, partition)).end - through)
     return missing
+
+
+async def wait_until_decided(stage: Stage, lines: Lines, tally: Tally) -> None:
+    """Wait until `@progress` has passed the end of both inputs, and the tally has heard of it.
+
+    Raises:
+        DemoError: not within DECIDED_SECONDS_MAX.
+    """
+    await asyncio.gather(lines.single.flush(), lines.packed.flush())
+
+    async def is_decided() -> bool:
+        return not await undecided_records(tally, lines.offsets, stage.settings.kafka.partitions)
+
+    await ask_until(is_decided, DECIDED_SECONDS_MAX, "everything to be decided", stage.log_tails)
+
+
+async def wait_until_fresh(stage: Stage, lines: Lines) -> None:
+    """Wait until the projection vouches for every partition: it is less than a second behind.
+
+    Raises:
+        DemoError: not within DECIDED_SECONDS_MAX.
+    """
+    partitions = stage.settings.kafka.partitions
+
+    async def is_fresh() -> bool:
+        return len(await lines.view.fresh(range(partitions))) == partitions
+
+    await ask_until(is_fresh, DECIDED_SECONDS_MAX, "Redis to catch up", stage.log_tails)
