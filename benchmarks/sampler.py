@@ -24,6 +24,11 @@ SHOWN_MAX: Final = 60
 """Entries per table of the report."""
 
 
+FRAMES_MAX: Final = 120
+FRAMEWORK_SHARE: Final = 0.9
+"""Functions with more than this under them are the frame around the program, and tell nothing."""
+
+
 class Sampler:
     """Counts where the main thread was: by line, by function, and by function with all it called."""
 
@@ -71,7 +76,8 @@ class Sampler:
         parts += ["", "time by function with all that it called"]
         parts += [
             f"{self._share(hits)}  {_short(path)}:{name}"
-            for (path, name), hits in self._inclusive.most_common(SHOWN_MAX)
+            for (path, name), hits in self._inclusive.most_common(FRAMES_MAX)
+            if hits < FRAMEWORK_SHARE * self.samples
         ]
         parts += ["", "own time by line"]
         parts += [

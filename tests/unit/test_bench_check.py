@@ -93,20 +93,8 @@ def test_planted_fault_is_found(plant: Callable[[LedgerReading], None], word: st
 def test_rows_of_both_subjects_tell_sku_and_units() -> None:
     """The worker's rows and the bare loop's must be read as the same decision."""
     line = Line(LOCATION, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 5, 1)
-    asked = (
-        "res-000000001",
-        "SKU-00001",
-        2,
-        60,
-        LOCATION,
-        None,
-        "first_fit",
-        None,
-        None,
-        False,
-        "common",
-        None,
-    )
+    asked = ("res-000000001", "SKU-00001", 2, 60, LOCATION, None, "first_fit")
+    said = (None, None, False, "common", None)
     answer = Answer("cmd-000000001", "reserve", b"", 1, 2, 7)
     real = ReservationRow(1, 0, 0, *asked, *said, 7, 60_007, 0, 1, (line,), (answer,))
     bare = BareRow("res-000000001", "SKU-00001", 2)
