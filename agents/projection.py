@@ -34,7 +34,7 @@ def new_projection_host(
         options: How it is fetched; its records must be raw, tombstones have their term in a header.
         fail: Ends the process.
     """
-    host = FaustHost(ProjectedPartitions(flow), (topic,), options, fail)
+    host = FaustHost(ProjectedPartitions(flow, fail), (topic,), options, fail)
     host.table(TABLE)
     host.agent("projection", topic, make_projection(host))
     return host

