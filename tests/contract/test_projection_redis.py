@@ -1,5 +1,6 @@
 """The Redis adapter on a real Valkey."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from redis.asyncio import Redis
 
 from inventory_stream.adapters.redis.projection import RedisProjection
 from inventory_stream.adapters.redis.view import RedisAvailabilityView
-from inventory_stream.ports.projection import Extent
+from inventory_stream.ports.projection import Checkpoint, Extent
 from inventory_stream.settings import RedisSettings
 from tests.contract.projection_suite import WAIT_SECONDS_MAX, Bench, ProjectionSuite, change
 
@@ -55,6 +56,14 @@ class TestRedisProjection(ProjectionSuite):
             "at": "1700000000005",
             "partition": "2",
         }
+
+    async def test_partitions_that_begin_at_once_all_find_their_scripts(self, bench: RedisBench) -> None:
+        """The first calls of a connection come from every partition at the same time."""
+        new = Checkpoint("marker", 1, 2, 3, 4, "writer")
+        beginnings = [
+            asyncio.gather(bench.writer.write(n, []), bench.writer.swap(n, new, new)) for n in range(8)
+        ]
+        await asyncio.gather(*beginnings)
 
     async def test_fields_of_other_writers_stay(self, bench: RedisBench) -> None:
         """`ch:` and `sale:` fields are not the projection's: even a reset leaves them."""

@@ -58,6 +58,16 @@ def test_records_of_a_partition_that_no_seek_placed_are_not_stamped(chain: Deliv
     assert chain.fetched(Place("order-events", 1), records(0)) is None
 
 
+def test_nothing_is_stamped_between_a_rebalance_and_its_seek(chain: DeliveryChain) -> None:
+    """A partition that stays is read from its committed offset until the seek: that is no jump back."""
+    kept = fetch(chain, 10, 11)
+    chain.suspend()
+    assert chain.fetched(PLACE, records(3, 4)) is None
+    assert chain.deliver(kept), "what was fetched before is handed over, or dropped at the seek"
+    chain.restart({PLACE: 12})
+    assert chain.deliver(fetch(chain, 12, 13))
+
+
 def test_fetching_backwards_is_an_error(chain: DeliveryChain) -> None:
     """Without a seek a position never goes back: it would mean a silent reset."""
     fetch(chain, 10, 11)

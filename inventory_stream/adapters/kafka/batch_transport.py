@@ -147,6 +147,7 @@ class BatchConsumer(SameLoopConsumer):
         ours that finishes now is never refused and costs no process.
         """
         self.stop_flow()  # Faust does not when the assignment was empty
+        self.chain.suspend()
         await super().on_partitions_revoked(revoked)
         await self._quiesce()
 

@@ -63,8 +63,17 @@ class DeliveryChain:
         self._fetched = dict(positions)
         self._delivered = dict(positions)
 
+    def suspend(self) -> None:
+        """Stamp nothing before the next `restart`: a rebalance has begun, which ends with a seek.
+
+        Until that seek aiokafka reads a partition that stays with us from its committed offset,
+        which lies behind what was delivered: without this, a worker under load took it for a jump
+        back, and a peer that came or went ended it (tests/e2e/test_faults_owner.py).
+        """
+        self._fetched.clear()
+
     def fetched(self, place: Place, records: Sequence[Placed]) -> Batch | None:
-        """Stamp records just fetched; None when no seek has placed this partition yet."""
+        """Stamp records just fetched; None when no seek has placed this partition since it was assigned."""
         start = self._fetched.get(place)
         if start is None:
             return None

@@ -57,8 +57,10 @@ class Scripts:
         return answers[first : first + len(calls)], answers[first + len(calls) :]
 
     async def _load(self) -> None:
-        for name, source in self._sources.items():
-            self._digests[name] = await self._client.script_load(source)
+        # All at once: partitions begin at the same time, and one of them must not find half of them.
+        self._digests = {
+            name: await self._client.script_load(source) for name, source in self._sources.items()
+        }
 
     async def _execute(
         self, calls: Sequence[Call], before: Sequence[Sequence[str]], after: Sequence[Sequence[str]]

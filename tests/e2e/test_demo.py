@@ -1,0 +1,130 @@
+"""The demo as a user runs it: one command in a pipe, to its end or to Ctrl-C."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Self
+
+import psutil
+import pytest
+
+from tests.integration.host_world import REPOSITORY
+from tests.integration.processes import DEADLINE_SECONDS, Deaths
+
+pytestmark = [pytest.mark.broker, pytest.mark.redis, pytest.mark.slow]
+
+# A small demo takes 25 s here, and 60 s on a machine with everything else on it.
+DEMO_SECONDS_MAX = 240.0
+PROGRAM = (sys.executable, "-m", "inventory_stream.cli")
+
+
+class Demo:
+    """A demo under way; whatever happens, it is gone at the end of the block."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.text = ""
+        self._process = subprocess.Popen(  # noqa: S603  # our own program
+            [*PROGRAM, "demo", "--small", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=REPOSITORY,
+            env={**os.environ, "CI": "true", "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def read_until(self, word: str | None) -> None:
+        """Read its output until a word has come, None: until it ends."""
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + DEMO_SECONDS_MAX
+        while word is None or word not in self.text:
+            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"no {word!r} within {DEMO_SECONDS_MAX:.0f} s:\n{self.text}"
+            received = os.read(self._process.stdout.fileno(), 65_536)
+            if not received:
+                assert word is None, self.text
+                return
+            self.text += received.decode()
+
+    def descendants(self) -> list[int]:
+        """Give the ids of all processes that it started and that still run."""
+        return [child.pid for child in psutil.Process(self._process.pid).children(recursive=True)]
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def status(self) -> int:
+        """Wait for its end and give its exit status."""
+        self.read_until(None)
+        return self._process.wait(DEADLINE_SECONDS)
+
+
+def test_the_demo_holds_to_its_end_and_can_be_looked_at(tmp_path: Path) -> None:
+    """One command: everything decided once, nothing oversold over a kill -9; with --keep it can be asked."""
+    with Demo(tmp_path, "--keep", "--data-dir", str(tmp_path / "data")) as demo:
+        demo.read_until("Data and logs:")
+        assert "Not one unit was sold twice: oversold 0" in demo.text
+        assert "BROKEN" not in demo.text
+        for word in ("kill -9 ledger-", "is decided again", "(all generated, seed 1)", "real till sales"):
+            assert word in demo.text
+        exports = [line.split()[1] for line in demo.text.splitlines() if line.startswith("  export ")]
+        environment = {**os.environ, **dict(export.split("=", 1) for export in exports)}
+        answer = subprocess.run(  # noqa: S603  # our own program
+            [*PROGRAM, "atp", "get", "--json", "demo-flash-sale"],
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            check=True,
+            timeout=DEADLINE_SECONDS,
+        )
+        assert json.loads(answer.stdout)["total"] == 0
+        with Deaths(demo.descendants()) as deaths:
+            demo.send(signal.SIGINT)
+            assert demo.status() == 0
+            assert deaths.still_alive() == []
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("Kafka and Valkey: starting", signal.SIGINT),
+        ("partitions owned", signal.SIGTERM),
+        ("till history: ", signal.SIGINT),
+        ("* kill -9", signal.SIGINT),
+    ],
+)
+def test_ctrl_c_at_any_moment_leaves_nothing_behind(
+    tmp_path: Path, moment: str, number: signal.Signals
+) -> None:
+    """Stopped in the middle the demo says so, exits 130, and leaves no process and no folder."""
+    with Demo(tmp_path) as demo:
+        demo.read_until(moment)
+        with Deaths(demo.descendants()) as deaths:
+            demo.send(number)
+            assert demo.status() == 128 + signal.SIGINT, demo.text
+            assert deaths.still_alive() == []
+    assert "interrupted" in demo.text
+    assert "Traceback" not in demo.text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
+    """An earlier demo's data would answer this one's commands: one line says what to do instead."""
+    (tmp_path / "something").touch()
+    with Demo(tmp_path, "--data-dir", str(tmp_path)) as demo:
+        assert demo.status() == 1
+    assert "not an empty folder" in demo.text
+    assert "Traceback" not in demo.text

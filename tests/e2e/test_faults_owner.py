@@ -1,0 +1,78 @@
+"""Owners that die, sleep, come and go under load: nothing lost, nothing twice, nobody needs a hand."""
+
+import pytest
+
+from inventory_stream.adapters.kafka.process_end import EXIT_CODE
+from models.outcomes import Outcome
+from tests.e2e.audit import Judgement
+from tests.e2e.cluster import Cluster
+from tests.e2e.load import HOT_SKUS, LOCATIONS, STOCK_UNITS, Producer, Rush
+
+pytestmark = [pytest.mark.broker, pytest.mark.redis, pytest.mark.slow]
+
+PER_SECOND = 2_500
+MOVED = 2
+"""Partitions of a worker: so many claims follow its end, at least."""
+COMMANDS_MIN = 12_500
+"""Five seconds: the shelves are empty after two."""
+
+
+async def judge(cluster: Cluster, producer: Producer) -> Judgement:
+    """Hold the ledger against what was sent, by our own audit and by the product's."""
+    await cluster.until_decided()
+    found = cluster.audit.assert_sound(producer.sent)
+    report = await cluster.verify()
+    assert report["skus_compared"] >= len(HOT_SKUS)
+    # The rush was one: everything was sold, and most were turned away.
+    for sku in HOT_SKUS:
+        assert found.granted_units[sku] >= STOCK_UNITS * len(LOCATIONS)
+    outcomes = found.outcomes()
+    assert outcomes[Outcome.SOLD_OUT] + outcomes[Outcome.ALL_RESERVED] > outcomes[Outcome.GRANTED]
+    return found
+
+
+async def test_killed_owner_is_replaced_under_load(cluster: Cluster) -> None:
+    """Kill -9 of an owner: the waiting worker and the restarted one decide everything once."""
+    async with Producer(cluster) as producer:
+        await producer.stock_up()
+        async with Rush(producer, 1, PER_SECOND, COMMANDS_MIN) as rush:
+            await rush.until_sent(PER_SECOND)
+            claims = sum(cluster.audit.claims)
+            cluster.supervisor.kill("ledger-1")
+            await cluster.until_shared_by(2, claims_min=claims + MOVED)
+            await rush.until_sent(PER_SECOND)
+        await judge(cluster, producer)
+    await cluster.end_in_order({"ledger-1": [-9], "ledger-2": [EXIT_CODE]})
+
+
+async def test_owner_that_slept_past_its_session_is_refused_under_load(cluster: Cluster) -> None:
+    """SIGSTOP until another owns everything, then SIGCONT: the sleeper ends, and is started again."""
+    async with Producer(cluster) as producer:
+        await producer.stock_up()
+        async with Rush(producer, 2, PER_SECOND, COMMANDS_MIN) as rush:
+            await rush.until_sent(PER_SECOND)
+            cluster.supervisor.pause("ledger-1")
+            await cluster.until_shared_by(1)
+            await rush.until_sent(PER_SECOND)
+            cluster.supervisor.resume("ledger-1")
+            assert await cluster.ends("ledger-1") == [EXIT_CODE]
+            await cluster.until_shared_by(2)
+            await rush.until_sent(PER_SECOND)
+        await judge(cluster, producer)
+    await cluster.end_in_order({"ledger-1": [EXIT_CODE]})
+
+
+async def test_worker_joins_and_leaves_under_load(cluster: Cluster) -> None:
+    """A third worker gets its share, gives it back on SIGTERM; no other process ends for it."""
+    async with Producer(cluster) as producer:
+        await producer.stock_up()
+        async with Rush(producer, 3, PER_SECOND, COMMANDS_MIN) as rush:
+            await rush.until_sent(PER_SECOND)
+            cluster.start_ledger("ledger-3")
+            await cluster.until_shared_by(3)
+            await rush.until_sent(PER_SECOND)
+            assert await cluster.stop("ledger-3") == 0
+            await cluster.until_shared_by(2)
+            await rush.until_sent(PER_SECOND)
+        await judge(cluster, producer)
+    await cluster.end_in_order({"ledger-3": [0]})
