@@ -260,6 +260,8 @@ _KINDS: Final[tuple[tuple[bytes, type[Row]], ...]] = (
     (b"s/group/", LocationGroupRow),
 )
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(kind) for _, kind in _KINDS}
+# Recovery decodes millions of these three: one look at two bytes instead of a walk over the kinds.
+_DECODE_BY_START: Final = {prefix: _DECODERS[kind].decode for prefix, kind in _KINDS if len(prefix) == 2}
 
 encode_row: Final = msgspec.msgpack.Encoder().encode
 """Row -> value bytes."""
@@ -284,7 +286,8 @@ def decode_row(key: bytes, value: bytes) -> Row:
         ValueError: unknown kind of key.
         msgspec.ValidationError: the value does not fit, or is of another schema version.
     """
-    return _DECODERS[row_kind(key)].decode(value)
+    decode = _DECODE_BY_START.get(key[:2]) or _DECODERS[row_kind(key)].decode
+    return decode(value)
 
 
 def term_of(value: bytes) -> int:
