@@ -29,6 +29,11 @@ class Sample(NamedTuple):
     intended_seconds: float
     took_seconds: float
 
+    @property
+    def seen_seconds(self) -> float:
+        """When it was seen."""
+        return self.intended_seconds + self.took_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:

@@ -45,10 +45,10 @@ class Result:
     repeats_different: int
     answered_twice: int
     latency_seconds: Sequence[float]
-    """Of probes that should have left while all workers were up."""
+    """Of probes that no worker was away for."""
 
     latency_outage_seconds: Sequence[float]
-    """Of probes that should have left between the kill and the first decision after it."""
+    """Of probes under way between the kill and the first decision after it."""
 
     probes_unseen: int
     killed_worker: str

@@ -101,14 +101,15 @@ class SaleAct:
             listening.cancel()
 
     def latencies(self, *, in_outage: bool) -> list[float]:
-        """Give the seconds of the probes that should have left while the killed worker was away, or not."""
+        """Give the seconds of the probes under way while the killed worker was away, or of all others."""
         kill = self.kill
-        away_from = kill.at_seconds if kill is not None else math.inf
-        away_until = away_from + (kill.recovery_seconds or math.inf) if kill is not None else math.inf
+        if kill is None:
+            return [] if in_outage else [sample.took_seconds for sample in self.probes.samples]
+        back_at = kill.at_seconds + (math.inf if kill.recovery_seconds is None else kill.recovery_seconds)
         return [
             sample.took_seconds
             for sample in self.probes.samples
-            if (away_from <= sample.intended_seconds <= away_until) == in_outage
+            if (kill.at_seconds <= sample.seen_seconds and sample.intended_seconds <= back_at) == in_outage
         ]
 
     async def _kill_in_the_middle(self, board: Board) -> None:

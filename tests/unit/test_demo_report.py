@@ -1,0 +1,144 @@
+"""What makes the demo fail, and what its table and lines say."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from inventory_stream.demo.board import Board, Shelf, Step, StepState, WorkerLine
+from inventory_stream.demo.latency import quantile
+from inventory_stream.demo.report import Result, broken, table
+from inventory_stream.demo.view import drawn, event_lines, status_line
+from inventory_stream.flows.verify_report import Finding, VerifyReport
+
+SOUND: dict[str, Any] = {
+    "sent": 10,
+    "decided": 10,
+    "repeats": 1,
+    "dead_letters": 0,
+    "decided_in_history": 5,
+    "history_seconds": 1.0,
+    "history_redis_seconds": 0.5,
+    "history_real": 3,
+    "history_generated": 2,
+    "history_positions": 2,
+    "history_positions_wrong": 0,
+    "decided_in_sale": 5,
+    "sale_seconds": 2.0,
+    "decided_per_second_peak": 5,
+    "sale_stock_units": 2,
+    "sale_wanted_units": 40,
+    "sale_sold_units": 2,
+    "sale_granted_units": 3,
+    "sale_returned_units": 1,
+    "sale_promised_peak_units": 2,
+    "sale_oversold_units": 0,
+    "sale_unexplained_units": 0,
+    "repeats_same": 1,
+    "repeats_different": 0,
+    "answered_twice": 0,
+    "latency_seconds": [0.004],
+    "latency_outage_seconds": [],
+    "probes_unseen": 0,
+    "killed_worker": "ledger-1",
+    "recovery_seconds": 2.0,
+    "shortfall_units": 3,
+    "shortfall_skus": 1,
+    "stale_rows": 0,
+    "workers_down": [],
+    "workers_ended": [],
+    "verified": VerifyReport(),
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "word"),
+    [
+        ("sale_oversold_units", 1, "oversold"),
+        ("decided", 9, "9 answers"),
+        ("decided", 11, "11 answers"),
+        ("dead_letters", 1, "dead letters"),
+        ("history_positions_wrong", 1, "till history"),
+        ("sale_unexplained_units", 1, "neither held"),
+        ("answered_twice", 1, "decided twice"),
+        ("repeats_different", 1, "another answer"),
+        ("probes_unseen", 1, "probes"),
+        ("recovery_seconds", None, "nobody decided"),
+        ("workers_down", ["projection"], "need a hand"),
+    ],
+)
+def test_whatever_must_hold_and_does_not_is_named(field: str, value: object, word: str) -> None:
+    """Each broken promise alone makes the demo fail, with a line that names it."""
+    assert broken(Result(**SOUND)) == []
+    assert any(word in line for line in broken(Result(**{**SOUND, field: value})))
+
+
+def test_a_finding_of_ledger_verify_is_named_with_its_place() -> None:
+    """The demo fails on what ledger verify finds, and says where."""
+    report = VerifyReport()
+    report.findings.add(Finding("I4", 2, "p/x/y", 77, "5", "6"))
+    (line,) = broken(Result(**{**SOUND, "verified": report}))
+    assert all(part in line for part in ("I4", "p/x/y", "77", "expected 5, found 6"))
+
+
+def test_shortfall_from_till_sales_is_no_fault() -> None:
+    """Shops selling more than was counted is a fact, shown apart from overselling."""
+    console = Console(width=140, record=True, file=StringIO())
+    console.print(table(Result(**SOUND)))
+    text = console.export_text()
+    assert broken(Result(**SOUND)) == []
+    assert "shortfall from till sales" in text
+    assert "units oversold" in text
+
+
+def test_quantiles_are_samples() -> None:
+    """A quantile is one of the samples: the smallest that the share of them does not exceed."""
+    samples = [float(number) for number in range(1, 101)]
+    assert quantile(samples, 0.5) == 50.0
+    assert quantile(samples, 0.99) == 99.0
+    assert quantile([3.0], 0.99) == 3.0
+    assert quantile([], 0.5) is None
+
+
+def test_a_line_says_how_far_the_demo_is() -> None:
+    """Without a terminal one line has the step, the figures, the shelf and any worker that is down."""
+    now = [10.0]
+    board = Board(clock_seconds=lambda: now[0], steps=[Step("one"), Step("two")])
+    board.begin("one")
+    board.begin("two")
+    now[0] = 12.5
+    board.detail("half way")
+    board.sent, board.answered, board.per_second = 1_000, 400, 300
+    board.shelf = Shelf(7, 2, 1, 10)
+    board.workers = (WorkerLine("w1", 1, "up", is_up=True), WorkerLine("w2", None, "down", is_up=False))
+    board.say("kill -9 w2")
+    line = status_line(board)
+    assert line.startswith("[  2.5 s] two: half way")
+    for part in (
+        "sent 1,000",
+        "decided 400 (300/s)",
+        "behind 600",
+        "7 free",
+        "2 on hold",
+        "1 sold",
+        "w2 down",
+    ):
+        assert part in line
+    assert "w1" not in line
+    assert event_lines(board, 0) == ["[  2.5 s] * kill -9 w2"]
+    assert [step.state for step in board.steps] == [StepState.DONE, StepState.RUNNING]
+
+
+def test_the_panel_of_a_terminal_shows_the_same() -> None:
+    """On a terminal the panel names steps, workers with their process, the shelf and what happened."""
+    board = Board(steps=[Step("one")])
+    board.begin("one")
+    board.shelf = Shelf(7, 2, 1, 10)
+    board.workers = (WorkerLine("ledger-1", 42, "up", is_up=True),)
+    board.say("something")
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(drawn(board))
+    text = console.export_text()
+    for part in ("one", "ledger-1", "pid 42", "7 of 10 free", "something", "Ctrl-C"):
+        assert part in text
