@@ -109,7 +109,9 @@ class LedgerSettings(_Section):
 class WorkerSettings(_Section):
     """How a ledger worker hosts its partitions."""
 
-    data_dir: Path = Field(Path(".run"), description="scratch folder of Faust; nothing in it is truth")
+    data_dir: Path = Field(
+        Path(".run"), description="scratch folder: how far replays came; nothing in it is truth"
+    )
     batch_records_max: int = Field(
         2_000, ge=1, le=50_000, description="Kafka records handed over at once; bounds the latency of a batch"
     )
