@@ -1,0 +1,191 @@
+"""I1-I5, I7, I8 over random input: invariants, other batches, crashes, compaction."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inventory_stream.ledger import batch as batch_module
+from inventory_stream.ledger.decide import DecodedRecord
+from inventory_stream.ledger.invariants import assert_sound, version_violations
+from inventory_stream.ledger.rules import BATCH_BYTES, Rules
+from inventory_stream.ledger.state import PartitionState, row_of
+from models import commands as c
+from models.outcomes import Outcome
+from models.rows import PositionRow, decode_row
+from tests.unit.ledger.scripts import Call, Rows, answers_in, decide, fresh_state, scripts
+from tests.unit.ledger.table import NOON, SKU, recover
+
+TIGHT = Rules(
+    movement_window_ms=80_000,
+    movements_max=3,
+    reservation_ms_max=100_000,
+    receipt_window_ms=70_000,
+    return_window_ms=90_000,
+    receipts_max=6,
+    ended_reservations_max=2,
+)
+"""Windows so short that all of them pass, by time and by count, within one script."""
+SIZES = st.sampled_from((1, 700, 2_500, BATCH_BYTES))
+"""Bytes that close a batch: after each command, each few, or never."""
+RULES = st.sampled_from((Rules(), TIGHT, Rules(revoke_on_shortfall=False)))
+
+
+@pytest.fixture(scope="module")
+def patch() -> Iterator[pytest.MonkeyPatch]:
+    """Give a patcher that examples of one test may use again and again."""
+    patcher = pytest.MonkeyPatch()
+    yield patcher
+    patcher.undo()
+
+
+def run(state: PartitionState, calls: list[Call]) -> list[Rows]:
+    """Decide calls; gives the rows of each sealed batch."""
+    return [sealed.rows for call in calls for sealed in decide(state, call)]
+
+
+def flat(sealed: list[Rows]) -> Rows:
+    """Join batches."""
+    return [row for rows in sealed for row in rows]
+
+
+def everything(state: PartitionState) -> dict[bytes, bytes | None]:
+    """Encode all rows that a state stands for."""
+    keys = [position.key for position in state.positions()]
+    keys += [f"r/{name}".encode() for name in state.reservations]
+    keys += [*state.receipts, b"s/group/G"]
+    return {key: row_of(state, key) for key in sorted(keys)}
+
+
+@given(calls=scripts(), size=SIZES, rules=RULES)
+def test_every_prefix_of_sealed_batches_is_sound_by_its_rows_alone(
+    patch: pytest.MonkeyPatch, calls: list[Call], size: int, rules: Rules
+) -> None:
+    """I1, I3-I5, R16: whatever append was the last, a reader of the rows finds a consistent partition."""
+    patch.setattr(batch_module, "BATCH_BYTES", size)
+    state = fresh_state(rules)
+    rows: Rows = []
+    versions: dict[bytes, PositionRow] = {}
+    for call in calls:
+        for sealed in decide(state, call):
+            rows.extend(sealed.rows)
+            assert sealed.rows[-1][0] == b"@progress"
+            assert_sound(recover(rows, rules))
+            assert_sound(recover(rows, rules, compacted=True))
+            for key, value in sealed.rows:
+                if key.startswith(b"p/"):
+                    row = decode_row(key, value or b"")
+                    assert isinstance(row, PositionRow)
+                    assert not list(version_violations(versions.get(key), row))
+                    versions[key] = row
+        assert_sound(state)
+
+
+@given(calls=scripts(), size=SIZES, rules=RULES)
+def test_every_command_is_answered_once(
+    patch: pytest.MonkeyPatch, calls: list[Call], size: int, rules: Rules
+) -> None:
+    """I3: each command leaves one row that answers it or is a dead letter, in order of the input."""
+    patch.setattr(batch_module, "BATCH_BYTES", size)
+    state = fresh_state(rules)
+    for call in calls:
+        sealed = list(decide(state, call))
+        heard = answers_in([row for batch in sealed for row in batch.rows])
+        lost = [
+            letter for batch in sealed for letter in batch.refused if letter.reason != "COMMAND_ID_REUSED"
+        ]
+        assert not lost
+        assert [command_id for command_id, _ in heard] == [command.id for command in call.commands]
+
+
+@given(calls=scripts(max_calls=8), size=SIZES, rules=RULES, compacted=st.booleans())
+def test_recovered_owner_goes_on_byte_for_byte_as_if_nothing_had_happened(
+    patch: pytest.MonkeyPatch,
+    calls: list[Call],
+    size: int,
+    rules: Rules,
+    compacted: bool,  # noqa: FBT001  # hypothesis gives arguments by name
+) -> None:
+    """I8: from the rows of any sealed batch on, the same input gives the same rows, compacted or not."""
+    patch.setattr(batch_module, "BATCH_BYTES", size)
+    state = fresh_state(rules)
+    boundaries = []
+    sealed: list[Rows] = []
+    for number, call in enumerate(calls):
+        for batch in decide(state, call):
+            sealed.append(batch.rows)
+            boundaries.append((len(sealed), number))
+    for after, number in boundaries:
+        recovered = recover(flat(sealed[:after]), rules, compacted=compacted)
+        is_last_of_call = after == len(sealed) or boundaries[after][1] != number
+        again = run(recovered, calls[number + is_last_of_call :])
+        assert again == sealed[after:]
+
+
+@given(calls=scripts(), size=SIZES, cuts=st.data())
+def test_outcomes_are_the_same_however_input_is_cut_into_batches(
+    patch: pytest.MonkeyPatch, calls: list[Call], size: int, cuts: st.DataObject
+) -> None:
+    """R26: with the same clock and order, bounds of batches decide nothing."""
+    whole = fresh_state()
+    patch.setattr(batch_module, "BATCH_BYTES", BATCH_BYTES)
+    expected = answers_in(flat(run(whole, calls)))
+    patch.setattr(batch_module, "BATCH_BYTES", size)
+    pieces = []
+    for call in calls:
+        at = cuts.draw(st.integers(0, len(call.orders)))
+        pieces.append(Call(call.stock, call.orders[:at], call.now_ms))
+        pieces.append(Call([], call.orders[at:], call.now_ms, call.sweep_before_ms))
+    parts = fresh_state()
+    assert answers_in(flat(run(parts, pieces))) == expected
+    assert everything(parts) == everything(whole)
+
+
+@given(
+    calls=st.lists(
+        st.lists(
+            st.tuples(
+                st.sampled_from((c.Reserve, c.Reserve, c.Reserve, c.Confirm, c.Fulfil, c.Extend)),
+                st.integers(0, 20),
+                st.integers(1, 4),
+            ),
+            max_size=12,
+        ),
+        max_size=12,
+    ),
+    stock=st.integers(0, 15),
+    passed_ms=st.sampled_from((0, 900, 30_500)),
+)
+def test_never_more_is_granted_than_there_is_in_a_flash_sale(
+    calls: list[list[tuple[type[c.Command], int, int]]], stock: int, passed_ms: int
+) -> None:
+    """I2: with no facts but shipping, what was promised and shipped never exceeds the stock."""
+    state = fresh_state()
+    run(state, [Call([DecodedRecord(0, NOON, [c.Sync("s", SKU, "L1", stock, NOON)])], [], NOON)])
+    serial = 0
+    for number, steps in enumerate(calls):
+        now_ms = NOON + 1 + number * passed_ms
+        pack: list[c.Command] = []
+        for kind, name, units in steps:
+            serial += 1
+            fields: dict[str, Any] = {"id": f"c{serial}", "reservation_id": f"R{name}", "sku": SKU}
+            fields |= {"ttl_seconds": units} if kind in {c.Reserve, c.Extend} else {}
+            fields |= {"units": units, "location": "L1"} if kind is c.Reserve else {}
+            pack.append(kind(**fields))
+        run(state, [Call([], [DecodedRecord(number, now_ms, pack)], now_ms)])
+        lines = [line for row in state.reservations.values() for line in row.lines]
+        assert sum(line.reserved + line.allocated + line.fulfilled for line in lines) <= stock
+        assert_sound(state)
+
+
+def test_a_reservation_is_not_refused_while_units_are_free() -> None:
+    """I7: the first reserve after the last unit came free is granted."""
+    state = fresh_state()
+    for number in range(40):
+        now_ms = NOON + number * 1_001
+        pack = [c.Reserve(f"c{number}", f"R{number}", SKU, 1, 1, location="L1")]
+        stock = [DecodedRecord(0, NOON, [c.Sync("s", SKU, "L1", 1, NOON)])] if not number else []
+        (rows,) = run(state, [Call(stock, [DecodedRecord(number, now_ms, pack)], now_ms)])
+        assert answers_in(rows)[-1] == (f"c{number}", Outcome.GRANTED)
