@@ -90,11 +90,17 @@ class SaleAct:
                 f"flash sale: {len(customers):,} customers want {wanted_units:,} units of {stock:,} "
                 f"(all generated, seed {seed})"
             )
+            board.detail("customers come (generated)")
             self.began_ms = _now_ms()
             await self.sale.open_to(customers)
             await killing
             await self._let_the_rest_sell(board, seed)
             self.ended_ms = _now_ms()
+            sold = self._tally.sale.held.sold
+            board.detail(
+                f"{sold:,} of {stock:,} units sold, {self._tally.sale.oversold_units:,} oversold, to "
+                f"{self.sale.wanted_units:,} wanted"
+            )
             stop_probes.set()
             await probing
             await self.probes.drain()

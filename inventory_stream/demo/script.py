@@ -1,6 +1,7 @@
 """The script of the demo once its servers run: workers, till sales, flash sale, kill, audit."""
 
 import asyncio
+import signal
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -196,4 +197,7 @@ class Play:
 def _state(pid: int | None, exit_statuses: tuple[int, ...]) -> str:
     if pid is None:
         return f"down (status {exit_statuses[-1]})" if exit_statuses else "down"
-    return "up" if not exit_statuses else f"up again after status {exit_statuses[-1]}"
+    if not exit_statuses:
+        return "up"
+    last = exit_statuses[-1]
+    return "up again after kill -9" if last == -signal.SIGKILL else f"up again after status {last}"
