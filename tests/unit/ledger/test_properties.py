@@ -1,6 +1,7 @@
 """I1-I5, I7, I8 over random input: invariants, other batches, crashes, compaction."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -33,12 +34,12 @@ SIZES = st.sampled_from((1, 700, 2_500, BATCH_BYTES))
 RULES = st.sampled_from((Rules(), TIGHT, Rules(revoke_on_shortfall=False)))
 
 
-@pytest.fixture(scope="module")
-def patch() -> Iterator[pytest.MonkeyPatch]:
-    """Give a patcher that examples of one test may use again and again."""
-    patcher = pytest.MonkeyPatch()
-    yield patcher
-    patcher.undo()
+@contextmanager
+def sealed_at(size_bytes: int) -> Iterator[None]:
+    """Close batches at another size."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_module, "BATCH_BYTES", size_bytes)
+        yield
 
 
 def run(state: PartitionState, calls: list[Call]) -> list[Rows]:
@@ -61,86 +62,82 @@ def everything(state: PartitionState) -> dict[bytes, bytes | None]:
 
 @given(calls=scripts(), size=SIZES, rules=RULES)
 def test_every_prefix_of_sealed_batches_is_sound_by_its_rows_alone(
-    patch: pytest.MonkeyPatch, calls: list[Call], size: int, rules: Rules
+    calls: list[Call], size: int, rules: Rules
 ) -> None:
     """I1, I3-I5, R16: whatever append was the last, a reader of the rows finds a consistent partition."""
-    patch.setattr(batch_module, "BATCH_BYTES", size)
-    state = fresh_state(rules)
-    rows: Rows = []
-    versions: dict[bytes, PositionRow] = {}
-    for call in calls:
-        for sealed in decide(state, call):
-            rows.extend(sealed.rows)
-            assert sealed.rows[-1][0] == b"@progress"
-            assert_sound(recover(rows, rules))
-            assert_sound(recover(rows, rules, compacted=True))
-            for key, value in sealed.rows:
-                if key.startswith(b"p/"):
-                    row = decode_row(key, value or b"")
-                    assert isinstance(row, PositionRow)
-                    assert not list(version_violations(versions.get(key), row))
-                    versions[key] = row
-        assert_sound(state)
+    with sealed_at(size):
+        state = fresh_state(rules)
+        rows: Rows = []
+        versions: dict[bytes, PositionRow] = {}
+        for call in calls:
+            for sealed in decide(state, call):
+                rows.extend(sealed.rows)
+                assert sealed.rows[-1][0] == b"@progress"
+                assert_sound(recover(rows, rules))
+                assert_sound(recover(rows, rules, compacted=True))
+                for key, value in sealed.rows:
+                    if key.startswith(b"p/"):
+                        row = decode_row(key, value or b"")
+                        assert isinstance(row, PositionRow)
+                        assert not list(version_violations(versions.get(key), row))
+                        versions[key] = row
+            assert_sound(state)
 
 
 @given(calls=scripts(), size=SIZES, rules=RULES)
-def test_every_command_is_answered_once(
-    patch: pytest.MonkeyPatch, calls: list[Call], size: int, rules: Rules
-) -> None:
+def test_every_command_is_answered_once(calls: list[Call], size: int, rules: Rules) -> None:
     """I3: each command leaves one row that answers it or is a dead letter, in order of the input."""
-    patch.setattr(batch_module, "BATCH_BYTES", size)
-    state = fresh_state(rules)
-    for call in calls:
-        sealed = list(decide(state, call))
-        heard = answers_in([row for batch in sealed for row in batch.rows])
-        lost = [
-            letter for batch in sealed for letter in batch.refused if letter.reason != "COMMAND_ID_REUSED"
-        ]
-        assert not lost
-        assert [command_id for command_id, _ in heard] == [command.id for command in call.commands]
+    with sealed_at(size):
+        state = fresh_state(rules)
+        for call in calls:
+            sealed = list(decide(state, call))
+            heard = answers_in([row for batch in sealed for row in batch.rows])
+            lost = [
+                letter for batch in sealed for letter in batch.refused if letter.reason != "COMMAND_ID_REUSED"
+            ]
+            assert not lost
+            assert [command_id for command_id, _ in heard] == [command.id for command in call.commands]
 
 
 @given(calls=scripts(max_calls=8), size=SIZES, rules=RULES, compacted=st.booleans())
 def test_recovered_owner_goes_on_byte_for_byte_as_if_nothing_had_happened(
-    patch: pytest.MonkeyPatch,
     calls: list[Call],
     size: int,
     rules: Rules,
     compacted: bool,  # noqa: FBT001  # hypothesis gives arguments by name
 ) -> None:
     """I8: from the rows of any sealed batch on, the same input gives the same rows, compacted or not."""
-    patch.setattr(batch_module, "BATCH_BYTES", size)
-    state = fresh_state(rules)
-    boundaries = []
-    sealed: list[Rows] = []
-    for number, call in enumerate(calls):
-        for batch in decide(state, call):
-            sealed.append(batch.rows)
-            boundaries.append((len(sealed), number))
-    for after, number in boundaries:
-        recovered = recover(flat(sealed[:after]), rules, compacted=compacted)
-        is_last_of_call = after == len(sealed) or boundaries[after][1] != number
-        again = run(recovered, calls[number + is_last_of_call :])
-        assert again == sealed[after:]
+    with sealed_at(size):
+        state = fresh_state(rules)
+        boundaries = []
+        sealed: list[Rows] = []
+        for number, call in enumerate(calls):
+            for batch in decide(state, call):
+                sealed.append(batch.rows)
+                boundaries.append((len(sealed), number))
+        for after, number in boundaries:
+            recovered = recover(flat(sealed[:after]), rules, compacted=compacted)
+            is_last_of_call = after == len(sealed) or boundaries[after][1] != number
+            again = run(recovered, calls[number + is_last_of_call :])
+            assert again == sealed[after:]
 
 
 @given(calls=scripts(), size=SIZES, cuts=st.data())
 def test_outcomes_are_the_same_however_input_is_cut_into_batches(
-    patch: pytest.MonkeyPatch, calls: list[Call], size: int, cuts: st.DataObject
+    calls: list[Call], size: int, cuts: st.DataObject
 ) -> None:
     """R26: with the same clock and order, bounds of batches decide nothing."""
     whole = fresh_state()
-    patch.setattr(batch_module, "BATCH_BYTES", BATCH_BYTES)
     expected = answers_in(flat(run(whole, calls)))
-    patch.setattr(batch_module, "BATCH_BYTES", size)
-    pieces = []
-    for call in calls:
-        at = cuts.draw(st.integers(0, len(call.orders)))
-        pieces.append(Call(call.stock, call.orders[:at], call.now_ms))
-        pieces.append(Call([], call.orders[at:], call.now_ms, call.sweep_before_ms))
-    parts = fresh_state()
-    assert answers_in(flat(run(parts, pieces))) == expected
-    assert everything(parts) == everything(whole)
+    with sealed_at(size):
+        pieces = []
+        for call in calls:
+            at = cuts.draw(st.integers(0, len(call.orders)))
+            pieces.append(Call(call.stock, call.orders[:at], call.now_ms))
+            pieces.append(Call([], call.orders[at:], call.now_ms, call.sweep_before_ms))
+        parts = fresh_state()
+        assert answers_in(flat(run(parts, pieces))) == expected
+        assert everything(parts) == everything(whole)
 
 
 @given(
