@@ -97,7 +97,7 @@ def _run_on(stage: Stage, options: Options, console: Console, errors: Console) -
 
 def _verdict(result: Result, faults: list[str], seconds: float) -> str:
     if faults:
-        return f"{len(faults)} things that must hold do not. {seconds:.0f} s."
+        return f"Not sound: {len(faults)} findings above. {seconds:.0f} s."
     return (
         f"Not one unit was sold twice: oversold {result.sale_oversold_units}, "
         f"with {result.killed_worker} killed in the middle. {seconds:.0f} s."
