@@ -181,13 +181,13 @@ class Producer:
     async def send(self, command: Command) -> None:
         """Send one command as a record of its own; aiokafka finds the partition of its key (R30)."""
         key = _sku(command)
-        self._note(command, partition_of(key, PARTITIONS))
+        self.note(command, partition_of(key, PARTITIONS))
         await self.put(self.topic_of(command), encode_command(command), key=key.encode())
 
     async def send_pack(self, commands: list[Command], partition: int) -> None:
         """Send a positional pack to a partition; all of one topic."""
         for command in commands:
-            self._note(command, partition)
+            self.note(command, partition)
         value = encode_pack(to_positional(command) for command in commands)
         await self.put(self.topic_of(commands[0]), value, partition=partition)
 
@@ -215,7 +215,8 @@ class Producer:
         await self.flush()
         await self._cluster.until_decided()
 
-    def _note(self, command: Command, partition: int) -> None:
+    def note(self, command: Command, partition: int) -> None:
+        """Remember a command that goes to a partition, in whatever form."""
         reservation_id = getattr(command, "reservation_id", None)
         asked = Asked(partition, reservation_id, command.id)
         self.sent.copies[asked] += 1

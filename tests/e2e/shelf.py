@@ -1,0 +1,87 @@
+"""Looks at the shelves all the time, as storefronts do: `atp:{sku}` straight from Redis."""
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Final, Self
+
+from redis.asyncio import Redis
+
+from tests.e2e.audit import Judgement, Place
+from tests.e2e.load import LOCATIONS
+
+# The contract's own words (design: names and plain integers), not the product's constants.
+_LOCATION: Final = "loc:"
+
+
+class ShelfWatch:
+    """Reads every given SKU again and again; each hash in one command, so as it is at one moment."""
+
+    def __init__(self, redis_url: str, skus: Sequence[str]) -> None:
+        """Watch SKUs that are at all `LOCATIONS`."""
+        self._client: Redis = Redis.from_url(redis_url, decode_responses=True)
+        self._skus = skus
+        self._running: asyncio.Task[None] | None = None
+        self.looks = 0
+        self.torn: list[str] = []
+        """Each look at a SKU with only some of its locations, or with a wrong total."""
+        self._lacking = len(skus)
+        self._full_from_look = 1
+
+    async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._running is not None
+        self._running.cancel()
+        await asyncio.wait([self._running])
+        await self._client.aclose()
+
+    async def flush(self) -> None:
+        """Take everything away, as an operator's slip or a failover to an empty server would."""
+        await self._client.flushall()
+        self._full_from_look = self.looks + 2  # the look under way may have begun before
+
+    async def is_full(self) -> bool:
+        """Whether every SKU was there and whole at the last look since the last flush."""
+        assert self._running is not None
+        if self._running.done():
+            self._running.result()
+        return self.looks >= self._full_from_look and self._lacking == 0
+
+    async def shown(self) -> dict[Place, int]:
+        """Give what every `atp:` hash shows, by place."""
+        found = {}
+        async for key in self._client.scan_iter(match="atp:{*}"):
+            sku = key.removeprefix("atp:{").removesuffix("}")
+            fields: dict[str, str] = await self._client.hgetall(key)  # type: ignore[assignment]  # decoded
+            for field, units in fields.items():
+                if field.startswith(_LOCATION):
+                    found[Place(sku, field.removeprefix(_LOCATION))] = int(units)
+        return found
+
+    async def _watch(self) -> None:
+        while True:
+            pipeline = self._client.pipeline(transaction=False)
+            for sku in self._skus:
+                pipeline.hgetall(f"atp:{{{sku}}}")
+            lacking = 0
+            for sku, fields in zip(self._skus, await pipeline.execute(), strict=True):
+                lacking += not fields or not self._is_whole(sku, fields)
+            self.looks, self._lacking = self.looks + 1, lacking
+
+    def _is_whole(self, sku: str, fields: dict[str, str]) -> bool:
+        units = {name: int(value) for name, value in fields.items() if name.startswith(_LOCATION)}
+        is_whole = set(units) == {_LOCATION + location for location in LOCATIONS}
+        if not is_whole or int(fields["total"]) != sum(units.values()):
+            self.torn.append(f"{sku} at look {self.looks}: {fields}")
+            return False
+        return True
+
+
+def available(found: Judgement) -> dict[Place, int]:
+    """Give what the ledger says of every place: max(0, ATP), from the newest position rows."""
+    return {place: max(0, row.available_to_promise) for place, row in found.positions.items()}
