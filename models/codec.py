@@ -48,7 +48,7 @@ class CommandDecoder:
             value = value.lstrip(b" \t\r\n")
         commands: list[Command]
         try:
-            if value[:1] == b"{":
+            if value.startswith(b"{"):
                 commands = [self._object.decode(value)]
             elif value[:2] == b"[[":
                 commands = self._arrays.decode(value)

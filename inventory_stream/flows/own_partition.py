@@ -339,9 +339,10 @@ class OwnPartition:
                 if record.offset < first:
                     continue  # decided before; Faust delivers from the committed offset (P9)
                 commands, poison = decoder.decode(record.value)
-                letters.extend(
-                    self._letter(source, record, fault.pack_index, fault.reason) for fault in poison
-                )
+                if poison:
+                    letters.extend(
+                        self._letter(source, record, fault.pack_index, fault.reason) for fault in poison
+                    )
                 arrived = record.timestamp_ms if arrival_ms is None else arrival_ms
                 decoded.append(DecodedRecord(record.offset, arrived, commands))
         return decoded

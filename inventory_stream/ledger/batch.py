@@ -20,7 +20,8 @@ OUTCOMES: Final = 128
 # What a position row and a row's overhead in a record batch may add, estimated high: the position
 # rows of a batch are written at its end, and the batch must still close below aiokafka's limit.
 _ROW_OVERHEAD_BYTES: Final = 24
-_POSITION_ROW_BYTES: Final = 400
+# A position row is its key, once more its two names, and 13 integers of up to 9 bytes.
+_POSITION_INTEGERS_BYTES: Final = 120
 
 
 class ImpossibleCommandError(Exception):
@@ -81,7 +82,7 @@ class Batch:
     @property
     def is_full(self) -> bool:
         """Whether the batch must be sealed before the next command."""
-        return self.size_bytes + len(self.touched) * _POSITION_ROW_BYTES >= BATCH_BYTES
+        return self.size_bytes >= BATCH_BYTES
 
     def write(self, key: bytes, value: bytes | None) -> None:
         """Add a row; None is a tombstone."""
@@ -108,11 +109,14 @@ class Batch:
     def touch(self, position: Position) -> None:
         """One change of a position: its version grows, and its row is written at the seal (I5)."""
         position.version += 1
-        self.touched[position] = None
+        if position not in self.touched:
+            self.rewrite(position)
 
     def rewrite(self, position: Position) -> None:
-        """Have a position's row written again though no quantity of it changed (base, horizon)."""
-        self.touched[position] = None
+        """Have a position's row written at the seal, changed (touch) or only told anew (base, horizon)."""
+        if position not in self.touched:
+            self.touched[position] = None
+            self.size_bytes += 2 * len(position.key) + _POSITION_INTEGERS_BYTES + _ROW_OVERHEAD_BYTES
 
     def seal(self, state: PartitionState) -> Sealed:
         """Close the batch: position rows, then progress. Use a new batch afterwards."""

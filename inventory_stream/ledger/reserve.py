@@ -104,8 +104,7 @@ def _grant_new(state: PartitionState, batch: Batch, command: Reserve, position: 
     deadline_ms = now_ms + command.ttl_seconds * 1_000
     position.reserved += units
     assert position.reserved + position.allocated + position.unavailable <= position.on_hand, "I2"
-    position.version = version = position.version + 1
-    batch.touched[position] = None
+    batch.touch(position)
     reservation = ReservationRow(
         batch.term,
         0,
@@ -126,7 +125,7 @@ def _grant_new(state: PartitionState, batch: Batch, command: Reserve, position: 
         deadline_ms,
         0,
         1,
-        (Line(position.location, units, units, 0, 0, 0, 0, 0, 0, 0, 0, position.on_hand, version),),
+        (Line(position.location, units, units, 0, 0, 0, 0, 0, 0, 0, 0, position.on_hand, position.version),),
         (Answer(command.id, "reserve", b"", _GRANTED, units, now_ms),),
     )
     state.reservations[command.reservation_id] = reservation
