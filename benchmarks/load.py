@@ -1,4 +1,4 @@
-"""The load: seeded commands in the wire forms of design.md section 5, and what must come of them."""
+"""The load: seeded commands in the wire forms of docs/contracts.md, and what must come of them."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""What is measured, and what design.md section 8 wants of it."""
+"""What is measured, and the target of each figure."""
 
 from dataclasses import dataclass, replace
 from typing import Final

@@ -39,7 +39,7 @@ class LedgerWatch:
         self.place: Final = TopicPartition(topic, 0)
         self.consumer: Final = AIOKafkaConsumer(
             bootstrap_servers=bootstrap_servers,
-            auto_offset_reset="earliest",  # "latest" races with seek (faust.md trap 14)
+            auto_offset_reset="earliest",  # "latest" races with seek
             enable_auto_commit=False,
             max_partition_fetch_bytes=8 << 20,
             fetch_max_wait_ms=100,

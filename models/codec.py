@@ -1,4 +1,4 @@
-"""Input records: bytes <-> commands, in the three wire forms of design.md section 5.
+"""Input records: bytes <-> commands, in the three wire forms of docs/contracts.md.
 
 `{...}` one command; `[{...}, ...]` a pack; `[["reserve", ...], ...]` a positional pack. One bad
 command in a pack costs only itself: the others are decoded one by one.
@@ -13,9 +13,9 @@ from models.commands import ORDER_COMMANDS, POSITIONAL, STOCK_COMMANDS, Command
 from models.ids import has_control_character
 
 PACK_COMMANDS_MAX: Final = 1_000
-"""Most commands of one record (design.md section 5): bounds what one atomic step has to decide."""
+"""Most commands of one record (docs/contracts.md): bounds what one atomic step has to decide."""
 RECORD_BYTES_MAX: Final = 1_048_576
-"""Largest record value, 1 MiB (design.md section 5)."""
+"""Largest record value, 1 MiB (docs/contracts.md)."""
 
 _encode: Final = msgspec.json.Encoder().encode
 

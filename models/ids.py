@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 ID_CHARACTERS_MAX: Final = 128
-"""Longest identifier, in characters (design.md section 5). Bounds every row key and Redis key."""
+"""Longest identifier, in characters (docs/contracts.md). Bounds every row key and Redis key."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=ID_CHARACTERS_MAX)]
 """Any identifier on the wire: 1-128 characters, none of them a control character."""

@@ -21,7 +21,7 @@ class Version(NamedTuple):
     offset: int
 
     def __str__(self) -> str:
-        """`<generation>:<offset>`, the field `v` of design.md section 7."""
+        """`<generation>:<offset>`, the field `v` of docs/contracts.md."""
         return f"{self.generation_ms}:{self.offset}"
 
     @classmethod

@@ -1,7 +1,7 @@
 """A Faust transport that hands over one event per fetched batch, its records undecoded.
 
 Event by event Faust takes 13k/s; one event per batch of up to thousands of records takes the cost
-off each of them (faust.md 1: 156-178k decisions/s on one SKU, one command per record).
+off each of them (`make bench`, hot-single: one command per record).
 """
 
 import asyncio

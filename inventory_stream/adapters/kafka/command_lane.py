@@ -17,7 +17,7 @@ twice this: 4 MiB for both topics of 4 partitions, 1 GiB for 1,000. Larger batch
 the broker takes 1,000 commands in about 2 ms."""
 
 PACK_COMMANDS_MAX: Final = 1_000
-"""Most commands of one packed record (design.md section 5)."""
+"""Most commands of one packed record (docs/contracts.md)."""
 PACK_BYTES_MAX: Final = 1024 * 1024 - 1024
 """Largest packed record: 1 MiB with its envelope, which is also a broker's default limit."""
 

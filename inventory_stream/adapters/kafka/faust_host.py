@@ -42,7 +42,7 @@ COMMIT_INTERVAL_SECONDS: Final = 1.0
 
 # Garbage collections of the youngest generation once per so many new containers (Python's default:
 # 700). Live reservations have no cycles, so a collection finds nothing and only takes time; at the
-# default the oldest generation, every live one, is walked again and again (faust.md 2.5).
+# default the oldest generation, every live one, is walked again and again.
 GC_THRESHOLDS: Final = (50_000, 50, 100)
 
 Acknowledge = Callable[[], Awaitable[Any]]
