@@ -52,6 +52,26 @@ def flat(sealed: list[Rows]) -> Rows:
     return [row for rows in sealed for row in rows]
 
 
+def assert_recovers(calls: list[Call], size: int, *, compacted: bool, rules: Rules | None = None) -> None:
+    """Crash after each sealed batch of the calls: what follows must be the same bytes (I8).
+
+    `compacted` feeds the recovery only the newest row of each key.
+    """
+    with sealed_at(size):
+        state = fresh_state(rules)
+        boundaries = []
+        sealed: list[Rows] = []
+        for number, call in enumerate(calls):
+            for batch in decide(state, call):
+                sealed.append(batch.rows)
+                boundaries.append((len(sealed), number))
+        for after, number in boundaries:
+            recovered = recover(flat(sealed[:after]), rules, compacted=compacted)
+            is_last_of_call = after == len(sealed) or boundaries[after][1] != number
+            again = run(recovered, calls[number + is_last_of_call :])
+            assert again == sealed[after:]
+
+
 def everything(state: PartitionState) -> dict[bytes, bytes | None]:
     """Encode all rows that a state stands for."""
     keys = [position.key for position in state.positions()]
@@ -107,19 +127,7 @@ def test_recovered_owner_goes_on_byte_for_byte_as_if_nothing_had_happened(
     compacted: bool,  # noqa: FBT001  # hypothesis gives arguments by name
 ) -> None:
     """I8: from the rows of any sealed batch on, the same input gives the same rows, compacted or not."""
-    with sealed_at(size):
-        state = fresh_state(rules)
-        boundaries = []
-        sealed: list[Rows] = []
-        for number, call in enumerate(calls):
-            for batch in decide(state, call):
-                sealed.append(batch.rows)
-                boundaries.append((len(sealed), number))
-        for after, number in boundaries:
-            recovered = recover(flat(sealed[:after]), rules, compacted=compacted)
-            is_last_of_call = after == len(sealed) or boundaries[after][1] != number
-            again = run(recovered, calls[number + is_last_of_call :])
-            assert again == sealed[after:]
+    assert_recovers(calls, size, compacted=compacted, rules=rules)
 
 
 @given(calls=scripts(), size=SIZES, cuts=st.data())
