@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from inventory_stream.ledger.batch import Batch
-from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX
+from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX, SHORT_ORDERS_NAMED
 from inventory_stream.ledger.state import PartitionState
 from models.commands import Command, type_name
 from models.outcomes import NOT_FINAL, Outcome
@@ -185,6 +185,8 @@ def answer(
     movements: tuple[Movement, ...] = (),
 ) -> int:
     """Keep a command's answer in its reservation's row and write the row; gives the outcome."""
+    if len(movements) > 1:
+        _name_fewer(movements)
     new = Answer(
         command.id,
         type_name(type(command)),
@@ -198,6 +200,14 @@ def answer(
     append_answer(state, batch, reservation, new)
     batch.write_reservation(reservation, len(reservation.answers) - 1)
     return outcome
+
+
+def _name_fewer(movements: tuple[Movement, ...]) -> None:
+    """Bound the orders that one command names: 16 answers of 256 lines must fit one append (P6)."""
+    left = SHORT_ORDERS_NAMED
+    for movement in movements:
+        movement.short_orders = movement.short_orders[:left]
+        left -= len(movement.short_orders)
 
 
 def append_answer(state: PartitionState, batch: Batch, reservation: ReservationRow, new: Answer) -> None:

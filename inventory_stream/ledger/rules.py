@@ -10,7 +10,7 @@ COMMANDS_MAX: Final = 1_000
 BATCH_BYTES: Final = 1_000_000
 """A batch is sealed past this many bytes of rows: the 1 MiB of P6 less room for the record overhead."""
 SHORT_ORDERS_NAMED: Final = 20
-"""Orders that a shortfall names, youngest first; the units are always exact (R11)."""
+"""Orders that the shortfalls of one command name, youngest first; the units are always exact (R11)."""
 FOLDED_PER_BATCH_MAX: Final = 500
 """Rows whose window passed, folded in one batch: a bound on the pause; they have hours to go."""
 

@@ -342,3 +342,20 @@ def test_command_for_another_sku_than_the_reservations_moves_nothing() -> None:
     ledger = Ledger().run("given on_hand=5\n reserve R1 units=2 -> GRANTED")
     assert ledger.send(Confirm("x", "R1", "SKU2")) is Outcome.RESERVATION_ID_REUSED
     ledger.run("show -> reserved=2")
+
+
+def test_one_command_names_twenty_short_orders_however_many_lines_it_has() -> None:
+    """R11: what a shortfall names is bounded by command: a row of 16 answers must fit one append."""
+    places = [f"L{number}" for number in range(1, 8)]
+    ledger = Ledger().run(f"group G locations={'+'.join(places)}")
+    for place in places:
+        orders = [RecordOrder(f"{place}{n}", f"{place}{n}", SKU, 1, location=place) for n in range(9)]
+        ledger.decide(orders=[orders])
+        ledger.run(f"adjust 10 at={place} -> APPLIED")
+    ledger.run("reserve R1 units=7 group=G strategy=split -> GRANTED\n confirm R1 -> CONFIRMED")
+    for place in places:
+        ledger.run(f"adjust -10 at={place} -> APPLIED at={place} short=10")
+    ledger.run("fulfil R1 units=7 -> FULFILLED")
+    named = [movement.short_orders for movement in ledger.answers[ledger._last].movements]
+    assert sum(len(names) for names in named) == 20
+    assert len(named) == 7
