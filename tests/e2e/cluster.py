@@ -170,10 +170,14 @@ class Cluster:
                 return False
             if sorted(partition for share in shares for partition in share) != list(range(PARTITIONS)):
                 return False
-            await self.follow()
-            return all(self.audit.claims) and sum(self.audit.claims) >= claims_min
+            return await self.claims() >= claims_min and all(self.audit.claims)
 
         await self.until(is_shared, f"{workers} workers that share all partitions, {claims_min} claims")
+
+    async def claims(self) -> int:
+        """Count the claims that the ledger holds now."""
+        await self.follow()
+        return sum(self.audit.claims)
 
     async def follow(self) -> None:
         """Read on to where the ledger ends now."""

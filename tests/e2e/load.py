@@ -201,7 +201,8 @@ class Producer:
 
     async def flush(self) -> None:
         """Return when everything sent is acknowledged."""
-        await asyncio.gather(*self._acks)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await asyncio.gather(*self._acks)
         self._acks.clear()
 
     async def stock_up(self) -> None:

@@ -8,6 +8,7 @@ from typing import Final, Self
 from redis.asyncio import Redis
 
 from tests.e2e.audit import Judgement, Place
+from tests.e2e.cluster import DEADLINE_SECONDS
 from tests.e2e.load import LOCATIONS
 
 # The contract's own words (design: names and plain integers), not the product's constants.
@@ -27,6 +28,7 @@ class ShelfWatch:
         """Each look at a SKU with only some of its locations, or with a wrong total."""
         self._lacking = len(skus)
         self._full_from_look = 1
+        self._is_over = False
 
     async def __aenter__(self) -> Self:
         self._running = asyncio.create_task(self._watch())
@@ -35,9 +37,11 @@ class ShelfWatch:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Asked, not cancelled: redis-py sends inside asyncio.wait_for, which on Python 3.11 swallows a
+        # cancellation that meets the end of the sending, and the watch would go on for ever.
+        self._is_over = True
         assert self._running is not None
-        self._running.cancel()
-        await asyncio.wait([self._running])
+        await asyncio.wait_for(self._running, DEADLINE_SECONDS)
         await self._client.aclose()
 
     async def flush(self) -> None:
@@ -64,7 +68,7 @@ class ShelfWatch:
         return found
 
     async def _watch(self) -> None:
-        while True:
+        while not self._is_over:
             pipeline = self._client.pipeline(transaction=False)
             for sku in self._skus:
                 pipeline.hgetall(f"atp:{{{sku}}}")

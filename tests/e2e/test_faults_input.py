@@ -129,7 +129,7 @@ async def test_repeated_command_has_one_effect_and_one_answer_across_a_restart(c
         await producer.stock_up()
         await send_often(producer, commands)
         await cluster.until_decided()
-        claims = sum(cluster.audit.claims)
+        claims = await cluster.claims()
         for worker in LEDGER_WORKERS:
             cluster.supervisor.kill(worker)
         await cluster.until_shared_by(2, claims_min=claims + PARTITIONS)
