@@ -147,7 +147,7 @@ class LedgerAudit:
     def assert_sound(self, sent: Sent) -> Judgement:
         """Hold the ledger against what was sent; every input record must have been decided."""
         found = self.judge(sent.moves)
-        assert self.alarms == 0
+        assert self.alarms == 0, f"{self.alarms} rows of owners that the broker should have refused (P4)"
         assert not found.oversold, f"{len(found.oversold)} times, first {found.oversold[:3]}"
         missing = sent.copies.keys() - found.answers.keys()
         assert not missing, f"{len(missing)} commands without an answer, such as {sorted(missing)[:3]}"
