@@ -275,7 +275,7 @@ class OwnPartition:
         for sealed in sealed_batches:
             self._count(sealed)
             if sealed.refused:
-                await self._bury([self._refused(refused, stock, orders) for refused in sealed.refused])
+                await self._bury(self._refused(sealed.refused, stock, orders))
             await self._append(sealed)
         if self._under_way is not None:
             self._under_way[2].extend(entry.done for entry in (*stock, *orders))
@@ -347,15 +347,20 @@ class OwnPartition:
                 decoded.append(DecodedRecord(record.offset, arrived, commands))
         return decoded
 
-    def _refused(self, refused: Refused, stock: list[_Waiting], orders: list[_Waiting]) -> DeadLetter:
-        source = Input(refused.source)
-        record = next(
-            record
-            for entry in (stock if source is Input.STOCK else orders)
+    def _refused(
+        self, refused: list[Refused], stock: list[_Waiting], orders: list[_Waiting]
+    ) -> list[DeadLetter]:
+        records = {
+            (source, record.offset): record
+            for source, waiting in ((Input.STOCK, stock), (Input.ORDERS, orders))
+            for entry in waiting
             for record in entry.records
-            if record.offset == refused.offset
-        )
-        return self._letter(source, record, refused.pack_index, refused.reason)
+        }
+        return [
+            self._letter(source, records[source, one.offset], one.pack_index, one.reason)
+            for one in refused
+            for source in (Input(one.source),)
+        ]
 
     def _letter(self, source: Input, record: InputRecord, pack_index: int | None, reason: str) -> DeadLetter:
         return DeadLetter(
