@@ -18,6 +18,7 @@ from inventory_stream.ledger.decide import DecodedRecord, decide_batch
 from inventory_stream.ledger.expiry import next_deadline_ms
 from inventory_stream.ledger.rules import Rules
 from inventory_stream.ledger.state import PartitionState, StateLoader, row_of
+from inventory_stream.ledger.windows import is_fold_due
 from inventory_stream.ports.dead_letters import DeadLetter, DeadLetters
 from inventory_stream.ports.inputs import Input, InputOffsets, InputRecord
 from inventory_stream.ports.ledger_log import LedgerLog, RowRecord
@@ -244,6 +245,7 @@ class OwnPartition:
             self._probes
             or self._repair
             or self._state.to_revoke
+            or is_fold_due(self._state, self._wall_clock_ms())
             or now - self._alive_at >= self._alive_interval_seconds
             or now - self._claimed_at >= self._reclaim_interval_seconds
             or self._sweep_before_ms()

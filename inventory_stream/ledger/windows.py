@@ -5,12 +5,27 @@ from typing import Final
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.identity import forget_movements
-from inventory_stream.ledger.rules import FOLDED_PER_BATCH_MAX
+from inventory_stream.ledger.rules import BATCH_BYTES, FOLDED_PER_BATCH_MAX
 from inventory_stream.ledger.state import PartitionState
 from models.rows import ReservationRow, reservation_key
 
 # Stale entries that a queue may hold beyond as many as it has others, before a walk drops them.
 _STALE_MIN: Final = 1_024
+
+
+def is_fold_due(state: PartitionState, now_ms: int) -> bool:
+    """Say whether an idle partition has something to fold."""
+    rules = state.rules
+    receipts, refused, ended = state.receipt_order, state.refused, state.ended
+    oldest_receipt_ms = now_ms - rules.receipt_window_ms
+    return bool(
+        len(state.receipts) > rules.receipts_max
+        or state.refused_kept > rules.ended_reservations_max
+        or state.ended_kept > rules.ended_reservations_max
+        or (receipts and receipts[0][0] < oldest_receipt_ms)
+        or (refused and refused[0][0] < oldest_receipt_ms)
+        or (ended and ended[0][0] < now_ms - rules.return_window_ms)
+    )
 
 
 def fold(state: PartitionState, batch: Batch) -> None:
@@ -23,7 +38,12 @@ def fold(state: PartitionState, batch: Batch) -> None:
     budget = FOLDED_PER_BATCH_MAX
     oldest_ms = batch.now_ms - rules.receipt_window_ms
     receipts = state.receipt_order
-    while receipts and budget and (receipts[0][0] < oldest_ms or len(state.receipts) > rules.receipts_max):
+    while (
+        receipts
+        and budget
+        and batch.size_bytes < BATCH_BYTES // 2
+        and (receipts[0][0] < oldest_ms or len(state.receipts) > rules.receipts_max)
+    ):
         at_ms, key = heappop(receipts)
         receipt = state.receipts.get(key)
         if receipt is None or receipt.at_ms != at_ms:
@@ -46,7 +66,12 @@ def _fold_reservations(state: PartitionState, batch: Batch, budget: int, *, refu
     kept = state.refused_kept if refused else state.ended_kept
     window_ms = rules.receipt_window_ms if refused else rules.return_window_ms
     oldest_ms = batch.now_ms - window_ms
-    while queue and budget and (queue[0][0] < oldest_ms or kept > rules.ended_reservations_max):
+    while (
+        queue
+        and budget
+        and batch.size_bytes < BATCH_BYTES // 2
+        and (queue[0][0] < oldest_ms or kept > rules.ended_reservations_max)
+    ):
         entry = heappop(queue)
         if _stands(state, entry, refused=refused):
             budget -= 1

@@ -2,8 +2,11 @@
 
 import pytest
 
+from inventory_stream.ledger.decide import DecodedRecord, decide_batch
 from inventory_stream.ledger.rules import Rules
-from models.commands import Reserve
+from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.windows import is_fold_due
+from models.commands import Adjust, Reserve
 from models.outcomes import Outcome
 from models.rows import decode_row
 from tests.unit.ledger.table import SKU, Ledger
@@ -156,3 +159,22 @@ def test_late_confirm_is_listed_at_its_position_when_the_list_is_pruned_then(lat
     ledger.run("confirm R -> CONFIRMED_LATE\n sync 0 -> APPLIED short=1")
     (movement,) = ledger.answers[ledger._last].movements
     assert movement.short_orders == ("LATE",)
+
+
+def test_bounds_by_count_hold_while_commands_keep_coming() -> None:
+    """R29: however fast receipts come, no more than the bound and one batch of them are kept."""
+    state = PartitionState(rules=Rules(receipts_max=1_000))
+    most = 0
+    for batch in range(20):
+        commands = [
+            Adjust(id=f"{batch}-{number}", sku="A", location="DC1", delta=1, effective_at=number + 1)
+            for number in range(1_000)
+        ]
+        records = [DecodedRecord(batch * 5 + at, 0, commands[at * 200 : at * 200 + 200]) for at in range(5)]
+        for _ in decide_batch(state, records, [], 1_000_000 + batch):
+            most = max(most, len(state.receipts))
+    assert most <= 1_000 + 5_000
+    for _ in decide_batch(state, [], [], 2_000_000):
+        pass
+    assert len(state.receipts) <= 1_000
+    assert not is_fold_due(state, 2_000_000)
