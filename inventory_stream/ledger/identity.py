@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.breakdown import breakdown_of, positions_of
 from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX, SHORT_ORDERS_NAMED
 from inventory_stream.ledger.state import PartitionState
 from models.commands import Command, type_name
@@ -26,6 +27,7 @@ HASH_BYTES: Final = 8
 """Length of content and id hashes: at 1,000 commands a reservation, a chance clash is below 1e-13."""
 
 _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
+_FIRST_REFUSAL: Final = int(Outcome.ALL_RESERVED)
 _NOT_FINAL: Final = frozenset(int(outcome) for outcome in NOT_FINAL)
 # Fields that name the attempt rather than what is asked.
 _NOT_CONTENT: Final = frozenset({"id", "answer_by"})
@@ -165,11 +167,23 @@ def repeated_answer(
         older = reservation.older
         if any(older[at : at + HASH_BYTES] == wanted for at in range(0, len(older), HASH_BYTES)):
             return bind_nothing(
-                state, batch, command, Outcome.ALREADY_APPLIED, reservation.sku, reservation.reservation_id
+                state,
+                batch,
+                command,
+                Outcome.ALREADY_APPLIED,
+                reservation.sku,
+                reservation.reservation_id,
+                breakdown_of(positions_of(state, reservation)),
             )
     if reservation.commands >= COMMANDS_MAX:
         return bind_nothing(
-            state, batch, command, Outcome.TOO_MANY_COMMANDS, reservation.sku, reservation.reservation_id
+            state,
+            batch,
+            command,
+            Outcome.TOO_MANY_COMMANDS,
+            reservation.sku,
+            reservation.reservation_id,
+            breakdown_of(positions_of(state, reservation)),
         )
     return None
 
@@ -187,6 +201,8 @@ def answer(
     """Keep a command's answer in its reservation's row and write the row; gives the outcome."""
     if len(movements) > 1:
         _name_fewer(movements)
+    if outcome >= _FIRST_REFUSAL and breakdown is None:
+        breakdown = breakdown_of(positions_of(state, reservation))
     new = Answer(
         command.id,
         type_name(type(command)),

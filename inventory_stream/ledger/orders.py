@@ -1,6 +1,7 @@
 """What happens to a reservation after it was made: extend, confirm, release, ship, cancel, return."""
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
+from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
 from inventory_stream.ledger.expiry import expire
 from inventory_stream.ledger.identity import (
     answer,
@@ -18,7 +19,6 @@ from inventory_stream.ledger.movements import (
     stamp,
 )
 from inventory_stream.ledger.position import Position
-from inventory_stream.ledger.reserve import breakdown_of
 from inventory_stream.ledger.state import PartitionState, line_at
 from models.commands import Cancel, Confirm, Extend, Fulfil, RecordOrder, Release, Return
 from models.ids import partition_of
@@ -277,7 +277,10 @@ def _known_for_fact(
 def _unknown(state: PartitionState, batch: Batch, command: OrderCommand) -> int:
     wrong = command.sku not in state.skus and partition_of(command.sku, state.partitions) != state.partition
     outcome = Outcome.WRONG_PARTITION if wrong else Outcome.UNKNOWN_RESERVATION
-    return bind_nothing(state, batch, command, outcome, command.sku, command.reservation_id)
+    location = None if isinstance(command, Extend) else command.location
+    group = command.group if isinstance(command, RecordOrder) else None
+    why_not = breakdown_of(asked_positions(state, command.sku, location, group))
+    return bind_nothing(state, batch, command, outcome, command.sku, command.reservation_id, why_not)
 
 
 def _unmatched_fact(  # the parts of one fact

@@ -3,6 +3,7 @@
 from heapq import heappush
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
+from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
 from inventory_stream.ledger.identity import (
     answer,
     append_answer,
@@ -18,7 +19,7 @@ from inventory_stream.ledger.state import PartitionState
 from models.commands import Reserve
 from models.ids import partition_of
 from models.outcomes import Outcome
-from models.rows import Answer, Breakdown, Line, ReservationRow, encode_row, reservation_key
+from models.rows import Answer, Line, ReservationRow, encode_row, reservation_key
 
 _GRANTED = int(Outcome.GRANTED)
 _PARTIALLY_GRANTED = int(Outcome.PARTIALLY_GRANTED)
@@ -240,38 +241,9 @@ def _refuse(
 
 def _not_final(state: PartitionState, batch: Batch, command: Reserve, outcome: Outcome) -> int:
     """Refuse without binding the command id, with the breakdown of what there is where it asked."""
-    by_location = state.skus.get(command.sku, {})
-    names = state.groups.get(command.group or "", ()) if command.location is None else (command.location,)
-    asked = tuple(by_location[name] for name in names if name in by_location)
+    asked = asked_positions(state, command.sku, command.location, command.group)
     return bind_nothing(
         state, batch, command, outcome, command.sku, command.reservation_id, breakdown_of(asked)
-    )
-
-
-def breakdown_of(asked: tuple[Position, ...]) -> Breakdown:
-    """Sum R2 over the positions that were asked, with the first deadline that may free units there."""
-    if len(asked) == 1:
-        position = asked[0]
-        return Breakdown(
-            position.on_hand,
-            position.unavailable,
-            position.reserved,
-            position.allocated,
-            position.safety_stock,
-            position.fenced,
-            position.available_to_promise,
-            position.earliest_deadline_ms(),
-        )
-    deadlines = [position.earliest_deadline_ms() for position in asked]
-    return Breakdown(
-        sum(position.on_hand for position in asked),
-        sum(position.unavailable for position in asked),
-        sum(position.reserved for position in asked),
-        sum(position.allocated for position in asked),
-        sum(position.safety_stock for position in asked),
-        sum(position.fenced for position in asked),
-        sum(position.available_to_promise for position in asked),
-        min((deadline for deadline in deadlines if deadline), default=0),
     )
 
 

@@ -2,9 +2,12 @@
 
 import pytest
 
+from inventory_stream.ledger.decide import DecodedRecord, decide_batch
 from inventory_stream.ledger.rules import Rules
-from models.commands import Confirm, RecordOrder, Reserve
+from inventory_stream.ledger.state import PartitionState
+from models.commands import Adjust, Cancel, Command, Confirm, Extend, RecordOrder, Release, Reserve
 from models.outcomes import Outcome
+from models.rows import Answer, ReceiptRow, ReservationRow, decode_row
 from tests.unit.ledger.table import NOON, SKU, Ledger
 
 
@@ -359,3 +362,40 @@ def test_one_command_names_twenty_short_orders_however_many_lines_it_has() -> No
     named = [movement.short_orders for movement in ledger.answers[ledger._last].movements]
     assert sum(len(names) for names in named) == 20
     assert len(named) == 7
+
+
+def test_every_refusal_of_a_command_carries_the_breakdown() -> None:
+    """R15: whoever is told no, by whatever command, is told the numbers of R2 behind it."""
+    state = PartitionState()
+    script: list[Command] = [
+        Release(id="unknown", reservation_id="R", sku="A"),
+        Reserve(id="one", units=2, ttl_seconds=3_600, location="DC1", reservation_id="R", sku="A"),
+        Reserve(id="other", units=3, ttl_seconds=60, location="DC1", reservation_id="R", sku="A"),
+        Extend(id="longer", ttl_seconds=86_400, reservation_id="R", sku="A"),
+        Confirm(id="more", units=9, reservation_id="R", sku="A"),
+        Release(id="more-back", units=9, reservation_id="R", sku="A"),
+        Release(id="back", reservation_id="R", sku="A"),
+        Cancel(id="nothing", reservation_id="R", sku="A"),
+        Reserve(id="too-many", reservation_id="S", sku="A", units=99, ttl_seconds=60, location="DC1"),
+    ]
+    stock = Adjust(id="a", sku="A", location="DC1", delta=5, effective_at=1)
+    rows = []
+    records = [DecodedRecord(number, 1_000_000, [command]) for number, command in enumerate(script)]
+    for sealed in decide_batch(state, [DecodedRecord(0, 0, [stock])], records, 1_000_000):
+        rows += [decode_row(key, value) for key, value in sealed.rows if value]
+    answers = [row.answers[row.answered] for row in rows if isinstance(row, ReservationRow)]
+    receipts = [row for row in rows if isinstance(row, ReceiptRow)]
+    everything: list[Answer | ReceiptRow] = [*answers, *receipts]
+    refused = {Outcome(one.outcome): one.breakdown for one in everything if Outcome(one.outcome).is_refusal}
+    assert set(refused) == {
+        Outcome.UNKNOWN_RESERVATION,
+        Outcome.RESERVATION_ID_REUSED,
+        Outcome.EXTEND_LIMIT,
+        Outcome.MORE_THAN_HELD,
+        Outcome.NOT_LIVE,
+        Outcome.SOLD_OUT,
+    }
+    assert all(breakdown is not None for breakdown in refused.values())
+    told = refused[Outcome.MORE_THAN_HELD]
+    assert told is not None
+    assert (told.on_hand, told.reserved, told.available_to_promise) == (5, 2, 3)
