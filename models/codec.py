@@ -86,6 +86,20 @@ class CommandDecoder:
         return checked, [*poison, *unprintable]
 
 
+def elements_of(value: bytes | None) -> Sequence[bytes | None]:
+    """Give the bytes of each command of a record, the whole value where it holds no pack.
+
+    Empty for what cannot be split, which a decoder's poison for the whole record says already.
+    """
+    if value is None or not value.lstrip(b" \t\r\n").startswith(b"["):
+        return (value,)
+    try:
+        parts = msgspec.json.decode(value, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ()
+    return [bytes(part) for part in parts]
+
+
 def _checked(
     commands: Sequence[Command | None],
 ) -> tuple[Sequence[Command | None], Sequence[Poison]]:

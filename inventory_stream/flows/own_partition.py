@@ -23,7 +23,7 @@ from inventory_stream.ports.dead_letters import DeadLetter, DeadLetters
 from inventory_stream.ports.inputs import Input, InputOffsets, InputRecord
 from inventory_stream.ports.ledger_log import LedgerLog, RowRecord
 from inventory_stream.ports.partition_owner import NextOffsets
-from models.codec import ORDER_DECODER, STOCK_DECODER
+from models.codec import ORDER_DECODER, STOCK_DECODER, Poison, elements_of
 from models.rows import ALIVE_KEY, PROGRESS_KEY, AliveRow, ProgressRow, decode_row, encode_row
 
 DEADLINE_CHECK_SECONDS: Final = 0.5
@@ -342,9 +342,7 @@ class OwnPartition:
                     continue  # decided before; Faust delivers from the committed offset (P9)
                 commands, poison = decoder.decode(record.value)
                 if poison:
-                    letters.extend(
-                        self._letter(source, record, fault.pack_index, fault.reason) for fault in poison
-                    )
+                    letters += self._letters(source, record, poison)
                 arrived = record.timestamp_ms if arrival_ms is None else arrival_ms
                 decoded.append(DecodedRecord(record.offset, arrived, commands))
         return decoded
@@ -358,23 +356,33 @@ class OwnPartition:
             for entry in waiting
             for record in entry.records
         }
+        faults: dict[tuple[Input, int], list[Poison]] = {}
+        for one in refused:
+            faults.setdefault((Input(one.source), one.offset), []).append(Poison(one.pack_index, one.reason))
         return [
-            self._letter(source, records[source, one.offset], one.pack_index, one.reason)
-            for one in refused
-            for source in (Input(one.source),)
+            letter
+            for place, poison in faults.items()
+            for letter in self._letters(place[0], records[place], poison)
         ]
 
-    def _letter(self, source: Input, record: InputRecord, pack_index: int | None, reason: str) -> DeadLetter:
-        return DeadLetter(
-            self._topics[source],
-            self._partition,
-            record.offset,
-            pack_index,
-            reason,
-            record.key,
-            record.value,
-            record.timestamp_ms,
-        )
+    def _letters(self, source: Input, record: InputRecord, poison: Sequence[Poison]) -> list[DeadLetter]:
+        """Give a letter of each fault, with the bytes of its own command: the record is split once."""
+        # Empty also for a pack nested so deep that only a shallower call could split it: the letter
+        # then says the place alone, for a worker that ended here would end here again and again.
+        parts = elements_of(record.value)
+        return [
+            DeadLetter(
+                self._topics[source],
+                self._partition,
+                record.offset,
+                pack_index,
+                reason,
+                record.key,
+                record.value if pack_index is None else parts[pack_index] if parts else None,
+                record.timestamp_ms,
+            )
+            for pack_index, reason in poison
+        ]
 
     async def _bury(self, letters: list[DeadLetter]) -> None:
         """Dead letters are durable before the progress that passes them."""

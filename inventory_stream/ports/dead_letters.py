@@ -8,6 +8,8 @@ class DeadLetter(NamedTuple):
     """One piece of poison input, where it was, and why it was refused.
 
     `pack_index` is the command's place inside a packed record, None when the whole record is meant.
+    `value` is what is meant and no more: a pack of 1,000 that is refused as a whole must not be kept
+    1,000 times. None for an empty record.
     """
 
     topic: str

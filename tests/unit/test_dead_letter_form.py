@@ -6,11 +6,14 @@ import orjson
 import pytest
 
 from inventory_stream.adapters.kafka.dead_letters import (
-    ORIGINAL_BYTES_MAX,
+    KEY_BYTES_MAX,
     RECORD_BYTES_MAX,
+    ROUND_BYTES_MAX,
+    VALUE_BYTES_MAX,
     decode_letter,
     encode_letter,
     letter_key,
+    rounds,
 )
 from inventory_stream.ports.dead_letters import DeadLetter
 
@@ -48,7 +51,18 @@ def test_huge_original_is_cut_and_says_so() -> None:
     assert stated["length_bytes"] == len(value)
     assert stated["sha256"] == hashlib.sha256(value).hexdigest()
     assert stated["cut"]
-    assert decode_letter(encoded).value == value[:ORIGINAL_BYTES_MAX]
+    assert decode_letter(encoded).value == value[:VALUE_BYTES_MAX]
+    assert decode_letter(encoded).key == value[:KEY_BYTES_MAX]
+
+
+def test_a_round_of_letters_is_bounded_and_none_is_left_out() -> None:
+    """However much of the input is refused at once, the producer holds one round of it at a time."""
+    letters = [LETTER._replace(offset=at, value=b"x" * (1 << 20)) for at in range(10)]
+    several = list(rounds(letters))
+    assert len(several) > 1
+    assert all(sum(len(value) for _, value in one) <= ROUND_BYTES_MAX for one in several)
+    assert [decode_letter(value) for one in several for _, value in one] == letters
+    assert list(rounds([])) == []
 
 
 def test_reason_with_broken_text_is_kept() -> None:

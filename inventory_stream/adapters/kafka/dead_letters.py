@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import orjson
@@ -17,10 +17,18 @@ from inventory_stream.ports.dead_letters import DeadLetter
 SCHEMA: Final = 1
 """First field of every letter. A reader that meets a higher one stops, loudly."""
 
-ORIGINAL_BYTES_MAX: Final = 512 * 1024
-"""Most bytes kept of an original's value, and of its key. Base64 makes 683 KiB of each, so that both
-fit into the topic's `max.message.bytes` of 2 MiB. What is cut is stated with its full length and
-hash: the input topic still has it for its retention (P12)."""
+VALUE_BYTES_MAX: Final = 1024 * 1024
+"""Most bytes kept of an original's value: the largest that the contract allows, whole. Base64 makes
+1.33 MiB of it, which fits into the topic's `max.message.bytes` of 2 MiB. What is cut is stated with
+its full length and hash: the input topic still has it for its retention (P12)."""
+
+KEY_BYTES_MAX: Final = 1024
+"""Most bytes kept of an original's key. Every refused command of a pack has it in its letter, so a
+long one would be kept 1,000 times."""
+
+ROUND_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Of encoded letters, handed to the producer before it is waited for: two of the largest. A batch of
+input can be refused as a whole, and all its letters at once would be held in memory twice."""
 
 REASON_CHARACTERS_MAX: Final = 2_000
 """Most of a reason that is kept: decoders quote the input, which may be large."""
@@ -30,7 +38,7 @@ WRITE_SECONDS_MAX: Final = 120.0
 passes a letter is not written before it, so the partition stands still meanwhile."""
 
 RECORD_BYTES_MAX: Final = 2 * 1024 * 1024
-"""Largest letter: key and value at their bounds, in base64 (1.33 MiB), and the fields around them."""
+"""Largest letter: key and value at their bounds, in base64 (1.34 MiB), and the fields around them."""
 
 
 def letter_key(letter: DeadLetter) -> bytes:
@@ -51,10 +59,28 @@ def encode_letter(letter: DeadLetter) -> bytes:
             # Quoted input may hold lone surrogates, which JSON text cannot.
             "reason": letter.reason[:REASON_CHARACTERS_MAX].encode(errors="replace").decode(),
             "timestamp_ms": letter.timestamp_ms,
-            "key": _original(letter.key),
-            "value": _original(letter.value),
+            "key": _original(letter.key, KEY_BYTES_MAX),
+            "value": _original(letter.value, VALUE_BYTES_MAX),
         }
     )
+
+
+def rounds(letters: Iterable[DeadLetter]) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Encode letters as they are asked for: keys and values, at most `ROUND_BYTES_MAX` at once.
+
+    A round never holds less than one letter.
+    """
+    encoded: list[tuple[bytes, bytes]] = []
+    size_bytes = 0
+    for letter in letters:
+        key, value = letter_key(letter), encode_letter(letter)
+        if encoded and size_bytes + len(value) > ROUND_BYTES_MAX:
+            yield encoded
+            encoded, size_bytes = [], 0
+        encoded.append((key, value))
+        size_bytes += len(value)
+    if encoded:
+        yield encoded
 
 
 def decode_letter(value: bytes) -> DeadLetter:
@@ -78,13 +104,13 @@ def decode_letter(value: bytes) -> DeadLetter:
     )
 
 
-def _original(content: bytes | None) -> dict[str, str | int | bool] | None:
+def _original(content: bytes | None, bytes_max: int) -> dict[str, str | int | bool] | None:
     if content is None:
         return None
     original: dict[str, str | int | bool] = {
-        "base64": base64.b64encode(content[:ORIGINAL_BYTES_MAX]).decode(),
+        "base64": base64.b64encode(content[:bytes_max]).decode(),
         "length_bytes": len(content),
-        "cut": len(content) > ORIGINAL_BYTES_MAX,
+        "cut": len(content) > bytes_max,
     }
     if original["cut"]:
         original["sha256"] = hashlib.sha256(content).hexdigest()
@@ -120,11 +146,9 @@ class KafkaDeadLetters:
         try:
             async with asyncio.timeout(self._write_seconds_max):
                 producer = await self._open()
-                acks = [
-                    await producer.send(self._topic, encode_letter(letter), key=letter_key(letter))
-                    for letter in letters
-                ]
-                await asyncio.gather(*acks)
+                for round_ in rounds(letters):
+                    acks = [await producer.send(self._topic, value, key=key) for key, value in round_]
+                    await asyncio.gather(*acks)
         except (KafkaError, TimeoutError) as error:
             raise LedgerLogError(
                 f"{len(letters)} dead letters could not be kept in {self._topic} at "

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from inventory_stream.adapters.kafka.dead_letters import encode_letter
 from inventory_stream.errors import CorruptLedgerError, InputRangeError, LedgerLogError
 from inventory_stream.ledger.rules import Rules
 from inventory_stream.ports.inputs import Input, InputRecord
@@ -103,6 +104,29 @@ async def test_poison_is_durable_before_the_progress_that_passes_it() -> None:
     ]
     assert world.dead.letters[3].reason == "COMMAND_ID_REUSED"
     assert world.position("A").reserved == 1
+
+
+async def test_a_poison_pack_is_kept_once_not_once_per_command() -> None:
+    """1,000 poisoned commands in a record of 1 MiB: each letter holds its own, all about the record."""
+    world = World()
+    refused = [b'{"type":"reserve","id":"%04d","pad":"%s"}' % (at, b"x" * 1_000) for at in range(1_000)]
+    world.send_raw(Input.ORDERS, b"[" + b", ".join(refused) + b"]")
+    assert await Owner(world).run_to_end()
+    assert [letter.value for letter in world.dead.letters] == refused
+    assert sum(len(encode_letter(letter)) for letter in world.dead.letters) < 2 << 20
+
+
+async def test_what_the_ledger_refuses_is_kept_without_the_rest_of_its_pack() -> None:
+    """An id that is used again with other content, inside a pack, takes only itself along."""
+    world = World()
+    again = world_command(reserve(1, units=2))
+    world.send_raw(Input.ORDERS, b"[" + world_command(reserve(1)) + b"," + again + b"]")
+    world.send(Input.ORDERS, reserve(1, units=3))
+    assert await Owner(world).run_to_end()
+    assert [(letter.pack_index, letter.value) for letter in world.dead.letters] == [
+        (1, again),
+        (0, world_command(reserve(1, units=3))),
+    ]
 
 
 async def test_progress_waits_for_dead_letters_that_cannot_be_kept() -> None:

@@ -10,6 +10,7 @@ from models.codec import (
     PACK_COMMANDS_MAX,
     RECORD_BYTES_MAX,
     STOCK_DECODER,
+    elements_of,
     encode_command,
     encode_pack,
     to_positional,
@@ -250,3 +251,18 @@ def test_command_of_the_other_topic_is_poison() -> None:
     """Each topic has its commands: a reserve on stock-events has no arrival time to judge it by."""
     assert STOCK_DECODER.decode(encode_command(EXAMPLES[6]))[1]
     assert ORDER_DECODER.decode(encode_command(EXAMPLES[0]))[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "elements"),
+    [
+        (None, [None]),
+        (b' {"a": [1]}', [b' {"a": [1]}']),
+        (b' [{"a": [1]}, ["b"] ,3]', [b'{"a": [1]}', b'["b"]', b"3"]),
+        (b"[1,", []),
+    ],
+    ids=["nothing", "one command", "pack", "broken"],
+)
+def test_elements_are_the_commands_own_bytes(value: bytes | None, elements: list[bytes | None]) -> None:
+    """A dead letter can hold one command of a pack, byte by byte as it came."""
+    assert list(elements_of(value)) == elements
