@@ -6,6 +6,7 @@ with one line that names the setting, its value and the way out.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Final, Self
 
@@ -23,6 +24,8 @@ ENV_PREFIX: Final = "INVENTORY_STREAM_"
 FILE_VARIABLE: Final = "INVENTORY_STREAM_SETTINGS_FILE"
 
 DAY_SECONDS: Final = 86_400
+
+_PASSWORD: Final = re.compile(r"(?<=//)([^:@/]*):.*@|(?<=[?&]password=)[^&]*")
 
 
 class _Section(BaseModel):
@@ -205,6 +208,11 @@ def load_settings() -> Settings:
         raise SettingsError("\n".join(_explain(error))) from None
     except ValueError as error:  # TOML syntax, or JSON in an environment variable
         raise SettingsError(f"settings cannot be read: {error}") from None
+
+
+def without_password(url: str) -> str:
+    """Give a URL as it may be shown."""
+    return _PASSWORD.sub(lambda found: "***" if found[1] is None else f"{found[1]}:***@", url)
 
 
 def _explain(error: ValidationError) -> list[str]:

@@ -15,6 +15,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from inventory_stream.adapters.redis.preflight import check_redis
 from inventory_stream.adapters.redis.view import RedisAvailabilityView
 from inventory_stream.errors import UnreachableError
 from inventory_stream.ports.projection import AvailabilityView, SkuAvailability, Version
@@ -45,6 +46,7 @@ def get(
     partitions = range(settings.kafka.partitions)
 
     async def run() -> tuple[Sequence[SkuAvailability | None], Collection[int]]:
+        await check_redis(settings.redis)
         view = RedisAvailabilityView.connect(settings.redis)
         try:
             return await view.read(skus), await view.fresh(partitions)
@@ -73,6 +75,7 @@ def watch(skus: Skus) -> None:
     settings = load_settings()
 
     async def run() -> None:
+        await check_redis(settings.redis)
         view = RedisAvailabilityView.connect(settings.redis)
         watcher = Watcher(view, skus, range(settings.kafka.partitions))
         task = asyncio.create_task(watcher.run())

@@ -16,8 +16,9 @@ from rich.text import Text
 
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.live_rows import LiveRows
-from inventory_stream.adapters.kafka.preflight import quiet_client
+from inventory_stream.adapters.kafka.preflight import check_ledger_shape, quiet_client
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
+from inventory_stream.adapters.redis.preflight import check_redis
 from inventory_stream.adapters.redis.view import RedisAvailabilityView
 from inventory_stream.flows.dump_ledger import RowKind, dump_ledger
 from inventory_stream.flows.verify import verify_ledger
@@ -50,10 +51,12 @@ def dump(
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--kind")
     settings = load_settings()
 
+    partitions = _partitions(settings, partition)
+
     async def run() -> None:
+        await check_ledger_shape(settings)
         reader = _reader(settings)
         try:
-            partitions = _partitions(settings, partition)
             async for row in dump_ledger(reader, LiveRows, partitions, KINDS[kind] if kind else None, sku):
                 sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
         finally:
@@ -83,12 +86,13 @@ def verify(
     partitions = _partitions(settings, partition)
 
     async def run() -> VerifyReport:
+        # To learn after minutes of reading that Redis is not there would be a pity.
+        if is_redis_compared:
+            await check_redis(settings.redis)
+        await check_ledger_shape(settings)
         reader = _reader(settings)
         view = RedisAvailabilityView.connect(settings.redis) if is_redis_compared else None
         try:
-            # Redis first: to learn after minutes of reading that it is not there would be a pity.
-            if view is not None:
-                await view.fresh([0])
             rows = sum([await reader.end_offset(one) for one in partitions])
             with _progress(rows) as advance:
                 return await verify_ledger(reader, LiveRows, partitions, view, advance)

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from inventory_stream.adapters.kafka.command_lane import PACK_COMMANDS_MAX
 from inventory_stream.adapters.kafka.command_sink import open_command_sink
+from inventory_stream.adapters.kafka.preflight import check_before_start
 from inventory_stream.errors import InventoryStreamError, SettingsError
 from inventory_stream.ports.commands import CommandSink
 from inventory_stream.replay.compile import CompiledMapping, compile_mapping
@@ -152,6 +153,8 @@ async def _sink(options: Options, settings: Settings) -> AsyncIterator[tuple[Com
     if options.dry_run:
         yield DiscardingSink(), "dry-run"
         return
+    # Commands sent to a number of partitions that no worker accepts would wait for ever (P10).
+    await check_before_start(settings)
     async with open_command_sink(settings, pack_commands=options.pack) as sink:
         # The cluster's own id, not its address: a new, empty broker at an old address must get all rows.
         yield sink, f"{sink.cluster_id}/{settings.kafka.topic_prefix}"

@@ -4,7 +4,7 @@ import asyncio
 
 import typer
 
-from inventory_stream.adapters.kafka.preflight import quiet_client
+from inventory_stream.adapters.kafka.preflight import reaching_kafka
 from inventory_stream.adapters.kafka.topics import check_topics, create_topics
 from inventory_stream.cli.findings import has_errors, print_findings
 from inventory_stream.settings import load_settings
@@ -19,7 +19,7 @@ def create() -> None:
     Example: INVENTORY_STREAM_KAFKA__PARTITIONS=12 inventory-stream topics create
     """
     settings = load_settings()
-    with quiet_client():
+    with reaching_kafka(settings):
         created = asyncio.run(create_topics(settings))
     for name in created:
         typer.echo(f"created {name}")
@@ -34,7 +34,7 @@ def check() -> None:
     Example: inventory-stream topics check
     """
     settings = load_settings()
-    with quiet_client():
+    with reaching_kafka(settings):
         findings = asyncio.run(check_topics(settings))
     print_findings(findings, "topics and brokers are as they must be")
     if has_errors(findings):

@@ -9,6 +9,7 @@ from agents.projection import new_projection_host
 from inventory_stream.adapters.kafka.preflight import check_before_start
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.adapters.logs import configure_logging
+from inventory_stream.adapters.redis.preflight import check_redis
 from inventory_stream.adapters.worker_process import Work, fail, run_worker
 from inventory_stream.bootstrap import (
     LEDGER_GROUP,
@@ -57,10 +58,15 @@ def projection(
     configure_logging()
     settings = load_settings()
 
+    async def check() -> None:
+        # Before the group is joined: a worker without Redis would take partitions from one that has it.
+        await check_redis(settings.redis)
+        await check_before_start(settings)
+
     def new_work() -> Work:
         parts = projection_parts(settings, is_rebuild_asked=rebuild)
         options = consumer_options(settings, PROJECTION_GROUP, is_raw=True)
         host = new_projection_host(parts.flow, settings.topic(LEDGER), options, fail)
         return Work(host, (parts.flow.run_heartbeats,), parts.close)
 
-    run_worker(lambda: check_before_start(settings), new_work)
+    run_worker(check, new_work)

@@ -17,7 +17,7 @@ from inventory_stream.adapters.kafka.topics import create_topics
 from inventory_stream.adapters.redis.projection import RedisProjection
 from inventory_stream.cli.ledger import app
 from inventory_stream.devservers import KafkaServer
-from inventory_stream.errors import UnreachableError
+from inventory_stream.errors import TopicsError, UnreachableError
 from inventory_stream.flows.project import ProjectionFlow
 from inventory_stream.settings import Settings, load_settings
 from tests.fakes.ledger_reader import FakeLedger, FakeRecord
@@ -150,6 +150,18 @@ def test_unreachable_broker_is_one_clear_fault(monkeypatch: pytest.MonkeyPatch) 
     result = CliRunner().invoke(app, ["verify", "--no-redis"])
     assert isinstance(result.exception, UnreachableError)
     assert "127.0.0.1:1" in str(result.exception)
+
+
+@pytest.mark.parametrize("command", ["verify", "dump"])
+def test_other_number_of_partitions_is_told_before_reading(
+    command: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger of another partition count is refused at once, with both numbers."""
+    uvloop.run(load(settings, random_ledger(26)))
+    monkeypatch.setenv("INVENTORY_STREAM_KAFKA__PARTITIONS", "2")
+    result = CliRunner().invoke(app, [command])
+    assert isinstance(result.exception, TopicsError)
+    assert "1 partitions where 2 are set" in str(result.exception)
 
 
 def test_wrong_filters_say_what_is_right() -> None:

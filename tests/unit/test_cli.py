@@ -70,19 +70,55 @@ def test_a_wrong_setting_is_one_line_and_status_2(
     assert "INVENTORY_STREAM_KAFKA__PARTITIONS" in line
 
 
-@pytest.mark.parametrize("command", [("worker", "ledger"), ("worker", "projection"), ("topics", "check")])
-def test_an_unreachable_broker_is_one_line_and_status_1(command: tuple[str, ...]) -> None:
-    """Without a broker a command says so, and where it looked; in a process of its own, as users see it."""
-    ended = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "inventory_stream.cli", *command],
-        env={"INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+def run_alone(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, as users see it."""
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "inventory_stream.cli", *arguments],
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("worker", "ledger"),
+        ("topics", "check"),
+        ("topics", "create"),
+        ("ledger", "verify", "--no-redis"),
+        ("ledger", "dump"),
+    ],
+    ids=" ".join,
+)
+def test_an_unreachable_broker_is_one_line_and_status_1(command: tuple[str, ...]) -> None:
+    """Without a broker a command names the setting, its value and the way out."""
+    ended = run_alone({"INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, *command)
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
-    assert "127.0.0.1:1" in line
+    assert "kafka.bootstrap_servers=127.0.0.1:1" in line
+    assert "name another with INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS" in line
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("worker", "projection"), ("atp", "get", "S"), ("atp", "watch", "S"), ("ledger", "verify")],
+    ids=" ".join,
+)
+def test_an_unreachable_redis_is_one_line_and_status_1(command: tuple[str, ...]) -> None:
+    """Without Redis a command says so before it joins a group, and shows no password."""
+    environment = {
+        # Nothing listens there either: only a command that asks Redis first can name it.
+        "INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "INVENTORY_STREAM_REDIS__URL": "redis://shop:secret@127.0.0.1:1/3",
+    }
+    ended = run_alone(environment, *command)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert "redis.url=redis://shop:***@127.0.0.1:1/3" in line
+    assert "name another with INVENTORY_STREAM_REDIS__URL" in line
+    assert "secret" not in line
 
 
 def test_a_missing_extra_breaks_its_command_alone_and_names_the_extra(

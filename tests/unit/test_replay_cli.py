@@ -88,7 +88,7 @@ def test_unreachable_broker_is_one_line_and_exit_1(tmp_path: Path, monkeypatch: 
     file, mapping = write_csv(tmp_path, *sales(1)), write_mapping(tmp_path, SALE)
     result = CliRunner().invoke(app, [str(file), "--mapping", str(mapping)])
     assert result.exit_code == 1
-    assert "127.0.0.1:1" in result.output
+    assert "kafka.bootstrap_servers=127.0.0.1:1" in result.output
     assert "INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS" in result.output
     assert len(result.output.strip().splitlines()) == 1
 

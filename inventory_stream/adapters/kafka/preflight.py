@@ -1,13 +1,13 @@
-"""What a worker looks at before it starts, so that a fault is one line and not a traceback."""
+"""What a worker or a reader looks at before it starts, so that a fault is one line and not a traceback."""
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from inventory_stream.adapters.kafka.topic_rules import Severity
-from inventory_stream.adapters.kafka.topics import check_topics
+from inventory_stream.adapters.kafka.topic_rules import LEDGER, Finding, Severity
+from inventory_stream.adapters.kafka.topics import check_shape, check_topics
 from inventory_stream.errors import TopicsError, UnreachableError
 from inventory_stream.settings import Settings
 
@@ -22,21 +22,52 @@ async def check_before_start(settings: Settings) -> None:
         UnreachableError: no broker of the list answers in time.
         TopicsError: a topic is missing, or differs from P12 in what correctness hangs on.
     """
-    servers = settings.kafka.bootstrap_servers
-    try:
-        with quiet_client():
-            async with asyncio.timeout(PREFLIGHT_SECONDS_MAX):
-                findings = await check_topics(settings)
-    except (UnreachableError, TimeoutError) as error:
-        raise UnreachableError(
-            f"no Kafka broker answers at {servers}: start one, or name another with "
-            "INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS"
-        ) from error
+    with reaching_kafka(settings):
+        async with asyncio.timeout(PREFLIGHT_SECONDS_MAX):
+            findings = await check_topics(settings)
+    _refuse_errors(findings)
+
+
+async def check_ledger_shape(settings: Settings) -> None:
+    """See that the broker answers and that the ledger has the partitions that are set.
+
+    What reads the ledger must not stop at a setting that only writers suffer from.
+
+    Raises:
+        UnreachableError: no broker of the list answers in time.
+        TopicsError: there is no ledger, or it has another number of partitions.
+    """
+    with reaching_kafka(settings):
+        async with asyncio.timeout(PREFLIGHT_SECONDS_MAX):
+            findings = await check_shape(settings, LEDGER)
+    _refuse_errors(findings)
+
+
+def _refuse_errors(findings: Sequence[Finding]) -> None:
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         first, more = errors[0], len(errors) - 1
         rest = f" (and {more} more: inventory-stream topics check)" if more else ""
         raise TopicsError(f"{first.subject}: {first.problem}; {first.way_out}{rest}")
+
+
+@contextmanager
+def reaching_kafka(settings: Settings) -> Iterator[None]:
+    """Turn "no answer" into the one line that names setting, value and way out.
+
+    Raises:
+        UnreachableError: no broker of the list answers in time.
+    """
+    servers = settings.kafka.bootstrap_servers
+    try:
+        with quiet_client():
+            yield
+    except (UnreachableError, TimeoutError) as error:
+        cause = type(error.__cause__ or error).__name__
+        raise UnreachableError(
+            f"no Kafka broker answers at kafka.bootstrap_servers={servers} ({cause}): start one, or name "
+            "another with INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS"
+        ) from error
 
 
 @contextmanager

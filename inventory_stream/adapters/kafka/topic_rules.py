@@ -181,6 +181,17 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
 def judge_topic(spec: TopicSpec, state: TopicState | None) -> list[Finding]:
     """Compare a topic with what P12 demands. `state` None: it does not exist."""
     if state is None:
+        return judge_shape(spec, None)
+    findings = judge_shape(spec, len(state.replicas_of))
+    findings += _judge_replicas(spec.name, state)
+    for rule in spec.rules:
+        findings += _judge_entry(spec.name, rule, state.config.get(rule.name), "--entity-type topics")
+    return findings
+
+
+def judge_shape(spec: TopicSpec, partitions: int | None) -> list[Finding]:
+    """Compare a topic's number of partitions with what is set. None: it does not exist."""
+    if partitions is None:
         return [
             Finding(
                 Severity.ERROR,
@@ -189,21 +200,13 @@ def judge_topic(spec: TopicSpec, state: TopicState | None) -> list[Finding]:
                 "create it: inventory-stream topics create",
             )
         ]
-    findings = _judge_shape(spec, state)
-    findings += _judge_replicas(spec.name, state)
-    for rule in spec.rules:
-        findings += _judge_entry(spec.name, rule, state.config.get(rule.name), "--entity-type topics")
-    return findings
-
-
-def _judge_shape(spec: TopicSpec, state: TopicState) -> list[Finding]:
-    if len(state.replicas_of) == spec.partitions:
+    if partitions == spec.partitions:
         return []
     return [
         Finding(
             Severity.ERROR,
             spec.name,
-            f"{len(state.replicas_of)} partitions where {spec.partitions} are set: both inputs and the "
+            f"{partitions} partitions where {spec.partitions} are set: both inputs and the "
             "ledger need the same number, for life (P10)",
             "set kafka.partitions to the number that all of them have; another number is a migration to "
             "new topics",

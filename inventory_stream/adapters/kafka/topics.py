@@ -22,6 +22,7 @@ from inventory_stream.adapters.kafka.topic_rules import (
     TopicState,
     judge_broker,
     judge_internal,
+    judge_shape,
     judge_topic,
     topic_specs,
 )
@@ -95,6 +96,18 @@ async def check_topics(settings: Settings) -> list[Finding]:
         for node in nodes:
             findings += judge_broker(node, brokers.get(str(node), {}))
     return findings
+
+
+async def check_shape(settings: Settings, topic: str) -> list[Finding]:
+    """Give what is wrong with one topic's existence and number of partitions; empty: all is well.
+
+    Raises:
+        UnreachableError: no answer within the bound.
+    """
+    (spec,) = (spec for spec in topic_specs(settings) if spec.name == settings.topic(topic))
+    async with _admin(settings, CHECK_SECONDS_MAX, "look at topics") as admin:
+        partitions = (await _describe(admin)).get(spec.name)
+    return judge_shape(spec, None if partitions is None else len(partitions))
 
 
 @asynccontextmanager
