@@ -109,9 +109,7 @@ def decide_batch(
         if record.offset < state.stock_next:
             continue
         skip = state.stock_done if record.offset == state.stock_next else 0
-        for index, command in enumerate(record.commands):
-            if index < skip:
-                continue
+        for index, command in enumerate(record.commands[skip:], skip):
             _decide_one(state, batch, command, now_ms, "stock", record.offset, index)
             if batch.is_full:
                 state.stock_next, state.stock_done = record.offset, index + 1
@@ -130,9 +128,7 @@ def decide_batch(
         while not skip and not sweep(state, batch, arrival_ms):
             yield batch.seal(state)
             batch = yield from _open(state, now_ms)
-        for index, command in enumerate(record.commands):
-            if index < skip:
-                continue
+        for index, command in enumerate(record.commands[skip:], skip):
             _decide_one(state, batch, command, arrival_ms, "orders", record.offset, index)
             if batch.is_full:
                 state.orders_next, state.orders_done = record.offset, index + 1
