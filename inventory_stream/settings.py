@@ -7,10 +7,14 @@ with one line that names the setting, its value and the way out.
 
 import os
 import re
+import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,6 +26,10 @@ from inventory_stream.errors import SettingsError
 
 ENV_PREFIX: Final = "INVENTORY_STREAM_"
 FILE_VARIABLE: Final = "INVENTORY_STREAM_SETTINGS_FILE"
+
+# Variables of the prefix that are no settings: this file's, the folder of `devservers` for jars, and
+# the folder of data that tests read.
+OTHER_VARIABLES: Final = (FILE_VARIABLE, "INVENTORY_STREAM_DEV_CACHE_DIR", "INVENTORY_STREAM_SHARED_DIR")
 
 DAY_SECONDS: Final = 86_400
 
@@ -141,8 +149,9 @@ class WorkerSettings(_Section):
     def _alive_within_lease(self) -> Self:
         if self.alive_interval_seconds * 2 > self.lease_seconds:
             raise ValueError(
-                f"worker.alive_interval_seconds={self.alive_interval_seconds} must be at most half of "
-                f"worker.lease_seconds={self.lease_seconds}: one missed row must not end the lease"
+                f"worker.alive_interval_seconds = {self.alive_interval_seconds} must be at most half of "
+                f"worker.lease_seconds = {self.lease_seconds}, as one missed row must not end the lease: "
+                f"lower {ENV_PREFIX}WORKER__ALIVE_INTERVAL_SECONDS or raise {ENV_PREFIX}WORKER__LEASE_SECONDS"
             )
         return self
 
@@ -199,15 +208,55 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: one message for all that is wrong, each naming setting, value and way out.
     """
-    path = os.environ.get(FILE_VARIABLE)
-    if path and not Path(path).is_file():
-        raise SettingsError(f"{FILE_VARIABLE}={path!r}: no such file; name an existing TOML file or unset it")
+    path = os.environ.get(FILE_VARIABLE) or None
+    if path is not None:
+        _check_file(path)
+    unknown = _unknown_variables(os.environ)
+    if unknown:
+        raise SettingsError("\n".join(unknown))
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError("\n".join(_explain(error))) from None
-    except ValueError as error:  # TOML syntax, or JSON in an environment variable
-        raise SettingsError(f"settings cannot be read: {error}") from None
+        raise SettingsError("\n".join(_explain(error, path))) from None
+    except ValueError as error:  # JSON of a whole section in an environment variable
+        raise SettingsError(f"settings in the environment cannot be read: {error}") from None
+
+
+def _check_file(path: str) -> None:
+    if not Path(path).is_file():
+        raise SettingsError(f"{FILE_VARIABLE}={path!r}: no such file; name an existing TOML file or unset it")
+    try:
+        tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # a fault of syntax or of UTF-8 is a ValueError
+        raise SettingsError(f"{FILE_VARIABLE}={path!r}: cannot be read as TOML: {error}") from None
+
+
+def _variable(place: Iterable[str]) -> str:
+    return ENV_PREFIX + "__".join(place).upper()
+
+
+def _places() -> list[tuple[str, ...]]:
+    """Give every setting as section and field; a section alone takes a JSON object."""
+    places: list[tuple[str, ...]] = []
+    for section, field in Settings.model_fields.items():
+        kind: Any = field.annotation
+        places += [(section,), *((section, name) for name in kind.model_fields)]
+    return places
+
+
+def _unknown_variables(names: Iterable[str]) -> list[str]:
+    """Give a line for each variable of our prefix that sets nothing: its value would be lost in silence."""
+    known = [*map(_variable, _places()), *OTHER_VARIABLES]
+    # Upper case: the library, too, takes a variable in any case.
+    unknown = [name for name in names if name.upper().startswith(ENV_PREFIX) and name.upper() not in known]
+    return [f"{name}: unknown setting, {_suggestion(name.upper(), known)}" for name in sorted(unknown)]
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    """Say which name was meant, judged by what follows the prefix that all have."""
+    rests = {one.removeprefix(ENV_PREFIX): one for one in known}
+    near = get_close_matches(name.removeprefix(ENV_PREFIX), rests, n=1)
+    return f"did you mean {rests[near[0]]}?" if near else "and no name is like it; unset it"
 
 
 def without_password(url: str) -> str:
@@ -215,13 +264,27 @@ def without_password(url: str) -> str:
     return _PASSWORD.sub(lambda found: "***" if found[1] is None else f"{found[1]}:***@", url)
 
 
-def _explain(error: ValidationError) -> list[str]:
-    lines = []
-    for fault in error.errors():
-        place = [str(part) for part in fault["loc"]]
-        variable = ENV_PREFIX + "__".join(place).upper()
-        value = "" if fault["type"] in {"missing", "value_error"} else f" = {fault['input']!r}"
-        lines.append(
-            f"{'.'.join(place) or 'settings'}{value}: {fault['msg']} (set it by {variable} or in the file)"
-        )
-    return lines
+def _explain(error: ValidationError, path: str | None) -> list[str]:
+    return [_line(fault, path) for fault in error.errors()]
+
+
+def _line(fault: ErrorDetails, path: str | None) -> str:
+    kind, place = fault["type"], [str(part) for part in fault["loc"]]
+    name = ".".join(place)
+    in_file = path is not None and not any(
+        _variable(place[:length]) in map(str.upper, os.environ) for length in range(1, len(place) + 1)
+    )
+    where = f" in {path}" if in_file else ""
+    if kind == "value_error":  # our own, across settings: names each with its value and variable
+        return str(fault["ctx"]["error"]) + (f" (file: {path})" if path is not None else "")
+    if kind == "extra_forbidden":
+        return f"{name}: unknown setting{where}, {_suggestion_in_file(name)}"
+    value = f"{name} = {without_password(repr(fault['input']))}"
+    if len(place) == 1:
+        return f"{value}{where}: a section, not a setting; write [{name}] and its settings below it"
+    return f"{value}{where}: {fault['msg']} (set it by {_variable(place)} or in the file)"
+
+
+def _suggestion_in_file(name: str) -> str:
+    near = get_close_matches(name, [".".join(place) for place in _places()], n=1)
+    return f"did you mean {near[0]}?" if near else "and no name is like it; take it out"
