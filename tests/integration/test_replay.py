@@ -180,6 +180,26 @@ class ReplayProcess:
                 await asyncio.sleep(0.02)
 
 
+async def test_other_number_of_partitions_is_refused_before_sending(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Where kafka.partitions is not what the topics have, nothing is sent, and both numbers are told."""
+    file, mapping = write_csv(tmp_path, *sales(10)), write_mapping(tmp_path, SALE)
+    process = await asyncio.create_subprocess_exec(
+        *replay_command(file, mapping),
+        env={**environment(settings, tmp_path), "INVENTORY_STREAM_KAFKA__PARTITIONS": "5"},
+        cwd=PROJECT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+    assert process.returncode == 1
+    (line,) = output.decode().splitlines()
+    assert "4 partitions where 5 are set" in line
+    assert not any((await records_of(settings, STOCK_EVENTS)).values())
+
+
 async def test_killed_replay_goes_on_where_it_stopped(settings: Settings, tmp_path: Path) -> None:
     """After kill -9 in the middle the same command ends the work: every row is there, repeats are equal."""
     file, mapping = write_csv(tmp_path, *sales(80_000)), write_mapping(tmp_path, SALE)
