@@ -9,6 +9,7 @@ import pytest
 from inventory_stream.devservers import KafkaServer
 from tests.integration.host_world import SESSION_TIMEOUT_MS, HostWorld
 from tests.integration.processes import DEADLINE_SECONDS
+from tests.integration.transactions import write_transaction
 
 RECORDS = 500
 
@@ -32,6 +33,21 @@ async def test_records_of_both_inputs_reach_their_owner_in_order(world: HostWorl
     for source in ("stock", "orders"):
         for partition in (0, 1):
             assert world.wait_until_decided(source, partition, RECORDS) == everything
+
+
+async def test_commands_of_an_aborted_transaction_are_never_handed_over(
+    world: HostWorld, topic_prefix: str
+) -> None:
+    """What a producer took back is not decided; what it committed, and others' records, are."""
+    await world.create_topics(1, 1)
+    world.start("w1")
+    world.wait_for_count("open", 1)
+    await write_transaction(world.bootstrap_servers, topic_prefix, world.orders, records=3, commit=False)
+    await write_transaction(world.bootstrap_servers, topic_prefix, world.orders, records=2, commit=True)
+    # The markers of the two take offsets 3 and 6.
+    assert world.wait_until_decided("orders", 0, 2) == [4, 5]
+    await world.produce(world.orders, 0, 1)
+    assert world.wait_until_decided("orders", 0, 3) == [4, 5, 7]
 
 
 async def test_a_joining_worker_takes_its_share_and_a_killed_one_loses_it(world: HostWorld) -> None:

@@ -80,6 +80,9 @@ class BatchConsumer(SameLoopConsumer):
             enable_auto_commit=False,
             # A position out of range is an error, never a silent jump over lost records (P9).
             auto_offset_reset="none",
+            # A command of an aborted transaction was never given. The ledger itself knows no
+            # transactions: its raw readers go by terms (P4), and must not wait for a stranger's.
+            isolation_level="read_uncommitted" if options.is_raw else "read_committed",
             max_partition_fetch_bytes=options.fetch_bytes_max,
             fetch_max_wait_ms=options.fetch_max_wait_ms,
             request_timeout_ms=options.request_timeout_ms,
