@@ -22,7 +22,10 @@ class InputRecord(NamedTuple):
 
 
 class InputRange(NamedTuple):
-    """Offsets that an input partition holds: from `beginning` up to, not including, `end`."""
+    """Offsets that an input partition holds: from `beginning` up to, not including, `end`.
+
+    Records of a transaction that is still open count: they may become commands (R18).
+    """
 
     beginning: int
     end: int
@@ -33,6 +36,16 @@ class InputOffsets(Protocol):
 
     async def range_of(self, source: Input, partition: int) -> InputRange:
         """Give the offsets that the broker holds now.
+
+        Raises:
+            UnreachableError: no answer within the bound.
+        """
+
+    async def has_records(self, source: Input, partition: int, first: int, end: int) -> bool:
+        """Tell whether a command lies from `first` up to, not including, `end`, or may yet come there.
+
+        Control records and aborted transactions take offsets that no command has. True also where
+        a transaction is still open, and where it would take too much reading to know.
 
         Raises:
             UnreachableError: no answer within the bound.

@@ -21,3 +21,8 @@ class FakeInputOffsets:
         if self.unreachable:
             raise UnreachableError("Kafka at fake:9092 gives no answer")
         return self.ranges.get((source, partition), InputRange(0, 0))
+
+    async def has_records(self, source: Input, partition: int, first: int, end: int) -> bool:
+        """Tell whether the offsets meet the range, of which each is a record here; see the port."""
+        held = await self.range_of(source, partition)
+        return max(first, held.beginning) < min(end, held.end)

@@ -1,5 +1,7 @@
 """Dead letters, input offsets and ledger readers on the real broker."""
 
+import asyncio
+
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -11,7 +13,9 @@ from inventory_stream.errors import LedgerLogError, UnreachableError
 from inventory_stream.ports.dead_letters import DeadLetter
 from inventory_stream.ports.inputs import Input, InputRange
 from tests.integration.ledger_topics import create_ledger, everything_in, write_unfenced
+from tests.integration.processes import DEADLINE_SECONDS
 from tests.integration.protocol import group_row
+from tests.integration.transactions import open_transaction, write_transaction
 
 LETTER = DeadLetter("orders", 0, 17, None, "not JSON", b"SKU1", b"{", 1_700_000_000_000)
 
@@ -60,6 +64,29 @@ async def test_offsets_are_those_of_the_broker_now(kafka_server: KafkaServer, to
     assert await offsets.range_of(Input.ORDERS, 0) == InputRange(0, 0)
     await write_unfenced(servers, topic, [(b"k", b"v"), (b"k", b"w")])
     assert await offsets.range_of(Input.ORDERS, 0) == InputRange(0, 2)
+    await offsets.close()
+
+
+async def test_only_committed_records_count_as_records(kafka_server: KafkaServer, topic_prefix: str) -> None:
+    """Markers and aborted records are no commands; those of an open transaction may become some."""
+    servers = kafka_server.bootstrap_servers
+    topic = await create_topic(kafka_server, f"{topic_prefix}orders")
+    offsets = KafkaInputOffsets(bootstrap_servers=servers, topics={Input.ORDERS: topic})
+    await write_transaction(servers, topic_prefix, topic, records=2, commit=False)  # 0, 1, marker 2
+    await write_transaction(servers, topic_prefix, topic, records=1, commit=True)  # 3, marker 4
+    # A coordinator writes the marker after it has answered; each look below asks the broker.
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while await offsets.range_of(Input.ORDERS, 0) != InputRange(0, 5):
+            pass
+    spans = [(0, 3), (1, 3), (0, 4), (3, 4), (4, 5), (5, 5)]
+    found = [await offsets.has_records(Input.ORDERS, 0, first, end) for first, end in spans]
+    assert found == [False, False, True, True, False, False]
+    async with open_transaction(servers, topic_prefix, topic):  # 5
+        assert await offsets.range_of(Input.ORDERS, 0) == InputRange(0, 6)
+        assert await offsets.has_records(Input.ORDERS, 0, 4, 6)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while await offsets.has_records(Input.ORDERS, 0, 4, 6):
+            pass
     await offsets.close()
 
 

@@ -1,5 +1,8 @@
 """A producer with transactions, as the inputs may have."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from aiokafka import AIOKafkaProducer
 
 
@@ -17,5 +20,19 @@ async def write_transaction(
             await producer.commit_transaction()
         else:
             await producer.abort_transaction()
+    finally:
+        await producer.stop()
+
+
+@asynccontextmanager
+async def open_transaction(bootstrap_servers: str, transactional_id: str, topic: str) -> AsyncIterator[None]:
+    """Append one record in a transaction that stays open inside, and is aborted on leaving."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, transactional_id=transactional_id)
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await (await producer.send(topic, b"not ended yet", partition=0))
+        yield
+        await producer.abort_transaction()
     finally:
         await producer.stop()

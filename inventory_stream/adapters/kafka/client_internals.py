@@ -3,7 +3,7 @@
 aiokafka has no producer that takes a producer id from outside, none that can be stopped without a
 flush, and no way to look at every produce request before its bytes leave. The ledger needs all
 three (P1, P3, P7, P8). `ATTRIBUTES` names what is touched; `tests/unit/test_client_internals.py`
-fails when a release renames one, `tests/integration/test_protocol_fencing.py` when one stops to
+fails when a release renames one, the files `tests/integration/test_protocol_*.py` when one stops to
 do what we need it for.
 """
 
@@ -14,6 +14,7 @@ from typing import Any, Final
 import aiokafka
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.errors import (
     ConcurrentTransactions,
     CoordinatorLoadInProgressError,
@@ -45,6 +46,7 @@ ATTRIBUTES: Final[tuple[tuple[type, str], ...]] = (
     (AIOKafkaClient, "send"),
     (AIOKafkaClient, "set_topics"),
     (MessageAccumulator, "_pop_batch"),
+    (PartitionRecords, "__next__"),
     (ProduceRequest, "prepare"),
     (Sender, "close"),
     (Sender, "sender_task"),
@@ -72,6 +74,9 @@ ABANDON_SECONDS_MAX: Final = 2.0
 
 _NO_REPLICA: Final = -1
 _READ_UNCOMMITTED: Final = 0
+_LOOK_FETCH_BYTES: Final = 1 << 20
+_LAST_STABLE_OFFSET: Final = 3  # in a partition's part of a fetch answer, from version 4 on
+_FIELDS_OF_FETCH_4: Final = 6
 _COORDINATOR_BUSY: Final = (ConcurrentTransactions, CoordinatorLoadInProgressError)
 _COORDINATOR_MOVED: Final = (NotCoordinatorError, CoordinatorNotAvailableError)
 
@@ -248,6 +253,45 @@ class BrokerClient:
         request = OffsetRequest(_NO_REPLICA, _READ_UNCOMMITTED, [(topic, [(partition, which)])])
         answer = await self._ask_leader(topic, partition, request)
         return int(answer[-1])
+
+    async def has_committed(
+        self, topic: str, partition: int, first: int, end: int, *, bytes_max: int
+    ) -> bool:
+        """Tell whether a consumer that reads committed would get a record from `first` to before `end`.
+
+        True also where it might still: a transaction is open, or `bytes_max` were read without an
+        answer. What is skipped is what aiokafka's own consumer skips, for it is its code.
+        """
+        place = TopicPartition(topic, partition)
+        position = first
+        for _ in range(bytes_max // _LOOK_FETCH_BYTES):
+            if position >= end:
+                return False
+            request = FetchRequest(
+                0, 0, _LOOK_FETCH_BYTES, READ_COMMITTED, [(topic, [(partition, position, _LOOK_FETCH_BYTES)])]
+            )
+            answer = await self._ask_leader(topic, partition, request)
+            if answer[_LAST_STABLE_OFFSET] < end:
+                return True
+            # From version 5 on the log's start comes before it.
+            aborted = answer[4 if len(answer) == _FIELDS_OF_FETCH_4 else 5]
+            fetched = PartitionRecords(
+                place,
+                MemoryRecords(answer[-1] or b""),
+                aborted,
+                position,
+                key_deserializer=None,
+                value_deserializer=None,
+                check_crcs=True,
+                isolation_level=READ_COMMITTED,
+            )
+            record = next(fetched, None)
+            if record is not None:
+                return bool(record.offset < end)
+            if fetched.next_fetch_offset <= position:
+                return True  # nothing came that would say what lies there
+            position = fetched.next_fetch_offset
+        return position < end
 
     async def partitions_of(self, topic: str) -> frozenset[int]:
         """Give the partitions that a topic has; waits while it has none."""

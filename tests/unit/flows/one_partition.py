@@ -51,6 +51,10 @@ class World:
     )
     beginnings: dict[Input, int] = field(default_factory=lambda: {Input.STOCK: 0, Input.ORDERS: 0})
     acked: dict[Input, int] = field(default_factory=lambda: {Input.STOCK: 0, Input.ORDERS: 0})
+    markers: dict[Input, int] = field(default_factory=lambda: {Input.STOCK: 0, Input.ORDERS: 0})
+    """Control records after the newest record: offsets that no command has."""
+    looks: int = 0
+    """How often it was asked whether there are records."""
     rules: Rules = field(default_factory=Rules)
 
     def send(self, source: Input, *commands: Command) -> None:
@@ -67,7 +71,14 @@ class World:
         """The port InputOffsets."""
         assert partition == 0
         await asyncio.sleep(0)
-        return InputRange(self.beginnings[source], len(self.inputs[source]))
+        return InputRange(self.beginnings[source], len(self.inputs[source]) + self.markers[source])
+
+    async def has_records(self, source: Input, partition: int, first: int, end: int) -> bool:
+        """The port InputOffsets."""
+        assert partition == 0
+        await asyncio.sleep(0)
+        self.looks += 1
+        return any(first <= record.offset < end for record in self.inputs[source])
 
     def rows(self) -> dict[bytes, Row]:
         """The newest row of each key, as a reader of the ledger sees it."""

@@ -255,6 +255,41 @@ async def test_a_deadline_expires_on_an_idle_partition_once_the_broker_says_ther
     await owner.stop()
 
 
+async def test_a_deadline_expires_though_the_newest_offset_is_no_command() -> None:
+    """R18: a transaction's marker is not an order that is waiting to be decided."""
+    world = World()
+    world.send(Input.STOCK, stock("a", 5))
+    world.send(Input.ORDERS, reserve(1, ttl_seconds=10))
+    world.markers[Input.ORDERS] = 1
+    owner = Owner(world)
+    await owner.flow.open()
+    await owner.feed()
+    await owner.until(lambda: world.acked[Input.ORDERS] == 1)
+    world.now_ms += 13_000
+    await owner.until(lambda: world.position("A").reserved == 0)
+    assert not owner.failed.done()
+    await owner.stop()
+
+
+async def test_a_confirm_that_came_in_time_but_is_not_fetched_yet_keeps_its_deadline() -> None:
+    """R18: however long nothing moves, a record that the broker holds stops the clock."""
+    world = World()
+    world.send(Input.STOCK, stock("a", 5))
+    world.send(Input.ORDERS, reserve(1, ttl_seconds=10))
+    owner = Owner(world)
+    await owner.flow.open()
+    await owner.feed()
+    await owner.until(lambda: world.acked[Input.ORDERS] == 1)
+    world.send(Input.ORDERS, Confirm(id="k", reservation_id="r1", sku="A"))
+    world.now_ms += 13_000
+    await owner.until(lambda: world.looks == 2)
+    assert world.position("A").reserved == 1
+    await owner.feed()
+    await owner.until(lambda: world.acked[Input.ORDERS] == 2)
+    assert world.position("A").allocated == 1
+    await owner.stop()
+
+
 async def test_a_probe_ends_an_owner_that_was_replaced() -> None:
     """P11: a retained partition appends @progress before it goes on."""
     world = World()
