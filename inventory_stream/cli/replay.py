@@ -102,7 +102,10 @@ def replay(  # noqa: PLR0913  # one parameter per option: typer's way
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="exit 1 if any row was refused")] = False,
 ) -> None:
-    """Turn the rows of FILE into commands and send them to the ledger. Resumes where it stopped."""
+    """Turn the rows of FILE into commands and send them to the ledger. Resumes where it stopped.
+
+    Rows that are refused are reported and leave exit 0, unless --strict is given.
+    """
     options = Options(
         file=file,
         mapping=mapping,
