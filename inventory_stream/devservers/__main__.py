@@ -96,8 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run both servers; return the exit status."""
     options = parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    # SIGTERM unwinds the `with` below just as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM unwinds the `with` below just as Ctrl-C does. SIGINT, too, is set: a script's shell starts
+    # what it puts in the background with SIGINT ignored, and Python then installs no handler of its own.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     data_dir: Path = options.data_dir
     kafka = KafkaServer(data_dir / "kafka", KafkaSettings(port=options.kafka_port, jvm_options=JVM_FOR_LOAD))
     valkey = ValkeyServer(data_dir / "valkey", ValkeySettings(port=options.valkey_port))

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -279,8 +279,9 @@ def test_missing_java_fails_in_ci_and_skips_elsewhere(
 class Shell:
     """`python -m inventory_stream.devservers` in a process of its own."""
 
-    def __init__(self, data_dir: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "inventory_stream.devservers", "--data-dir", str(data_dir), *options]
+    def __init__(self, data_dir: Path, *options: str, before: Sequence[str] = ()) -> None:
+        program = [sys.executable, "-m", "inventory_stream.devservers"]
+        command = [*before, *program, "--data-dir", str(data_dir), *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
 
     def __enter__(self) -> Self:
@@ -336,6 +337,19 @@ def test_shell_can_source_the_addresses_and_sigterm_ends_all(
         ]
         with Deaths(list(shell.offspring().values())) as deaths:
             shell.process.send_signal(signal.SIGTERM)
+            assert shell.process.wait(DEADLINE_SECONDS) == 0
+            assert deaths.still_alive(0.0) == []
+
+
+@pytest.mark.broker
+@pytest.mark.redis
+def test_sigint_ends_all_when_it_was_ignored_at_the_start(tmp_path: Path, kafka_server: KafkaServer) -> None:
+    """In the background of a script, where the shell ignores SIGINT, that signal still ends everything."""
+    assert kafka_server.is_running()  # so java and the jars are there
+    with Shell(tmp_path, before=("sh", "-c", 'trap "" INT; exec "$@"', "sh")) as shell:
+        shell.read_lines(2)
+        with Deaths(list(shell.offspring().values())) as deaths:
+            shell.process.send_signal(signal.SIGINT)
             assert shell.process.wait(DEADLINE_SECONDS) == 0
             assert deaths.still_alive(0.0) == []
 
