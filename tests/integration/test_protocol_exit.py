@@ -25,7 +25,7 @@ async def test_refused_owner_ends_with_one_line_and_status_70(
             _, errors = await process.communicate()
         await (await owner.append([group_row(claim.term, "b", "DC1")]))
     assert process.returncode == 70
-    ours = [line for line in errors.decode().splitlines() if line.startswith("ledger worker ends")]
+    ours = [line for line in errors.decode().splitlines() if line.startswith("worker ends with status 70")]
     assert len(ours) == 1
     assert "FencedError" in ours[0]
 

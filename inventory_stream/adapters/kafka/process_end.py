@@ -20,5 +20,5 @@ def end_process(code: int, reason: str) -> None:
     50,000 of 50,000 (protocol.md P7).
     """
     # Past Python's buffers and locks: the thread that holds one may be the reason for this call.
-    os.write(2, f"ledger worker ends with status {code}: {reason}\n".encode())
+    os.write(2, f"worker ends with status {code}: {reason}\n".encode())
     os._exit(code)
