@@ -5,6 +5,7 @@ One server per process of pytest, started by the first test that asks for it, so
 """
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -15,6 +16,11 @@ from inventory_stream.devservers import KafkaServer, MissingToolError, ValkeySer
 
 # A test that asks for the fixture is of this kind, whether its author marked it or not.
 MARKERS_BY_FIXTURE = {"kafka_server": "broker", "valkey_server": "redis"}
+
+# A shell without job control starts background jobs with SIGINT ignored, and what is ignored stays so
+# across exec: programs that tests start could then never see the Ctrl-C that is tested. With a
+# handler here they begin with the default.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
