@@ -255,6 +255,12 @@ async def test_online_retail_ends_with_the_right_stock(settings: Settings, tmp_p
         output = await ReplayProcess(settings, tmp_path).run(file, mapping)
         assert "rows read: 541,909" in output
         on_hand, receipts = await decided(settings, commands=541_909 + 4_070)
+        verify = [*worker[:-2], "ledger", "verify", "--no-redis"]
+        verifying = await asyncio.create_subprocess_exec(
+            *verify, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        printed, _ = await asyncio.wait_for(verifying.communicate(), 120)
+    assert verifying.returncode == 0, printed.decode()
     expected = dict(
         duckdb.execute(
             "SELECT StockCode, 100000 - sum(Quantity)::BIGINT FROM read_parquet(?) GROUP BY StockCode",
@@ -264,6 +270,11 @@ async def test_online_retail_ends_with_the_right_stock(settings: Settings, tmp_p
     assert receipts == 541_909 + 4_070
     assert len(expected) == 4_070
     assert on_hand == expected
+
+
+async def _at_end(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> bool:
+    ends = await consumer.end_offsets(places)
+    return all([await consumer.position(place) >= ends[place] for place in places])
 
 
 async def decided(settings: Settings, commands: int) -> tuple[dict[str, int], int]:
@@ -281,7 +292,8 @@ async def decided(settings: Settings, commands: int) -> tuple[dict[str, int], in
         places = [TopicPartition(settings.topic("ledger"), p) for p in range(settings.kafka.partitions)]
         consumer.assign(places)
         async with asyncio.timeout(180):
-            while len(receipts) < commands:
+            # To the end, not only to the last receipt: positions follow the receipts of their batch.
+            while len(receipts) < commands or not await _at_end(consumer, places):
                 for batch in (await consumer.getmany(timeout_ms=500, max_records=20_000)).values():
                     for record in batch:
                         kinds[record.key[:2]] += 1
