@@ -139,6 +139,8 @@ def _terminated_like_interrupted() -> Iterator[None]:
         os.kill(os.getpid(), signal.SIGINT)
 
     former = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # Also where the shell had SIGINT ignored (a background job of a script): else nothing ends us.
+    former[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
