@@ -32,9 +32,9 @@ confirm compares the deadline itself. It decides how long dead reservations hide
 CLOSE_SECONDS_MAX: Final = 2.0
 """How long a revoked partition waits for the append under way: below the session timeout, and the
 next owner's claim fences whatever is later."""
-COMMANDS_PER_BATCH: Final = 20_000
-"""Input records are taken until they hold about this many bytes / 50: bounds the pause of one batch."""
-_BYTES_PER_BATCH: Final = COMMANDS_PER_BATCH * 50
+BYTES_PER_BATCH: Final = 1_000_000
+"""Input is taken per topic until it holds this much, about 20,000 commands of 50 bytes: bounds the
+pause of one batch."""
 
 
 class _Waiting(NamedTuple):
@@ -232,7 +232,7 @@ class OwnPartition:
         queue = self._inbox[source]
         taken: list[_Waiting] = []
         size = 0
-        while queue and size < _BYTES_PER_BATCH:
+        while queue and size < BYTES_PER_BATCH:
             taken.append(queue.popleft())
             size += taken[-1].size_bytes
         if taken:

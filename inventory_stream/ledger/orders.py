@@ -21,7 +21,6 @@ from inventory_stream.ledger.movements import (
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState, line_at
 from models.commands import Cancel, Confirm, Extend, Fulfil, RecordOrder, Release, Return
-from models.ids import partition_of
 from models.outcomes import Outcome
 from models.rows import Line, Movement, ReservationRow
 
@@ -275,7 +274,7 @@ def _known_for_fact(
 
 
 def _unknown(state: PartitionState, batch: Batch, command: OrderCommand) -> int:
-    wrong = command.sku not in state.skus and partition_of(command.sku, state.partitions) != state.partition
+    wrong = state.is_foreign(command.sku)
     outcome = Outcome.WRONG_PARTITION if wrong else Outcome.UNKNOWN_RESERVATION
     location = None if isinstance(command, Extend) else command.location
     group = command.group if isinstance(command, RecordOrder) else None
@@ -283,7 +282,7 @@ def _unknown(state: PartitionState, batch: Batch, command: OrderCommand) -> int:
     return bind_nothing(state, batch, command, outcome, command.sku, command.reservation_id, why_not)
 
 
-def _unmatched_fact(  # the parts of one fact
+def _unmatched_fact(
     state: PartitionState,
     batch: Batch,
     command: Fulfil | Return,
@@ -293,7 +292,7 @@ def _unmatched_fact(  # the parts of one fact
     outcome: Outcome,
 ) -> int:
     """Apply a fact about a reservation that nobody knows; without place or units there is none."""
-    wrong = command.sku not in state.skus and partition_of(command.sku, state.partitions) != state.partition
+    wrong = state.is_foreign(command.sku)
     if wrong or command.location is None or not units:
         return _unknown(state, batch, command)
     position = state.position(command.sku, command.location)
@@ -335,7 +334,7 @@ def _unreserve(position: Position, reservation: ReservationRow, line: Line, unit
         position.unhold(reservation.deadline_ms)
 
 
-def _move_line(  # the parts of one movement
+def _move_line(
     state: PartitionState,
     batch: Batch,
     position: Position,
@@ -446,7 +445,7 @@ def record_order(state: PartitionState, command: RecordOrder, arrival_ms: int, b
         # One that was only refused binds nobody: a paid order is never turned away for it (R20, R27).
         if reservation.lines and reservation.sku != command.sku:
             return answer(state, batch, reservation, command, Outcome.RESERVATION_ID_REUSED)
-    elif command.sku not in state.skus and partition_of(command.sku, state.partitions) != state.partition:
+    elif state.is_foreign(command.sku):
         return _unknown(state, batch, command)
     if reservation is not None and reservation.lines:
         missing = command.units - sum(line.allocated + line.fulfilled for line in reservation.lines)
@@ -468,7 +467,7 @@ def record_order(state: PartitionState, command: RecordOrder, arrival_ms: int, b
     return _force(state, batch, reservation, command, where, missing, held, arrival_ms)
 
 
-def _force(  # the parts of one record
+def _force(
     state: PartitionState,
     batch: Batch,
     reservation: ReservationRow,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.rules import Rules
-from models.ids import decode_id
+from models.ids import decode_id, partition_of
 from models.rows import (
     Line,
     LocationGroupRow,
@@ -94,6 +94,10 @@ class PartitionState:
         if position is None:
             position = by_location[location] = Position(sku, location)
         return position
+
+    def is_foreign(self, sku: str) -> bool:
+        """Whether a SKU has no position here and its key belongs to another partition (R30)."""
+        return sku not in self.skus and partition_of(sku, self.partitions) != self.partition
 
     def positions(self) -> Iterable[Position]:
         """All positions, in order of creation per SKU."""

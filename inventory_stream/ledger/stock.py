@@ -4,7 +4,7 @@ from typing import Final
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.identity import keep_receipt, repeated_receipt
-from inventory_stream.ledger.movements import count, effective_ms, epoch_ms, move, settle
+from inventory_stream.ledger.movements import count, effective_ms, move, settle
 from inventory_stream.ledger.state import PartitionState
 from models.commands import (
     Adjust,
@@ -15,7 +15,6 @@ from models.commands import (
     Sync,
     TillSale,
 )
-from models.ids import partition_of
 from models.outcomes import Outcome
 from models.rows import LocationGroupRow, Movement, encode_row, location_group_key
 
@@ -116,7 +115,7 @@ def _move(
     return _applied(state, batch, command, command.sku, abs(units), movement)
 
 
-def _applied(  # the parts of one receipt
+def _applied(
     state: PartitionState,
     batch: Batch,
     command: Command,
@@ -132,17 +131,6 @@ def _before(state: PartitionState, batch: Batch, command: Command, sku: str) -> 
     known = repeated_receipt(state, batch, command)
     if known is not None:
         return known
-    if sku not in state.skus and partition_of(sku, state.partitions) != state.partition:
+    if state.is_foreign(sku):
         return keep_receipt(state, batch, command, Outcome.WRONG_PARTITION, sku=sku)
     return None
-
-
-__all__ = [
-    "adjust",
-    "epoch_ms",
-    "set_location_group",
-    "set_safety_stock",
-    "set_unavailable",
-    "sync",
-    "till_sale",
-]
