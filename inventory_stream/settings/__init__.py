@@ -1,0 +1,32 @@
+"""Settings: every one with its unit in its name, its default, and its reason.
+
+Read from the environment (`INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS=...`) and from a TOML file
+named by `INVENTORY_STREAM_SETTINGS_FILE`; the environment wins. Wrong settings end the process
+with one line that names the setting, its value and the way out.
+"""
+
+from inventory_stream.settings.kafka import KafkaSettings
+from inventory_stream.settings.ledger import LedgerSettings
+from inventory_stream.settings.load import load_settings
+from inventory_stream.settings.names import ENV_PREFIX, FILE_VARIABLE, OTHER_VARIABLES
+from inventory_stream.settings.projection import ProjectionSettings
+from inventory_stream.settings.redis import RedisSettings
+from inventory_stream.settings.root import Settings
+from inventory_stream.settings.section import DAY_SECONDS
+from inventory_stream.settings.shown import without_password
+from inventory_stream.settings.worker import WorkerSettings
+
+__all__ = [
+    "DAY_SECONDS",
+    "ENV_PREFIX",
+    "FILE_VARIABLE",
+    "OTHER_VARIABLES",
+    "KafkaSettings",
+    "LedgerSettings",
+    "ProjectionSettings",
+    "RedisSettings",
+    "Settings",
+    "WorkerSettings",
+    "load_settings",
+    "without_password",
+]
