@@ -40,7 +40,8 @@ class Refused(NamedTuple):
 class Sealed(NamedTuple):
     """One atomic append: the rows of whole commands, then positions, then `@progress` (P6).
 
-    `outcomes[n]` counts the decisions with outcome number n.
+    `outcomes[n]` counts the decisions with outcome number n; `repeats` those of them that were
+    answered before (R27).
     """
 
     rows: list[tuple[bytes, bytes | None]]
@@ -49,6 +50,7 @@ class Sealed(NamedTuple):
     expired_units: int
     revoked_units: int
     clock_ahead: int
+    repeats: int = 0
 
 
 class Batch:
@@ -60,6 +62,7 @@ class Batch:
         "now_ms",
         "outcomes",
         "refused",
+        "repeats",
         "revoked_units",
         "rows",
         "size_bytes",
@@ -78,6 +81,7 @@ class Batch:
         self.expired_units = 0
         self.revoked_units = 0
         self.clock_ahead = 0
+        self.repeats = 0
 
     @property
     def is_full(self) -> bool:
@@ -96,12 +100,16 @@ class Batch:
         reservation.term = self.term
         reservation.answered = answered
         reservation.repeat = repeat
+        if repeat != FIRST_ANSWER:
+            self.repeats += 1
         self.write(reservation_key(reservation.reservation_id), encode_row(reservation))
 
     def write_receipt(self, receipt: ReceiptRow, repeat: int = FIRST_ANSWER) -> bytes:
         """Add the row of a receipt; gives its key."""
         receipt.term = self.term
         receipt.repeat = repeat
+        if repeat != FIRST_ANSWER:
+            self.repeats += 1
         key = receipt_key(receipt.command_id, receipt.reservation_id)
         self.write(key, encode_row(receipt))
         return key
@@ -125,5 +133,11 @@ class Batch:
             rows.append((position.key, encode_row(position.to_row(self.term))))
         rows.append((PROGRESS_KEY, encode_row(state.progress_row())))
         return Sealed(
-            rows, self.refused, self.outcomes, self.expired_units, self.revoked_units, self.clock_ahead
+            rows,
+            self.refused,
+            self.outcomes,
+            self.expired_units,
+            self.revoked_units,
+            self.clock_ahead,
+            self.repeats,
         )
