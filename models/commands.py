@@ -49,7 +49,11 @@ class Adjust(Command, tag="adjust", frozen=True):
 
 
 class Sync(Command, tag="sync", frozen=True):
-    """State what was counted: on_hand was `on_hand` at `effective_at`; later movements are added (R8)."""
+    """State what was counted: on_hand was `on_hand` at `effective_at`; later movements are added (R8).
+
+    With `nets_orders` the source has already taken off its open orders up to `orders_through` (R9).
+    `source` is compared with the location's count authority (R14).
+    """
 
     sku: Id
     location: Id
@@ -57,6 +61,8 @@ class Sync(Command, tag="sync", frozen=True):
     effective_at: When
     excludes_unavailable: bool = False
     source: Id | None = None
+    nets_orders: bool = False
+    orders_through: When | None = None
 
 
 class TillSale(Command, tag="till_sale", frozen=True):
@@ -92,6 +98,89 @@ class SetLocationGroup(Command, tag="location_group", frozen=True):
 
     group: Id
     locations: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=GROUP_LOCATIONS_MAX)]
+
+
+class SetCountAuthority(Command, tag="count_authority", frozen=True):
+    """Name the one source whose counts of a location apply; None: any (R14). Goes to every partition."""
+
+    location: Id
+    source: Id | None = None
+
+
+class SetTimeZone(Command, tag="time_zone", frozen=True):
+    """Name a location's IANA time zone: its days end there (R13). Goes to every partition (R30)."""
+
+    location: Id
+    time_zone: Id
+
+
+class Expect(Command, tag="expect", frozen=True):
+    """Announce goods on the way in, or state anew how many and when (R13)."""
+
+    incoming_id: Id
+    sku: Id
+    location: Id
+    units: Units
+    expected_at: When
+
+
+class Receive(Command, tag="receive", frozen=True):
+    """Goods arrived: on_hand rises (R13). `final`: no more will come; 0 units only then."""
+
+    incoming_id: Id
+    sku: Id
+    units: Count
+    effective_at: When
+    location: Id | None = None
+    final: bool = False
+
+
+class CancelIncoming(Command, tag="cancel_incoming", frozen=True):
+    """What has not come will not come (R13)."""
+
+    incoming_id: Id
+    sku: Id
+
+
+class PlanTransfer(Command, tag="plan_transfer", frozen=True):
+    """Set units aside at one location for another: needs ATP at the source (R12)."""
+
+    transfer_id: Id
+    sku: Id
+    from_location: Id
+    to_location: Id
+    units: Units
+    expected_at: When | None = None
+
+
+class ShipTransfer(Command, tag="ship_transfer", frozen=True):
+    """Units left on a truck: on_hand falls at the source, in_transit rises at the target: a fact (R12)."""
+
+    transfer_id: Id
+    sku: Id
+    units: Units
+    effective_at: When
+    from_location: Id | None = None
+    to_location: Id | None = None
+    expected_at: When | None = None
+
+
+class ReceiveTransfer(Command, tag="receive_transfer", frozen=True):
+    """Units came off a truck (R12). `final` confirms that the rest is lost; 0 units only then."""
+
+    transfer_id: Id
+    sku: Id
+    units: Count
+    effective_at: When
+    location: Id | None = None
+    final: bool = False
+
+
+class CancelTransfer(Command, tag="cancel_transfer", frozen=True):
+    """Units that were planned and not shipped become free again (R12)."""
+
+    transfer_id: Id
+    sku: Id
 
 
 class Reserve(Command, tag="reserve", frozen=True):
@@ -181,6 +270,33 @@ class Return(Command, tag="return", frozen=True):
     location: Id | None = None
     sellable: bool = True
     effective_at: When | None = None
+
+
+class Reroute(Command, tag="reroute", frozen=True):
+    """Move a reservation's units to another location, all or none (R19). Without `units`: all open ones.
+
+    `use_safety_stock` lets confirmed units take what the target holds back; reserved ones never do.
+    """
+
+    reservation_id: Id
+    sku: Id
+    from_location: Id
+    to_location: Id
+    units: Units | None = None
+    use_safety_stock: bool = False
+
+
+class SetUnits(Command, tag="set_units", frozen=True):
+    """State how many units an open line shall have: fewer frees some, more is a new grant decision (R19).
+
+    Edits what is reserved, or what is allocated where nothing is reserved. Without `location`: the
+    reservation as a whole, the last sourced line first.
+    """
+
+    reservation_id: Id
+    sku: Id
+    units: Units
+    location: Id | None = None
 
 
 STOCK_COMMANDS: Final[tuple[type[Command], ...]] = (

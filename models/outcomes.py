@@ -26,6 +26,10 @@ class Outcome(IntEnum):
     ALREADY_CONFIRMED = 11  # all is allocated or shipped already; nothing moved
     PARTIALLY_CONFIRMED = 12  # what was held is allocated; the rest was revoked and is gone: refund it
 
+    TRANSFER_PLANNED = 13  # units were set aside at the source (R12)
+    REROUTED = 14  # units moved to another location, all of them (R19)
+    UNITS_SET = 15  # an open line has as many units as asked (R19)
+
     # Facts: they always apply.
     APPLIED = 20  # a stock command did its work
     FULFILLED = 21  # allocated and on_hand fell
@@ -33,6 +37,11 @@ class Outcome(IntEnum):
     FULFIL_UNMATCHED = 23  # on_hand fell for units that no reservation had allocated; an exception
     RETURN_UNMATCHED = 24  # on_hand rose for units that no reservation had shipped; an exception
     STALE_SYNC = 25  # a count older than the last one, or than the kept movements; nothing moved
+
+    SHIP_UNMATCHED = 26  # on_hand fell by more than the transfer had planned; an exception (R12)
+    RECEIVE_UNMATCHED = 27  # on_hand rose by more than was known to be on the way; an exception (R10)
+    RECEIVED_SHORT = 28  # no more will come, and less came than was sent or announced; an exception
+    NOT_AUTHORITY = 29  # a count by another source than the location's authority; nothing moved (R14)
 
     # Refusals of state: nothing moved; asking again under a new id is a new decision.
     ALL_RESERVED = 40  # not enough free, but live reservations may yet expire
@@ -45,16 +54,23 @@ class Outcome(IntEnum):
     EXTEND_LIMIT = 47  # the reservation already lives as long as it may
     MORE_THAN_HELD = 48  # asks for more units than the reservation has in that state
 
+    RELEASED_EARLY = 49  # its release or cancel came before it: nothing is held (R21)
+    UNKNOWN_TRANSFER = 50  # no such transfer, or nothing of it is still planned (R12)
+    UNKNOWN_INCOMING = 51  # no such incoming, or nothing of it is still awaited (R13)
+
     # Refusals of form: the command can never succeed as it is.
     RESERVATION_ID_REUSED = 60  # same reservation id, other content
     COMMAND_ID_REUSED = 61  # same command id, other content; also a dead letter
     TOO_MANY_COMMANDS = 62  # the reservation has had its 1,000 commands
     ALREADY_APPLIED = 63  # a repeat of a command whose answer is no longer kept; nothing moved
-    WRONG_PARTITION = 64  # the record was not in its key's partition
+    WRONG_PARTITION = 64  # the record was not in its key's partition; an exception
+    PRODUCT_CHANGED = 65  # the catalog names another product than its positions keep; an exception (R30)
 
     # Not final: binds no command id.
     TOO_LATE = 80  # decided after answer_by; nothing held
-    UNKNOWN_RESERVATION = 81  # no such reservation (yet)
+    UNKNOWN_RESERVATION = 81  # no such reservation, and this command cannot wait for it
+    REMEMBERED = 82  # came before its order and waits for it; facts moved on_hand at once (R21)
+    MEMORY_DROPPED = 83  # waited too long for its order; decided anew if it comes again; an exception (R21)
 
     @property
     def is_final(self) -> bool:
@@ -64,7 +80,9 @@ class Outcome(IntEnum):
     @property
     def is_refusal(self) -> bool:
         """Whether the command changed nothing because of what it asked or when."""
-        return self >= Outcome.ALL_RESERVED or self is Outcome.STALE_SYNC
+        return self in _REFUSALS_AMONG_FACTS or (
+            self >= Outcome.ALL_RESERVED and self is not Outcome.REMEMBERED
+        )
 
     @property
     def is_exception(self) -> bool:
@@ -76,13 +94,30 @@ NOT_FINAL: Final = frozenset(
     {
         Outcome.TOO_LATE,
         Outcome.UNKNOWN_RESERVATION,
+        Outcome.REMEMBERED,
+        Outcome.MEMORY_DROPPED,
         Outcome.COMMAND_ID_REUSED,
         Outcome.ALREADY_APPLIED,
         Outcome.WRONG_PARTITION,
+        Outcome.PRODUCT_CHANGED,
         Outcome.TOO_MANY_COMMANDS,
     }
 )
 """Outcomes that bind no command id: the first final answer, if any, stays the answer."""
 
-EXCEPTIONS: Final = frozenset({Outcome.RECORDED_SHORT, Outcome.FULFIL_UNMATCHED, Outcome.RETURN_UNMATCHED})
+_REFUSALS_AMONG_FACTS: Final = frozenset({Outcome.STALE_SYNC, Outcome.NOT_AUTHORITY})
+
+EXCEPTIONS: Final = frozenset(
+    {
+        Outcome.RECORDED_SHORT,
+        Outcome.FULFIL_UNMATCHED,
+        Outcome.RETURN_UNMATCHED,
+        Outcome.SHIP_UNMATCHED,
+        Outcome.RECEIVE_UNMATCHED,
+        Outcome.RECEIVED_SHORT,
+        Outcome.MEMORY_DROPPED,
+        Outcome.WRONG_PARTITION,
+        Outcome.PRODUCT_CHANGED,
+    }
+)
 """Outcomes that raise an exception event."""

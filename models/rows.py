@@ -20,6 +20,8 @@ TERM_HEADER: Final = "term"
 """Record header of a tombstone: the term, as decimal ASCII digits."""
 
 CLAIM_PREFIX: Final = b"@claim/"
+INCOMING_PREFIX: Final = b"s/incoming/"
+TRANSFER_PREFIX: Final = b"s/transfer/"
 FIRST_ANSWER: Final = 0
 """`repeat` of a row: the answer is given here for the first time."""
 REPEATED_ANSWER: Final = 1
@@ -96,6 +98,8 @@ class PositionRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     unavailable_at_ms: int
     safety_stock_at_ms: int
     horizon_ms: int
+    orders_through_ms: int = 0
+    product: str | None = None
 
     @property
     def uncommitted(self) -> int:
@@ -165,7 +169,9 @@ class Line(Struct, array_like=True, gc=False):
 
     granted = reserved + allocated + fulfilled + released + expired + cancelled + revoked.
     `moved` is what this line changed on_hand by so far; `on_hand` and `version` are the
-    position's after the newest change through this line.
+    position's after the newest change through this line. `allocations` are (ms, units): when units
+    became allocated (positive: confirmed, ordered) and ceased to be (negative: shipped, cancelled),
+    for counts that net orders (R9).
     """
 
     location: str
@@ -181,6 +187,7 @@ class Line(Struct, array_like=True, gc=False):
     moved: int
     on_hand: int
     version: int
+    allocations: tuple[tuple[int, int], ...] = ()
 
 
 class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
@@ -223,7 +230,8 @@ class ReceiptRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     """`c/<command id>`, `c/<reservation id>/<command id>`: the answer to any command without an r/ row.
 
     Of an order command it is an answer that binds nothing (`Outcome.is_final` is false) or a fact
-    about a reservation that nobody knows.
+    about a reservation that nobody knows. One that is REMEMBERED holds the `command` itself, as JSON,
+    and its arrival, to be decided when its order comes (R21).
     """
 
     term: int
@@ -238,6 +246,8 @@ class ReceiptRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     at_ms: int
     breakdown: Breakdown | None = None
     movements: tuple[Movement, ...] = ()
+    command: bytes = b""
+    arrival_ms: int = 0
 
 
 class LocationGroupRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
@@ -248,7 +258,74 @@ class LocationGroupRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     locations: tuple[str, ...]
 
 
-Row = ClaimRow | AliveRow | ProgressRow | PositionRow | ReservationRow | ReceiptRow | LocationGroupRow
+class CountAuthorityRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/authority/<location>`: the one source whose counts apply there; None: any (R14)."""
+
+    term: int
+    location: str
+    source: str | None
+
+
+class TimeZoneRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/zone/<location>`: the IANA time zone in which its days end (R13)."""
+
+    term: int
+    location: str
+    time_zone: str
+
+
+class IncomingRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/incoming/<id>`: goods on the way in (R13). `ended_ms`: final, cancelled or complete; 0 before."""
+
+    term: int
+    incoming_id: str
+    sku: str
+    location: str
+    units: int
+    received: int
+    expected_at_ms: int
+    ended_ms: int = 0
+
+    @property
+    def open_units(self) -> int:
+        """Units that are still awaited."""
+        return 0 if self.ended_ms else max(0, self.units - self.received)
+
+
+class TransferRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/transfer/<id>`: units from one location to another (R12).
+
+    `planned` units are still set aside at the source, as part of its allocated; `in_transit` units are
+    on the way and part of the target's. `shipped` counts all that left; what neither is in transit nor
+    lost has arrived. `expected_at_ms` is 0 when nobody said.
+    """
+
+    term: int
+    transfer_id: str
+    sku: str
+    from_location: str
+    to_location: str
+    planned: int
+    shipped: int
+    in_transit: int
+    lost: int
+    expected_at_ms: int
+    ended_ms: int = 0
+
+
+Row = (
+    ClaimRow
+    | AliveRow
+    | ProgressRow
+    | PositionRow
+    | ReservationRow
+    | ReceiptRow
+    | LocationGroupRow
+    | CountAuthorityRow
+    | TimeZoneRow
+    | IncomingRow
+    | TransferRow
+)
 
 _KINDS: Final[tuple[tuple[bytes, type[Row]], ...]] = (
     (b"r/", ReservationRow),
@@ -258,6 +335,10 @@ _KINDS: Final[tuple[tuple[bytes, type[Row]], ...]] = (
     (CLAIM_PREFIX, ClaimRow),
     (ALIVE_KEY, AliveRow),
     (b"s/group/", LocationGroupRow),
+    (b"s/authority/", CountAuthorityRow),
+    (b"s/zone/", TimeZoneRow),
+    (INCOMING_PREFIX, IncomingRow),
+    (TRANSFER_PREFIX, TransferRow),
 )
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(kind) for _, kind in _KINDS}
 # Recovery decodes millions of these three: one look at two bytes instead of a walk over the kinds.
@@ -334,3 +415,23 @@ def receipt_key(command_id: str, reservation_id: str | None = None) -> bytes:
 def location_group_key(group: str) -> bytes:
     """Row key of a location group."""
     return b"s/group/" + encode_id(group).encode()
+
+
+def count_authority_key(location: str) -> bytes:
+    """Row key of a location's count authority."""
+    return b"s/authority/" + encode_id(location).encode()
+
+
+def time_zone_key(location: str) -> bytes:
+    """Row key of a location's time zone."""
+    return b"s/zone/" + encode_id(location).encode()
+
+
+def incoming_key(incoming_id: str) -> bytes:
+    """Row key of goods on the way in."""
+    return INCOMING_PREFIX + encode_id(incoming_id).encode()
+
+
+def transfer_key(transfer_id: str) -> bytes:
+    """Row key of a transfer."""
+    return TRANSFER_PREFIX + encode_id(transfer_id).encode()

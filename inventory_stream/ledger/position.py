@@ -33,6 +33,8 @@ class Position:
         "location",
         "movements",
         "on_hand",
+        "orders_through_ms",
+        "product",
         "reservations",
         "reserved",
         "safety_stock",
@@ -61,6 +63,8 @@ class Position:
         self.unavailable_at_ms = 0
         self.safety_stock_at_ms = 0
         self.horizon_ms = 0
+        self.orders_through_ms = 0
+        self.product: str | None = None
         self.movements: list[tuple[int, int]] = []
         self.holds: dict[int, int] = {}
         self._deadlines: list[int] = []
@@ -96,6 +100,8 @@ class Position:
             self.unavailable_at_ms,
             self.safety_stock_at_ms,
             self.horizon_ms,
+            self.orders_through_ms,
+            self.product,
         )
 
     @property

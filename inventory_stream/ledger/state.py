@@ -8,6 +8,10 @@ from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.rules import Rules
 from models.ids import decode_id, partition_of
 from models.rows import (
+    INCOMING_PREFIX,
+    TRANSFER_PREFIX,
+    CountAuthorityRow,
+    IncomingRow,
     Line,
     LocationGroupRow,
     Movement,
@@ -16,6 +20,8 @@ from models.rows import (
     ReceiptRow,
     ReservationRow,
     Row,
+    TimeZoneRow,
+    TransferRow,
     encode_row,
 )
 
@@ -35,11 +41,13 @@ class PartitionState:
     """
 
     __slots__ = (
+        "authorities",
         "deadlines",
         "due",
         "ended",
         "ended_kept",
         "groups",
+        "incoming",
         "now_ms",
         "orders_arrival_ms",
         "orders_done",
@@ -57,7 +65,9 @@ class PartitionState:
         "stock_next",
         "swept_ms",
         "term",
+        "time_zones",
         "to_revoke",
+        "transfers",
     )
 
     def __init__(self, partition: int = 0, partitions: int = 1, rules: Rules | None = None) -> None:
@@ -76,6 +86,10 @@ class PartitionState:
         self.reservations: dict[str, ReservationRow] = {}
         self.receipts: dict[bytes, ReceiptRow] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
+        self.authorities: dict[str, str | None] = {}
+        self.time_zones: dict[str, str] = {}
+        self.incoming: dict[str, IncomingRow] = {}
+        self.transfers: dict[str, TransferRow] = {}
         self.due: dict[int, list[ReservationRow]] = {}
         self.deadlines: list[int] = []
         self.ended: list[tuple[int, str]] = []
@@ -148,8 +162,16 @@ class StateLoader:
         elif isinstance(row, ProgressRow):
             for field in row.__struct_fields__[1:]:
                 setattr(state, field, getattr(row, field))
+        elif isinstance(row, IncomingRow):
+            state.incoming[row.incoming_id] = row
+        elif isinstance(row, TransferRow):
+            state.transfers[row.transfer_id] = row
         elif isinstance(row, LocationGroupRow):
             state.groups[row.group] = row.locations
+        elif isinstance(row, CountAuthorityRow):
+            state.authorities[row.location] = row.source
+        elif isinstance(row, TimeZoneRow):
+            state.time_zones[row.location] = row.time_zone
 
     def finish(self, term: int) -> None:
         """Do all of `index` at once."""
@@ -213,6 +235,10 @@ class StateLoader:
             state.receipts.pop(key, None)
         elif key.startswith(b"r/"):
             state.reservations.pop(decode_id(key[2:].decode()), None)
+        elif key.startswith(INCOMING_PREFIX):
+            state.incoming.pop(decode_id(key.removeprefix(INCOMING_PREFIX).decode()), None)
+        elif key.startswith(TRANSFER_PREFIX):
+            state.transfers.pop(decode_id(key.removeprefix(TRANSFER_PREFIX).decode()), None)
 
     def _index(self, row: ReservationRow) -> None:
         state = self._state
@@ -259,10 +285,24 @@ def row_of(state: PartitionState, key: bytes) -> bytes | None:
         position = state.skus.get(sku, {}).get(location)
         row = position.to_row(state.term) if position else None
     elif kind == "s":
-        group = decode_id(rest.removeprefix("group/"))
-        locations = state.groups.get(group)
-        row = LocationGroupRow(state.term, group, locations) if locations else None
+        row = _stated_row(state, rest)
     if row is None:
         return None
     row.term = state.term
     return encode_row(row)
+
+
+def _stated_row(state: PartitionState, place: str) -> Row | None:
+    """Give the row of what was stated for the partition, by its key without `s/`."""
+    kind, _, encoded = place.partition("/")
+    name = decode_id(encoded)
+    if kind == "incoming":
+        return state.incoming.get(name)
+    if kind == "transfer":
+        return state.transfers.get(name)
+    if kind == "group":
+        return LocationGroupRow(0, name, state.groups[name]) if name in state.groups else None
+    if kind == "authority":
+        return CountAuthorityRow(0, name, state.authorities[name]) if name in state.authorities else None
+    assert kind == "zone", f"unknown kind of row: s/{kind}"
+    return TimeZoneRow(0, name, state.time_zones[name]) if name in state.time_zones else None

@@ -49,7 +49,7 @@ def offsets(live: LiveRows, *records: FakeRecord) -> list[int]:
 def test_rows_of_the_newest_claim_count_whatever_the_size_of_its_term(term: int) -> None:
     """A term is encoded in 1 to 9 bytes; rows of each size are recognised, with both forms of array."""
     live = LiveRows()
-    many_fields = PositionRow(term, "s", "l", *[0] * 13)
+    many_fields = PositionRow(term, "s", "l", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     assert len(msgspec.msgpack.decode(encode_row(many_fields))) > 15
     wide = FakeRecord(term + 2, 1, position_key("s", "l"), encode_row(many_fields))
     assert offsets(live, claim(term), group(term + 1, term), wide) == [term + 1, term + 2]

@@ -11,6 +11,8 @@ from models.rows import (
     Answer,
     Breakdown,
     ClaimRow,
+    CountAuthorityRow,
+    IncomingRow,
     Line,
     LocationGroupRow,
     Movement,
@@ -19,6 +21,8 @@ from models.rows import (
     ReceiptRow,
     ReservationRow,
     Row,
+    TimeZoneRow,
+    TransferRow,
     decode_row,
     encode_row,
     row_kind,
@@ -214,6 +218,133 @@ SAMPLES: Final[tuple[tuple[bytes, bytes, Row], ...]] = (
         (b"\x94\x01\xcd\x01,\xa3all\x92\xa3DC1\xa3DC2"),
         LocationGroupRow(term=300, group="all", locations=("DC1", "DC2")),
     ),
+    (
+        b"p/S/DC2",
+        b"\xdc\x00\x13\x01\xcd\x01,\xa1S\xa3DC2\t\x01\x02\x03\x04\x05\x06\x07\x08\xcf\x00\x00\x01\x9bv\xda\xa8\x00\xcf\x00\x00\x01\x9bv\xda\xa8\x01\xcf\x00\x00\x01\x9bv\xda\xa8\x02\xcf\x00\x00\x01\x9bv\xda\xa8\x03\xcf\x00\x00\x01\x9bv\xda\xa8\x04\xa5shirt",
+        PositionRow(
+            term=300,
+            sku="S",
+            location="DC2",
+            on_hand=9,
+            unavailable=1,
+            reserved=2,
+            allocated=3,
+            safety_stock=4,
+            fenced=5,
+            in_transit=6,
+            version=7,
+            base=8,
+            sync_at_ms=1767225600000,
+            unavailable_at_ms=1767225600001,
+            safety_stock_at_ms=1767225600002,
+            horizon_ms=1767225600003,
+            orders_through_ms=1767225600004,
+            product="shirt",
+        ),
+    ),
+    (
+        b"r/r10",
+        b"\xdc\x00\x19\x01\xcd\x01,\xff\x00\xa3r10\xa1S\x05<\xa3DC1\xc0\xa9first_fit\xc0\xc0\xc2\xa6common\xc0\xcf\x00\x00\x01\x9bv\xda\xa8\x00\xcf\x00\x00\x01\x9bv\xda\xa8\x01\x00\x01\x91\x9e\xa3DC1\x05\x00\x04\x01\x00\x00\x00\x00\x00\xff\x08\t\x92\x92\xcf\x00\x00\x01\x9bv\xda\xa8\x02\x05\x92\xcf\x00\x00\x01\x9bv\xda\xa8\x03\xff\x90\xc4\x00\xc2\xc0",
+        ReservationRow(
+            term=300,
+            answered=-1,
+            repeat=0,
+            reservation_id="r10",
+            sku="S",
+            units=5,
+            ttl_seconds=60,
+            location="DC1",
+            group=None,
+            strategy="first_fit",
+            channel=None,
+            order_id=None,
+            allow_partial=False,
+            path="common",
+            customer=None,
+            created_ms=1767225600000,
+            deadline_ms=1767225600001,
+            ended_ms=0,
+            commands=1,
+            lines=(
+                Line(
+                    location="DC1",
+                    granted=5,
+                    reserved=0,
+                    allocated=4,
+                    fulfilled=1,
+                    released=0,
+                    expired=0,
+                    cancelled=0,
+                    revoked=0,
+                    returned=0,
+                    moved=-1,
+                    on_hand=8,
+                    version=9,
+                    allocations=((1767225600002, 5), (1767225600003, -1)),
+                ),
+            ),
+            answers=(),
+        ),
+    ),
+    (
+        b"c/r9/i3",
+        b'\x9f\x01\xcd\x01,\x00\xa2i3\xa2r9\xa7confirm\xc4\x01\xfeR\xa1S\x00\xcf\x00\x00\x01\x9bv\xda\xa8\x00\xc0\x90\xc4\x12{"type":"confirm"}\xcf\x00\x00\x01\x9bv\xda\xa8\x01',
+        ReceiptRow(
+            term=300,
+            repeat=0,
+            command_id="i3",
+            reservation_id="r9",
+            kind="confirm",
+            content=b"\xfe",
+            outcome=82,
+            sku="S",
+            units=0,
+            at_ms=1767225600000,
+            command=b'{"type":"confirm"}',
+            arrival_ms=1767225600001,
+        ),
+    ),
+    (
+        b"s/authority/DC1",
+        b"\x94\x01\xcd\x01,\xa3DC1\xa3wms",
+        CountAuthorityRow(term=300, location="DC1", source="wms"),
+    ),
+    (
+        b"s/zone/DC1",
+        b"\x94\x01\xcd\x01,\xa3DC1\xadEurope/Berlin",
+        TimeZoneRow(term=300, location="DC1", time_zone="Europe/Berlin"),
+    ),
+    (
+        b"s/incoming/po1",
+        b"\x99\x01\xcd\x01,\xa3po1\xa1S\xa3DC1\n\x04\xcf\x00\x00\x01\x9bv\xda\xa8\x00\xcf\x00\x00\x01\x9bv\xda\xa8\x01",
+        IncomingRow(
+            term=300,
+            incoming_id="po1",
+            sku="S",
+            location="DC1",
+            units=10,
+            received=4,
+            expected_at_ms=1767225600000,
+            ended_ms=1767225600001,
+        ),
+    ),
+    (
+        b"s/transfer/t1",
+        b"\x9c\x01\xcd\x01,\xa2t1\xa1S\xa3DC1\xa3DC2\t\x08\x07\x06\xcf\x00\x00\x01\x9bv\xda\xa8\x00\xcf\x00\x00\x01\x9bv\xda\xa8\x01",
+        TransferRow(
+            term=300,
+            transfer_id="t1",
+            sku="S",
+            from_location="DC1",
+            to_location="DC2",
+            planned=9,
+            shipped=8,
+            in_transit=7,
+            lost=6,
+            expected_at_ms=1767225600000,
+            ended_ms=1767225600001,
+        ),
+    ),
 )
 
 
@@ -221,9 +352,19 @@ SAMPLES: Final[tuple[tuple[bytes, bytes, Row], ...]] = (
 def test_a_stored_row_is_read_as_it_was_meant_and_written_back_the_same(
     key: bytes, value: bytes, row: Row
 ) -> None:
-    """The order of a row's fields is its wire form: each stored byte keeps its meaning."""
+    """The order of a row's fields is its wire form: each stored byte keeps its place and meaning.
+
+    Written back it may be longer: fields that came later follow the stored ones, in rows and in what
+    they hold.
+    """
     assert decode_row(key, value) == row
-    assert encode_row(row) == value
+    assert _begins_with(msgspec.msgpack.decode(encode_row(row)), msgspec.msgpack.decode(value))
+
+
+def _begins_with(new: object, stored: object) -> bool:
+    if isinstance(new, list) and isinstance(stored, list):
+        return len(new) >= len(stored) and all(map(_begins_with, new, stored))
+    return new == stored
 
 
 def test_every_kind_of_row_has_a_sample() -> None:
