@@ -1,14 +1,16 @@
 """Settings: every one with its unit in its name, its default, and its reason.
 
-Read from the environment (`INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS=...`) and from a TOML file
-named by `INVENTORY_STREAM_SETTINGS_FILE`; the environment wins. Wrong settings end the process
-with one line that names the setting, its value and the way out.
+Read from the environment (`INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS=...`), from files named like
+the variables in the folder that `INVENTORY_STREAM_SECRETS_DIR` names, and from a TOML file named by
+`INVENTORY_STREAM_SETTINGS_FILE`; the first of them wins. Wrong settings end the process with one line
+that names the setting, its value and the way out; no secret is ever shown.
 """
 
 from inventory_stream.settings.kafka import KafkaSettings
 from inventory_stream.settings.ledger import LedgerSettings
 from inventory_stream.settings.load import load_settings
-from inventory_stream.settings.names import ENV_PREFIX, FILE_VARIABLE, OTHER_VARIABLES
+from inventory_stream.settings.names import ENV_PREFIX, FILE_VARIABLE, OTHER_VARIABLES, SECRETS_VARIABLE
+from inventory_stream.settings.operations import CatalogSettings, LogSettings, MonitoringSettings
 from inventory_stream.settings.projection import ProjectionSettings
 from inventory_stream.settings.redis import RedisSettings
 from inventory_stream.settings.root import Settings
@@ -21,8 +23,12 @@ __all__ = [
     "ENV_PREFIX",
     "FILE_VARIABLE",
     "OTHER_VARIABLES",
+    "SECRETS_VARIABLE",
+    "CatalogSettings",
     "KafkaSettings",
     "LedgerSettings",
+    "LogSettings",
+    "MonitoringSettings",
     "ProjectionSettings",
     "RedisSettings",
     "Settings",

@@ -5,10 +5,16 @@ from typing import Final
 
 ENV_PREFIX: Final = "INVENTORY_STREAM_"
 FILE_VARIABLE: Final = "INVENTORY_STREAM_SETTINGS_FILE"
+SECRETS_VARIABLE: Final = "INVENTORY_STREAM_SECRETS_DIR"
 
-# Variables of the prefix that are no settings: the loader's, the folder of `devservers` for jars, and
-# the folder of data that tests read.
-OTHER_VARIABLES: Final = (FILE_VARIABLE, "INVENTORY_STREAM_DEV_CACHE_DIR", "INVENTORY_STREAM_SHARED_DIR")
+# Variables of the prefix that are no settings: the loader's two, the folder of `devservers` for jars,
+# and the folder of data that tests read.
+OTHER_VARIABLES: Final = (
+    FILE_VARIABLE,
+    SECRETS_VARIABLE,
+    "INVENTORY_STREAM_DEV_CACHE_DIR",
+    "INVENTORY_STREAM_SHARED_DIR",
+)
 
 
 def variable(place: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """All sections together, and where their values come from."""
 
 import os
+from pathlib import Path
 
 from pydantic_settings import (
     BaseSettings,
@@ -12,16 +13,28 @@ from pydantic_settings import (
 from inventory_stream.settings.kafka import KafkaSettings
 from inventory_stream.settings.ledger import LedgerSettings
 from inventory_stream.settings.names import ENV_PREFIX, FILE_VARIABLE
+from inventory_stream.settings.operations import CatalogSettings, LogSettings, MonitoringSettings
 from inventory_stream.settings.projection import ProjectionSettings
 from inventory_stream.settings.redis import RedisSettings
+from inventory_stream.settings.secret_files import SecretFiles, secrets_dir
 from inventory_stream.settings.worker import WorkerSettings
+
+
+def settings_file() -> Path | None:
+    """Give the TOML file that the environment names, if any."""
+    named = os.environ.get(FILE_VARIABLE)
+    return Path(named) if named else None
 
 
 class Settings(BaseSettings):
     """Everything that can be set, validated at start."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
     )
 
     kafka: KafkaSettings = KafkaSettings()
@@ -29,6 +42,9 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     worker: WorkerSettings = WorkerSettings()
     projection: ProjectionSettings = ProjectionSettings()
+    catalog: CatalogSettings = CatalogSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    logs: LogSettings = LogSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -37,13 +53,14 @@ class Settings(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the library's signature
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment before file, file before defaults."""
+        """Environment before secret files, these before the TOML file, that before defaults."""
         sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
-        path = os.environ.get(FILE_VARIABLE)
-        if path:
-            sources += (TomlConfigSettingsSource(settings_cls, toml_file=path),)
+        if folder := secrets_dir():
+            sources += (SecretFiles(file_secret_settings, folder),)
+        if file := settings_file():
+            sources += (TomlConfigSettingsSource(settings_cls, toml_file=file),)
         return sources
 
     def topic(self, name: str) -> str:

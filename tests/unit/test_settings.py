@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inventory_stream.errors import SettingsError
-from inventory_stream.settings import OTHER_VARIABLES, load_settings, without_password
+from inventory_stream.settings import OTHER_VARIABLES, SECRETS_VARIABLE, load_settings, without_password
 
 
 def fault(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
@@ -55,7 +55,7 @@ def test_right_variables_are_taken_in_any_case(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("INVENTORY_STREAM_KAFKA", '{"partitions": 3}')
     monkeypatch.setenv("inventory_stream_redis__timeout_seconds", "7")
     for name in OTHER_VARIABLES:
-        monkeypatch.setenv(name, str(tmp_path / "shop.toml"))
+        monkeypatch.setenv(name, str(tmp_path if name == SECRETS_VARIABLE else tmp_path / "shop.toml"))
     settings = load_settings()
     assert (settings.kafka.partitions, settings.redis.timeout_seconds) == (3, 7.0)
 
