@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from inventory_stream.flows.verify_partition import PartitionAudit
-from inventory_stream.flows.verify_report import VerifyReport
+from inventory_stream.flows.verify_report import Finding, VerifyReport
 from inventory_stream.flows.verify_view import ARRIVAL_SECONDS_MAX, ExpectedSku, compare_view, expected_skus
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilterFactory
-from inventory_stream.ports.projection import AvailabilityView
+from inventory_stream.ports.projection import AvailabilityView, Version
 
 
 async def verify_ledger(
@@ -36,6 +36,7 @@ async def verify_ledger(
     ends = {partition: await reader.end_offset(partition) for partition in partitions}
     report = VerifyReport()
     expected: dict[str, ExpectedSku] = {}
+    read_to: dict[int, Version] = {}
     for partition, end_offset in ends.items():
         rows = row_filter()
         audit = PartitionAudit(partition, end_offset)
@@ -47,8 +48,23 @@ async def verify_ledger(
         audit.report.fenced_rows = rows.alarms
         report.partitions.append(audit.report)
         report.findings.merge(audit.findings)
-        if view is not None:
-            expected |= expected_skus(partition, rows.generation_ms, audit.positions)
+        read_to[partition] = Version(rows.generation_ms, end_offset)
+        for sku, said in expected_skus(partition, rows.generation_ms, audit.positions).items():
+            other = expected.setdefault(sku, said)
+            if other is not said:
+                report.findings.add(_in_two_partitions(sku, other, said))
     if view is not None:
-        await compare_view(view, expected, report, arrival_seconds_max)
+        await compare_view(view, expected, read_to, report, arrival_seconds_max)
     return report
+
+
+def _in_two_partitions(sku: str, one: ExpectedSku, other: ExpectedSku) -> Finding:
+    """R30: two owners who both have a SKU would each grant the units that both believe in."""
+    return Finding(
+        "R30",
+        other.partition,
+        f"SKU {sku}",
+        other.version.offset,
+        f"positions in partition {one.partition} alone",
+        f"positions in partition {other.partition} too: both could sell the same units",
+    )

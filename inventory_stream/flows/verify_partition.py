@@ -1,6 +1,7 @@
 """Recomputes the invariants of one ledger partition from its rows; keeps sums, not rows.
 
 I1, I4 and R16 hold at the end of any ledger, compacted or not: they are checked on what is left.
+So is I7, whose evidence every refusal carries with it: the sums of R2 where it asked.
 I2, I3 and I5 speak of every single row: they are checked on the last stretch of rows without a gap
 in their offsets, from `report.whole_from_offset` on. At each gap what was found so far about them is
 forgotten, because compaction may have taken the rows that explain it.
@@ -14,6 +15,7 @@ import msgspec
 
 from inventory_stream.errors import CorruptLedgerError
 from inventory_stream.flows.verify_positions import Change, PositionAudit, replay
+from inventory_stream.flows.verify_refusals import refusal_fault
 from inventory_stream.flows.verify_report import Finding, Findings, PartitionReport
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.outcomes import NOT_FINAL, Outcome
@@ -75,7 +77,7 @@ class PartitionAudit:
     def __init__(self, partition: int, end_offset: int) -> None:
         self.report = PartitionReport(partition, end_offset)
         self.findings = Findings()
-        """About the whole partition: I1, I4 at the end, R16."""
+        """About the whole partition: I1, I4 at the end, R16, I7."""
         self.stretch_findings = Findings()
         """About the uncompacted part."""
         self.positions: dict[bytes, PositionAudit] = {}
@@ -215,6 +217,7 @@ class PartitionAudit:
         answer = row.answers[row.answered] if 0 <= row.answered < len(row.answers) else None
         if answer is not None:
             self._take_answer(record, row.reservation_id, answer.command_id, row.repeat, _meaning(answer))
+            self._check_refusal(record, row, answer)
         is_first = row.commands == 1 and row.answered == 0 and row.repeat == FIRST_ANSWER
         if before is None and not is_first and self.report.whole_from_offset > 0:
             # Its earlier rows were compacted away: what changed here cannot be told.
@@ -253,6 +256,16 @@ class PartitionAudit:
             )
         if not 0 <= line.returned <= line.fulfilled:
             self._find("R16", where, record.offset, f"returned within {line.fulfilled}", f"{line.returned}")
+
+    def _check_refusal(self, record: LedgerRecord, row: ReservationRow, answer: Answer) -> None:
+        """I7: what a refusal says there was must not cover what it refused."""
+        if row.repeat != FIRST_ANSWER or answer.breakdown is None:
+            return
+        self.report.refusals += 1
+        fault = refusal_fault(row, answer, answer.breakdown)
+        if fault is not None:
+            where = f"{record.key.decode()} command {answer.command_id}"
+            self._find(fault.check, where, record.offset, fault.expected, fault.found)
 
     def _compare_line(
         self,

@@ -68,6 +68,8 @@ class PartitionReport:
     oversold_units: int = 0
     """(*)"""
     shortfall_units: int = 0
+    refusals: int = 0
+    """Refusals that are left with the sums behind them: each was held against I7."""
     fenced_rows: int = 0
     """Rows that a fenced owner wrote; readers drop them (P4)."""
 

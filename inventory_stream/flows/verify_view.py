@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from inventory_stream.flows.verify_positions import PositionAudit
@@ -62,11 +62,20 @@ def expected_skus(
 async def compare_view(
     view: AvailabilityView,
     expected: Mapping[str, ExpectedSku],
+    ends: Mapping[int, Version],
     report: VerifyReport,
     arrival_seconds_max: float = ARRIVAL_SECONDS_MAX,
     clock_seconds: Callable[[], float] = time.monotonic,
 ) -> None:
     """Compare every SKU; those that moved on since the ledger was read are only counted.
+
+    Args:
+        view: What storefronts see.
+        expected: What the ledger says.
+        ends: For each partition that was read, the version that its next position row would have.
+        report: Takes the findings.
+        arrival_seconds_max: How long a SKU of the view may show less than the ledger.
+        clock_seconds: Monotonic.
 
     Raises:
         UnreachableError: Redis does not answer.
@@ -93,6 +102,7 @@ async def compare_view(
             await asyncio.sleep(_ARRIVAL_POLL_SECONDS)
     report.skus_compared = len(compared)
     await _compare_sold_out(view, expected, compared, report)
+    await _find_strangers(view, expected, ends, report)
 
 
 def _compare(sku: str, wanted: ExpectedSku, shown: SkuAvailability | None, report: VerifyReport) -> None:
@@ -120,6 +130,39 @@ def _compare(sku: str, wanted: ExpectedSku, shown: SkuAvailability | None, repor
             ", ".join(f"{name} {found.get(name)}" for name in differing) if found else "not there",
         )
     )
+
+
+async def _find_strangers(
+    view: AvailabilityView,
+    expected: Collection[str],
+    ends: Mapping[int, Version],
+    report: VerifyReport,
+) -> None:
+    """Find hashes of SKUs that the ledger does not have: a storefront would sell from them.
+
+    A hash that names a partition which was not read is left alone; so is one that is newer than
+    what was read, as its SKU may have come since.
+    """
+    told: set[str] = set()
+    async for names in view.all_skus():
+        unknown = [sku for sku in dict.fromkeys(names) if sku not in expected and sku not in told]
+        for first in range(0, len(unknown), _READ_SKUS_MAX):
+            skus = unknown[first : first + _READ_SKUS_MAX]
+            for sku, shown in zip(skus, await view.read(skus), strict=True):
+                end = ends.get(shown.partition) if shown is not None else None
+                if shown is None or end is None or shown.version >= end:
+                    continue
+                told.add(sku)
+                report.findings.add(
+                    Finding(
+                        "I6",
+                        shown.partition,
+                        f"atp:{sku}",
+                        shown.version.offset,
+                        "no hash: the ledger has no such SKU",
+                        f"total {shown.total}",
+                    )
+                )
 
 
 async def _compare_sold_out(

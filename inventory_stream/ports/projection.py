@@ -198,6 +198,12 @@ class AvailabilityView(Protocol):
     async def sold_out(self) -> Collection[str]:
         """Name the SKUs of which nothing can be sold."""
 
+    def all_skus(self) -> AsyncIterator[Sequence[str]]:
+        """Name every SKU that the view holds, in pieces; one may be named twice.
+
+        Those that are there from the first piece to the last are all named.
+        """
+
     async def fresh(self, partitions: Collection[int]) -> Collection[int]:
         """Give those of the partitions whose heartbeat lives."""
 

@@ -201,6 +201,12 @@ class FakeAvailabilityView:
         await self.server.answer()
         return set(self.server.sold_out)
 
+    async def all_skus(self) -> AsyncIterator[Sequence[str]]:
+        """See the port; one at a time."""
+        for sku in list(self.server.hashes):
+            await self.server.answer()
+            yield [sku]
+
     async def fresh(self, partitions: Collection[int]) -> Collection[int]:
         """See the port."""
         await self.server.answer()

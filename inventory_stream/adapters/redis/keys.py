@@ -21,7 +21,7 @@ Numbers are plain integers in decimal text. A SKU is absent until all its locati
 
 from typing import Final
 
-from models.ids import encode_id
+from models.ids import decode_id, encode_id
 
 SOLD_OUT: Final = "soldout"
 CHANNEL: Final = "atp"
@@ -29,10 +29,18 @@ MARKER: Final = "projection:marker"
 
 LOCATION_FIELD_PREFIX: Final = "loc:"
 
+SKU_KEYS: Final = "atp:{*}"
+"""Pattern of the keys of all hashes."""
+
 
 def sku_key(sku: str) -> str:
     """Key of a SKU's hash; the braces keep all keys of one SKU in one cluster slot."""
     return f"atp:{{{encode_id(sku)}}}"
+
+
+def sku_of(key: str) -> str:
+    """Undo `sku_key`."""
+    return decode_id(key[len("atp:{") : -1])
 
 
 def heartbeat_key(partition: int) -> str:

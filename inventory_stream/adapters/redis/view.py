@@ -52,6 +52,16 @@ class RedisAvailabilityView:
                 members.add(member)
         return members
 
+    async def all_skus(self) -> AsyncIterator[Sequence[str]]:
+        """See the port."""
+        cursor = 0
+        while True:
+            with reaching(self._address):
+                cursor, found = await self._client.scan(cursor, match=keys.SKU_KEYS, count=_SCAN_KEYS)
+            yield [keys.sku_of(key) for key in found]
+            if not cursor:
+                return
+
     async def fresh(self, partitions: Collection[int]) -> Collection[int]:
         """See the port."""
         ordered = list(partitions)

@@ -10,12 +10,12 @@ from inventory_stream.flows.project import ProjectionFlow
 from inventory_stream.flows.verify import verify_ledger
 from inventory_stream.flows.verify_report import FINDINGS_SHOWN_MAX, VerifyReport
 from inventory_stream.ledger.rules import Rules
-from inventory_stream.ports.projection import Version
+from inventory_stream.ports.projection import LocationUnits, Version
 from inventory_stream.settings import ProjectionSettings
 from models.outcomes import Outcome
 from models.rows import PositionRow, ReceiptRow, ReservationRow, Row
 from tests.fakes.ledger_reader import FakeLedger
-from tests.fakes.projection import FakeAvailabilityView, FakeProjection, FakeServer
+from tests.fakes.projection import FakeAvailabilityView, FakeHash, FakeProjection, FakeServer
 from tests.unit.flows.decided_ledger import planted, random_ledger
 
 replace = msgspec.structs.replace
@@ -272,6 +272,54 @@ async def test_i5_repeat_that_changed_units() -> None:
     assert "I5" in checks(await verify(ledger))
 
 
+@pytest.mark.parametrize("outcome", [Outcome.SOLD_OUT, Outcome.ALL_RESERVED])
+async def test_i7_refusal_though_there_was_enough(outcome: Outcome) -> None:
+    """Told "sold out" while the asked location could cover the units: found, at the refusal's place."""
+    ledger = random_ledger(9)
+
+    def change(row: ReservationRow) -> ReservationRow:
+        answers = list(row.answers)
+        short = answers[row.answered].breakdown
+        assert short is not None
+        more = row.units - short.available_to_promise
+        enough = replace(
+            short, on_hand=short.on_hand + more, available_to_promise=short.available_to_promise + more
+        )
+        answers[row.answered] = replace(answers[row.answered], outcome=int(outcome), breakdown=enough)
+        return replace(row, answers=tuple(answers))
+
+    record = planted(ledger, reservation(is_refused_reserve, change), b"r/")
+    report = await verify(ledger)
+    assert "I7" in checks(report)
+    finding = next(one for one in report.findings.first if one.check == "I7")
+    assert finding.offset == record.offset
+    assert finding.found == outcome.name
+
+
+async def test_r2_refusal_whose_sums_do_not_add_up() -> None:
+    """A breakdown that says something else than its own parts is found."""
+    ledger = random_ledger(9)
+
+    def change(row: ReservationRow) -> ReservationRow:
+        answers = list(row.answers)
+        breakdown = answers[row.answered].breakdown
+        assert breakdown is not None
+        wrong = replace(breakdown, reserved=breakdown.reserved + 1)
+        answers[row.answered] = replace(answers[row.answered], breakdown=wrong)
+        return replace(row, answers=tuple(answers))
+
+    planted(ledger, reservation(is_refused_reserve, change), b"r/")
+    report = await verify(ledger)
+    assert "R2" in checks(report)
+    assert report.partitions[0].refusals > 0
+
+
+def is_refused_reserve(row: ReservationRow) -> bool:
+    """Say whether the row tells a shopper, for the first time, that there is not enough."""
+    answer = row.answers[row.answered] if row.answered >= 0 and row.repeat == 0 else None
+    return answer is not None and answer.kind == "reserve" and answer.breakdown is not None
+
+
 async def test_r16_line_whose_parts_do_not_add_up() -> None:
     """A line that granted more than its parts is found."""
     ledger = random_ledger(9)
@@ -340,6 +388,32 @@ async def test_i6_each_kind_of_difference_is_found() -> None:
     assert await broken(older) == {"I6"}
     assert await broken(lambda server: server.sold_out.symmetric_difference_update({"S"})) == {"I6"}
     assert await broken(lambda server: server.sold_out.add("of another ledger")) == {"I6"}
+
+
+async def test_i6_hash_of_an_unknown_sku_is_found() -> None:
+    """A storefront would sell from a hash that no position stands behind; a newer one is a new SKU's."""
+    ledger = random_ledger(11)
+    server = await projected(ledger)
+    generation_ms = server.hashes["S"].version.generation_ms
+    end_offset = await ledger.end_offset(0)
+    units = {"A": LocationUnits(7, 0)}
+    server.hashes["stranger"] = FakeHash(Version(generation_ms, 5), 1, 0, units)
+    server.hashes["of another partition"] = FakeHash(Version(generation_ms, 5), 1, 3, units)
+    server.hashes["come since"] = FakeHash(Version(generation_ms, end_offset), 1, 0, units)
+    report = await verify_with(ledger, server)
+    assert [(one.check, one.key) for one in report.findings.first] == [("I6", "atp:stranger")]
+
+
+async def test_r30_sku_in_two_partitions_is_found() -> None:
+    """Two partitions that both hold positions of a SKU could sell the same units twice."""
+    ledger = FakeLedger()
+    for partition in (0, 1):
+        ledger.claim(partition)
+        ledger.position(partition, "S", f"DC{partition}", 5)
+        ledger.position(partition, f"only {partition}", "A", 5)
+    report = await verify_ledger(ledger, LiveRows, [0, 1])
+    assert [(one.check, one.key) for one in report.findings.first if one.check == "R30"] == [("R30", "SKU S")]
+    assert "R30" not in checks(await verify_ledger(ledger, LiveRows, [1]))
 
 
 async def test_i6_sku_that_moved_on_is_not_compared() -> None:
