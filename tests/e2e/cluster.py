@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import KafkaError
 
 from inventory_stream.adapters.kafka.input_offsets import KafkaInputOffsets
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
@@ -47,7 +47,16 @@ _LOG_TAIL_LINES: Final = 8
 class Cluster:
     """One environment with its own topics. Use `async with`; ready on entry, everything ended on exit."""
 
-    def __init__(self, bootstrap_servers: str, redis_url: str, prefix: str, folder: Path) -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        redis_url: str,
+        prefix: str,
+        folder: Path,
+        worker_environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Describe a cluster. `worker_environment` is what workers see otherwise than the test does."""
+        self._worker_environment = dict(worker_environment or {})
         self.settings = Settings(
             kafka=KafkaSettings(
                 bootstrap_servers=bootstrap_servers,
@@ -115,7 +124,7 @@ class Cluster:
     def _start(self, name: str, kind: str) -> None:
         self._names.append(name)
         command = [sys.executable, "-m", "inventory_stream.cli", "worker", kind]
-        self.supervisor.start(name, command, self.environment)
+        self.supervisor.start(name, command, {**self.environment, **self._worker_environment})
 
     async def ends(self, name: str, count: int = 1) -> list[int]:
         """Wait until a process has ended so many times; gives how each of its lives ended."""
@@ -152,14 +161,19 @@ class Cluster:
 
     async def shares(self) -> list[frozenset[int]]:
         """Ask the group coordinator for the partitions of each ledger worker; empty while it regroups."""
-        try:
-            (answer,) = await self._admin.describe_consumer_groups([self.settings.topic(LEDGER_GROUP)])
-        except GroupCoordinatorNotAvailableError:
-            return []  # the broker's first group: it makes the topic of offsets
-        _error, _group, state, _type, _protocol, members, *_ = answer.groups[0]
+        state, members = await self._group()
         if state != "Stable":
             return []
         return [_partitions(member[4]) for member in members]
+
+    async def _group(self) -> tuple[str, list[Any]]:
+        """Ask for the state and the members of the ledger workers' group."""
+        try:
+            (answer,) = await self._admin.describe_consumer_groups([self.settings.topic(LEDGER_GROUP)])
+        except KafkaError:  # the broker's first group: it makes the topic of offsets; or it is away
+            return "", []
+        _error, _group, state, _type, _protocol, members, *_ = answer.groups[0]
+        return state, members
 
     async def until_shared_by(self, workers: int, *, claims_min: int = PARTITIONS) -> None:
         """Wait until so many workers share all partitions, and the ledger holds so many claims in all."""
@@ -173,6 +187,15 @@ class Cluster:
             return await self.claims() >= claims_min and all(self.audit.claims)
 
         await self.until(is_shared, f"{workers} workers that share all partitions, {claims_min} claims")
+
+    async def until_shared_by_nobody(self) -> None:
+        """Wait until the group has lost every ledger worker."""
+
+        async def is_empty() -> bool:
+            state, _ = await self._group()
+            return state == "Empty"
+
+        await self.until(is_empty, "the group to be empty")
 
     async def claims(self) -> int:
         """Count the claims that the ledger holds now."""

@@ -3,10 +3,9 @@
 import pytest
 
 from inventory_stream.adapters.kafka.process_end import EXIT_CODE
-from models.outcomes import Outcome
-from tests.e2e.audit import Judgement
 from tests.e2e.cluster import LEDGER_WORKERS, Cluster
-from tests.e2e.load import HOT_SKUS, LOCATIONS, STOCK_UNITS, Producer, Rush
+from tests.e2e.load import Producer, Rush
+from tests.e2e.verdict import judge
 
 pytestmark = [pytest.mark.broker, pytest.mark.redis, pytest.mark.slow]
 
@@ -15,20 +14,6 @@ MOVED = 2
 """Partitions of a worker: so many claims follow its end, at least."""
 COMMANDS_MIN = 12_500
 """Five seconds: the shelves are empty after two."""
-
-
-async def judge(cluster: Cluster, producer: Producer) -> Judgement:
-    """Hold the ledger against what was sent, by our own audit and by the product's."""
-    await cluster.until_decided()
-    found = cluster.audit.assert_sound(producer.sent)
-    report = await cluster.verify()
-    assert report["skus_compared"] >= len(HOT_SKUS)
-    # The rush was one: everything was sold, and most were turned away.
-    for sku in HOT_SKUS:
-        assert found.granted_units[sku] >= STOCK_UNITS * len(LOCATIONS)
-    outcomes = found.outcomes()
-    assert outcomes[Outcome.SOLD_OUT] + outcomes[Outcome.ALL_RESERVED] > outcomes[Outcome.GRANTED]
-    return found
 
 
 async def test_killed_owner_is_replaced_under_load(cluster: Cluster) -> None:
