@@ -52,6 +52,10 @@ bench: $(READY) ## the figures of the README, medians of 3, with the bare loop b
 lock: ## pin every dependency again (needs uv); the lock holds hashes and no download address
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras \
 	  --no-emit-package pandas --no-emit-package numpy --upgrade pyproject.toml -o requirements.lock
+	echo 'setuptools>=77' | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --constraint requirements.lock pyproject.toml - -o requirements-runtime.lock
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --upgrade k8s/checks.in -o k8s/checks.lock
 
 clean: ## remove what these commands made here
 	rm -rf $(VENV) .run build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
