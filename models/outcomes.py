@@ -29,6 +29,7 @@ class Outcome(IntEnum):
     TRANSFER_PLANNED = 13  # units were set aside at the source (R12)
     REROUTED = 14  # units moved to another location, all of them (R19)
     UNITS_SET = 15  # an open line has as many units as asked (R19)
+    ALREADY_PLANNED = 16  # same transfer id and content under another command id; no unit moved (R12)
 
     # Facts: they always apply.
     APPLIED = 20  # a stock command did its work
@@ -65,6 +66,7 @@ class Outcome(IntEnum):
     ALREADY_APPLIED = 63  # a repeat of a command whose answer is no longer kept; nothing moved
     WRONG_PARTITION = 64  # the record was not in its key's partition; an exception
     PRODUCT_CHANGED = 65  # the catalog names another product than its positions keep; an exception (R30)
+    DOCUMENT_ID_REUSED = 67  # same transfer or incoming id, other content; nothing moved (R12, R13)
 
     # Not final: binds no command id.
     TOO_LATE = 80  # decided after answer_by; nothing held

@@ -297,7 +297,9 @@ class TransferRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
 
     `planned` units are still set aside at the source, as part of its allocated; `in_transit` units are
     on the way and part of the target's. `shipped` counts all that left; what neither is in transit nor
-    lost has arrived. `expected_at_ms` is 0 when nobody said.
+    lost has arrived. `expected_at_ms` is 0 when nobody said. `asked` is what its plan asked for, of
+    which a repeat is known; 0 when units left without a plan. `ended_ms`: nothing is planned or in
+    transit since; 0 before.
     """
 
     term: int
@@ -311,6 +313,7 @@ class TransferRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     lost: int
     expected_at_ms: int
     ended_ms: int = 0
+    asked: int = 0
 
 
 Row = (
