@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.input_offsets import KafkaInputOffsets
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
@@ -72,10 +73,10 @@ class Cluster:
         """What the ledger said up to the last `follow`."""
         self._names: list[str] = []
         self._reader = KafkaLedgerReader(
-            bootstrap_servers=bootstrap_servers, topic=self.settings.topic(LEDGER)
+            connection=KafkaConnection(bootstrap_servers), topic=self.settings.topic(LEDGER)
         )
         self._offsets = KafkaInputOffsets(
-            bootstrap_servers=bootstrap_servers, topics=input_topics(self.settings)
+            connection=KafkaConnection(bootstrap_servers), topics=input_topics(self.settings)
         )
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
 

@@ -58,6 +58,8 @@ def skus_of(name: str, per_partition: int) -> list[str]:
 
 
 HOT_SKUS: Final = skus_of("hot", HOT_SKUS_PER_PARTITION)
+STEADY_SKUS: Final = skus_of("steady", 1)
+"""Stocked like the hot ones; nobody buys them, so readers must see their opening stock or nothing."""
 
 
 class Shoppers:
@@ -210,7 +212,7 @@ class Producer:
         hour_ago_ms = time.time_ns() // 1_000_000 - 3_600_000
         for partition in range(PARTITIONS):
             await self.send_pack([SetLocationGroup("town", GROUP, LOCATIONS)], partition)
-        for sku in HOT_SKUS:
+        for sku in (*HOT_SKUS, *STEADY_SKUS):
             for location in LOCATIONS:
                 await self.send(Sync(f"opening-{sku}-{location}", sku, location, STOCK_UNITS, hour_ago_ms))
         await self.flush()

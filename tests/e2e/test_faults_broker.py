@@ -14,7 +14,7 @@ from tests.e2e.cluster import LEDGER_WORKERS, PROJECTION, Cluster
 from tests.e2e.conftest import BROKER_PROPERTIES
 from tests.e2e.fault_proxy import NO_FAULTS, PRODUCE, FaultProxy, Faults
 from tests.e2e.load import HOT_SKUS, Producer, Rush
-from tests.e2e.shelf import ShelfWatch, available
+from tests.e2e.shelf import ShelfWatch, until_shown
 from tests.e2e.verdict import judge
 
 pytestmark = [pytest.mark.broker, pytest.mark.redis, pytest.mark.slow]
@@ -55,16 +55,6 @@ async def far_cluster(
     through = {"INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS": proxy.bootstrap_servers}
     async with Cluster(broker.bootstrap_servers, redis_url, topic_prefix, tmp_path, through) as one:
         yield one
-
-
-async def until_shown(cluster: Cluster, producer: Producer, shelf: ShelfWatch) -> None:
-    """Wait until Redis shows what the ledger says: the projection found the broker again."""
-
-    async def is_the_ledger() -> bool:
-        await cluster.follow()
-        return await shelf.shown() == available(cluster.audit.judge(producer.sent.moves))
-
-    await cluster.until(is_the_ledger, "Redis to show what the ledger says")
 
 
 async def test_broker_that_stops_or_is_killed_under_load_costs_nothing(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from aiokafka.structs import RecordMetadata
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.dead_letters import VALUE_BYTES_MAX, decode_letter
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS
@@ -202,7 +203,7 @@ def place_of(record: RecordMetadata, pack_index: int | None) -> bytes:
 async def dead_letters(cluster: Cluster) -> dict[bytes, DeadLetter]:
     """Read all dead letters by key."""
     reader = KafkaLedgerReader(
-        bootstrap_servers=cluster.settings.kafka.bootstrap_servers,
+        connection=KafkaConnection(cluster.settings.kafka.bootstrap_servers),
         topic=cluster.settings.topic(DEAD_LETTERS),
     )
     letters = {}
