@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from inventory_stream.errors import CorruptLedgerError, InputRangeError
+from inventory_stream.flows.owner_snapshot import kept_of, windows_of
 from inventory_stream.ledger.batch import OUTCOMES, Refused, Sealed
 from inventory_stream.ledger.decide import DecodedRecord, decide_batch
 from inventory_stream.ledger.expiry import next_deadline_ms
@@ -22,6 +23,7 @@ from inventory_stream.ledger.windows import is_fold_due
 from inventory_stream.ports.dead_letters import DeadLetter, DeadLetters
 from inventory_stream.ports.inputs import Input, InputOffsets, InputRecord
 from inventory_stream.ports.ledger_log import LedgerLog, RowRecord
+from inventory_stream.ports.monitor import SILENT_OWNER, OwnerMonitor, OwnerSnapshot
 from inventory_stream.ports.partition_owner import NextOffsets
 from models.codec import ORDER_DECODER, STOCK_DECODER, Poison, elements_of
 from models.rows import ALIVE_KEY, PROGRESS_KEY, AliveRow, ProgressRow, decode_row, encode_row
@@ -72,6 +74,7 @@ class OwnPartition:
         clock_skew_ms: how far the broker's clock may differ from ours (R18).
         alive_interval_seconds: between @alive rows (P2).
         reclaim_interval_seconds: between claims of one owner (P2).
+        monitor: hears of each batch.
     """
 
     def __init__(  # noqa: PLR0913  # ports and plain values, so that composition happens in bootstrap
@@ -90,6 +93,7 @@ class OwnPartition:
         clock_skew_ms: int = 2_000,
         alive_interval_seconds: float = 60.0,
         reclaim_interval_seconds: float = 86_400.0,
+        monitor: OwnerMonitor = SILENT_OWNER,
     ) -> None:
         self.figures = PartitionFigures()
         self._partition = partition
@@ -116,6 +120,8 @@ class OwnPartition:
         self._end_seen: tuple[int, int] | None = None
         self._alive_at = self._claimed_at = 0.0
         self._repair: list[RowRecord] = []
+        self._monitor = monitor
+        self._newest_ms = dict.fromkeys(Input, 0)
 
     @property
     def next_offsets(self) -> NextOffsets:
@@ -127,9 +133,21 @@ class OwnPartition:
         """The state in memory, for benchmarks and checks; it may be ahead of the log by one append."""
         return self._state
 
+    def snapshot(self) -> OwnerSnapshot:
+        """Say what is held now; cheap, and never in the way of a batch."""
+        return OwnerSnapshot(
+            self.figures.recovered_rows,
+            {source: len(waiting) for source, waiting in self._inbox.items()},
+            self._durable,
+            self._newest_ms,
+            kept_of(self._state),
+            windows_of(self._state, self._wall_clock_ms()),
+        )
+
     async def open(self) -> NextOffsets:
         """Claim the partition, read its state, check the inputs, start deciding."""
         began = time.monotonic()
+        self._monitor.opening(self.snapshot)
         claim = await self._log.claim()
         loader = StateLoader(self._state)
         fresh = True
@@ -158,6 +176,7 @@ class OwnPartition:
         self._durable = self._decided()
         self._alive_at = self._claimed_at = time.monotonic()
         self.figures.recovery_seconds = self._alive_at - began
+        self._monitor.recovered(self.figures.recovered_rows, self._alive_at - began, len(self._log.voided))
         self._tasks = [
             asyncio.create_task(self._guard(self._run())),
             asyncio.create_task(self._guard(self._watch_deadlines())),
@@ -203,6 +222,7 @@ class OwnPartition:
         for probe in self._probes:
             probe.cancel()
         await self._log.close()
+        self._monitor.closed()
 
     # --- deciding --------------------------------------------------------------------------------
 
@@ -265,8 +285,10 @@ class OwnPartition:
             await self._reclaim()
         now_ms = self._wall_clock_ms()
         letters: list[DeadLetter] = []
+        began = time.perf_counter()
         decoded_stock = self._decode(Input.STOCK, stock, letters, now_ms)
         decoded_orders = self._decode(Input.ORDERS, orders, letters, None)
+        decoding_seconds = time.perf_counter() - began
         if letters:
             await self._bury(letters)
         probes, self._probes = self._probes, []
@@ -274,11 +296,14 @@ class OwnPartition:
             self._state, decoded_stock, decoded_orders, now_ms, self._sweep_before_ms()
         )
         self.figures.batches += 1
+        began = time.perf_counter() - decoding_seconds
         for sealed in sealed_batches:
+            self._monitor.decided(sealed, time.perf_counter() - began)
             self._count(sealed)
             if sealed.refused:
                 await self._bury(self._refused(sealed.refused, stock, orders))
             await self._append(sealed)
+            began = time.perf_counter()
         if self._under_way is not None:
             self._under_way[2].extend(entry.done for entry in (*stock, *orders))
         if probes:
@@ -345,6 +370,8 @@ class OwnPartition:
                     letters += self._letters(source, record, poison)
                 arrived = record.timestamp_ms if arrival_ms is None else arrival_ms
                 decoded.append(DecodedRecord(record.offset, arrived, commands))
+        if waiting:
+            self._newest_ms[source] = waiting[-1].records[-1].timestamp_ms
         return decoded
 
     def _refused(
@@ -387,6 +414,8 @@ class OwnPartition:
     async def _bury(self, letters: list[DeadLetter]) -> None:
         """Dead letters are durable before the progress that passes them."""
         self.figures.dead_letters += len(letters)
+        for source, topic in self._topics.items():
+            self._monitor.buried(source, sum(letter.topic == topic for letter in letters))
         await self._dead_letters.write(letters)
 
     def _count(self, sealed: Sealed) -> None:

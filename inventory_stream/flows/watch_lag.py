@@ -1,0 +1,92 @@
+"""How far each owned partition is behind its inputs, asked of the broker now and then.
+
+Runs only where somebody watches: deciding does not need it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from inventory_stream.errors import UnreachableError
+from inventory_stream.ports.inputs import Input, InputOffsets
+from inventory_stream.ports.monitor import OwnerMonitor, OwnerSnapshot
+
+# Between two looks. Prometheus asks every 15 s or more seldom; each look costs two small requests
+# a partition, 5 a second for 16 partitions.
+LOOK_INTERVAL_SECONDS: Final = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Followed:
+    snapshot: Callable[[], OwnerSnapshot]
+    monitor: OwnerMonitor
+    decided_ms: dict[Input, int] = field(default_factory=dict)
+    """When each input was last seen decided to its end."""
+    spans: dict[Input, tuple[int, int]] = field(default_factory=dict)
+
+
+class InputLag:
+    """Follows partitions from `follow` to `leave`.
+
+    Args:
+        offsets: Asks the broker.
+        wall_clock_ms: ms since the Unix epoch.
+    """
+
+    def __init__(self, offsets: InputOffsets, wall_clock_ms: Callable[[], int]) -> None:
+        self._offsets = offsets
+        self._wall_clock_ms = wall_clock_ms
+        self._followed: dict[int, _Followed] = {}
+
+    def follow(self, partition: int, snapshot: Callable[[], OwnerSnapshot], monitor: OwnerMonitor) -> None:
+        """Look after a partition that is open."""
+        self._followed[partition] = _Followed(snapshot, monitor)
+
+    def leave(self, partition: int) -> None:
+        """Look no more."""
+        self._followed.pop(partition, None)
+
+    async def run(self) -> None:
+        """Look again and again until cancelled; a broker that does not answer is asked again."""
+        while True:
+            try:
+                await self.look()
+            except UnreachableError as error:
+                _log.warning("input_lag_unknown", why=str(error))
+            await asyncio.sleep(LOOK_INTERVAL_SECONDS)
+
+    async def look(self) -> None:
+        """Look once at every input of every partition.
+
+        Raises:
+            UnreachableError: the broker does not answer within its bound.
+        """
+        for partition, followed in list(self._followed.items()):
+            for source in Input:
+                await self._look(partition, source, followed)
+
+    async def _look(self, partition: int, source: Input, followed: _Followed) -> None:
+        held = await self._offsets.range_of(source, partition)
+        now_ms = self._wall_clock_ms()
+        seen = followed.snapshot()
+        offsets = seen.next_offsets
+        span = (offsets.stock if source is Input.STOCK else offsets.orders, held.end)
+        # What lies there may be a transaction's marker, which nobody ever decides. Standing still over
+        # two looks tells that from records under way, which cost no reading then.
+        stands = span == followed.spans.get(source)
+        followed.spans[source] = span
+        if span[0] >= span[1] or (stands and not await self._offsets.has_records(source, partition, *span)):
+            followed.decided_ms[source] = now_ms
+            followed.monitor.lag(source, 0, 0.0)
+            return
+        # The oldest undecided record is younger than the newest decided one, and than the moment
+        # when there was none. Without either, since we follow.
+        since_ms = max(followed.decided_ms.setdefault(source, 0), seen.newest_ms[source])
+        if since_ms == 0:
+            since_ms = followed.decided_ms[source] = now_ms
+        followed.monitor.lag(source, span[1] - span[0], max(0, now_ms - since_ms) / 1_000)
