@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from inventory_stream.adapters.kafka.batch_transport import ConsumerOptions
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.dead_letters import KafkaDeadLetters
 from inventory_stream.adapters.kafka.input_offsets import KafkaInputOffsets
 from inventory_stream.adapters.kafka.ledger_log import KafkaLedgerLog
@@ -50,7 +51,7 @@ def consumer_options(settings: Settings, group: str, *, is_raw: bool = False) ->
     """How a worker's consumer fetches; groups carry the topic prefix, as environments share a cluster."""
     kafka, worker = settings.kafka, settings.worker
     return ConsumerOptions(
-        bootstrap_servers=kafka.bootstrap_servers,
+        connection=KafkaConnection.of(kafka),
         group=settings.topic(group),
         batch_records_max=worker.batch_records_max,
         session_timeout_ms=int(kafka.session_timeout_seconds * 1_000),
@@ -81,13 +82,14 @@ def ledger_parts(settings: Settings, fail: Callable[[BaseException], None]) -> L
         fail: Ends the process (P7).
     """
     kafka, worker = settings.kafka, settings.worker
+    connection = KafkaConnection.of(kafka)
     dead_letters = KafkaDeadLetters(
-        bootstrap_servers=kafka.bootstrap_servers,
+        connection=connection,
         topic=settings.topic(DEAD_LETTERS),
         request_timeout_seconds=kafka.request_timeout_seconds,
     )
     offsets = KafkaInputOffsets(
-        bootstrap_servers=kafka.bootstrap_servers,
+        connection=connection,
         topics=input_topics(settings),
         request_timeout_seconds=kafka.request_timeout_seconds,
     )
@@ -95,7 +97,7 @@ def ledger_parts(settings: Settings, fail: Callable[[BaseException], None]) -> L
 
     def new_owner(partition: int) -> PartitionOwner:
         log = KafkaLedgerLog(
-            bootstrap_servers=kafka.bootstrap_servers,
+            connection=connection,
             topic=settings.topic(LEDGER),
             partition=partition,
             lease_seconds=worker.lease_seconds,
@@ -138,7 +140,7 @@ def projection_parts(settings: Settings, *, is_rebuild_asked: bool) -> Projectio
     """Build what keeps the Redis view; nothing is connected yet."""
     view = RedisProjection.connect(settings.redis)
     reader = KafkaLedgerReader(
-        bootstrap_servers=settings.kafka.bootstrap_servers,
+        connection=KafkaConnection.of(settings.kafka),
         topic=settings.topic(LEDGER),
         request_timeout_seconds=settings.kafka.request_timeout_seconds,
     )

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.preflight import check_ledger_shape, quiet_client
@@ -207,7 +208,7 @@ def _progress(rows: int) -> Iterator[Any]:
 
 def _reader(settings: Settings) -> KafkaLedgerReader:
     return KafkaLedgerReader(
-        bootstrap_servers=settings.kafka.bootstrap_servers,
+        connection=KafkaConnection.of(settings.kafka),
         topic=settings.topic(LEDGER),
         request_timeout_seconds=settings.kafka.request_timeout_seconds,
     )

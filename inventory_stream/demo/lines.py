@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from inventory_stream.adapters.kafka.command_sink import open_command_sink
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.input_offsets import KafkaInputOffsets
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS, LEDGER
@@ -56,17 +57,18 @@ async def open_lines(settings: Settings) -> AsyncIterator[Lines]:
         TopicsError: the topics are not there.
     """
     kafka = settings.kafka
+    connection = KafkaConnection.of(kafka)
     async with AsyncExitStack() as stack:
         single = await stack.enter_async_context(open_command_sink(settings))
         packed = await stack.enter_async_context(open_command_sink(settings, pack_commands=PACK_COMMANDS))
         ledger, dead_letters = (
-            KafkaLedgerReader(bootstrap_servers=kafka.bootstrap_servers, topic=settings.topic(topic))
+            KafkaLedgerReader(connection=connection, topic=settings.topic(topic))
             for topic in (LEDGER, DEAD_LETTERS)
         )
-        offsets = KafkaInputOffsets(bootstrap_servers=kafka.bootstrap_servers, topics=input_topics(settings))
+        offsets = KafkaInputOffsets(connection=connection, topics=input_topics(settings))
         view = RedisAvailabilityView.connect(settings.redis)
-        for connection in (ledger, dead_letters, offsets, view):
-            stack.push_async_callback(connection.close)
+        for line in (ledger, dead_letters, offsets, view):
+            stack.push_async_callback(line.close)
         yield Lines(
             CountingSink(single, kafka.partitions),
             CountingSink(packed, kafka.partitions, is_positional=True),

@@ -8,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.bootstrap import LEDGER_GROUP
 from inventory_stream.errors import UnreachableError
 from inventory_stream.settings import Settings
@@ -22,14 +23,14 @@ async def owner_of(settings: Settings, partition: int, workers: Iterable[str]) -
     Raises:
         UnreachableError: Kafka does not answer.
     """
-    servers = settings.kafka.bootstrap_servers
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    connection = KafkaConnection.of(settings.kafka)
+    admin = AIOKafkaAdminClient(**connection.client_options)
     try:
         async with asyncio.timeout(ASK_SECONDS_MAX):
             await admin.start()
             (answer,) = await admin.describe_consumer_groups([settings.topic(LEDGER_GROUP)])
     except (KafkaError, TimeoutError) as error:
-        raise UnreachableError(f"Kafka at {servers}: cannot describe the group: {error!r}") from error
+        raise UnreachableError(f"Kafka at {connection}: cannot describe the group: {error!r}") from error
     finally:
         await admin.close()
     members = answer.groups[0][5]

@@ -1,6 +1,7 @@
 """Settings of the broker and the topics."""
 
 from pathlib import Path
+from ssl import SSLContext
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -85,10 +86,18 @@ class KafkaSettings(Section):
         else:
             self._refuse_any_of(SASL_FIELDS, protocol, "SASL_SSL (or SASL_PLAINTEXT)")
         if self.is_tls:
-            tls_context("kafka", self.tls_ca_file, self.tls_cert_file, self.tls_key_file)
+            self.tls_context()
         else:
             self._refuse_any_of(TLS_FIELDS, protocol, "SSL or SASL_SSL")
         return self
+
+    def tls_context(self) -> SSLContext:
+        """Read the certificates.
+
+        Raises:
+            ValueError: one is missing, unreadable or of the wrong kind; one line with the way out.
+        """
+        return tls_context("kafka", self.tls_ca_file, self.tls_cert_file, self.tls_key_file)
 
     def _refuse_any_of(self, fields: tuple[str, ...], protocol: str, wanted: str) -> None:
         for field in fields:

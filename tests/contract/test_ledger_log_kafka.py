@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.ledger_log import KafkaLedgerLog
 from inventory_stream.devservers import KafkaServer
 from inventory_stream.ports.ledger_log import LedgerLog, RowRecord
@@ -23,7 +24,7 @@ class KafkaBench(LedgerLogBench):
     def owner(self) -> LedgerLog:
         """Give an owner."""
         log = KafkaLedgerLog(
-            bootstrap_servers=self.bootstrap_servers,
+            connection=KafkaConnection(self.bootstrap_servers),
             topic=self.topic,
             partition=0,
             lease_seconds=300.0,

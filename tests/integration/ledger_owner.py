@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.ledger_log import KafkaLedgerLog
 from tests.integration.protocol import group_row, take_over
 
@@ -12,7 +13,7 @@ APPEND_PAUSE_SECONDS = 0.005
 async def main(bootstrap_servers: str, topic: str, lease_seconds: float) -> None:
     """Claim, say so, and append one row after the other."""
     log = KafkaLedgerLog(
-        bootstrap_servers=bootstrap_servers,
+        connection=KafkaConnection(bootstrap_servers),
         topic=topic,
         partition=0,
         lease_seconds=lease_seconds,

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.record_reader import RecordReader
 from inventory_stream.adapters.kafka.topic_rules import topic_specs
 from inventory_stream.ports.ledger_log import RowRecord
@@ -63,7 +64,8 @@ async def write_unfenced(
 @asynccontextmanager
 async def reader_of(bootstrap_servers: str, topic: str) -> AsyncIterator[RecordReader]:
     """Give a reader of partition 0."""
-    async with RecordReader(bootstrap_servers=bootstrap_servers, topic=topic, partition=0) as reader:
+    connection = KafkaConnection(bootstrap_servers)
+    async with RecordReader(connection=connection, topic=topic, partition=0) as reader:
         yield reader
 
 

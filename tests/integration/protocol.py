@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypedDict, Unpack
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.ledger_log import KafkaLedgerLog
 from inventory_stream.adapters.kafka.process_end import EndProcess
 from inventory_stream.ports.ledger_log import Claim, RowRecord
@@ -50,7 +51,7 @@ async def owner_of(
         "end_process": endings,
         **options,
     }
-    log = KafkaLedgerLog(bootstrap_servers=bootstrap_servers, topic=topic, partition=0, **merged)
+    log = KafkaLedgerLog(connection=KafkaConnection(bootstrap_servers), topic=topic, partition=0, **merged)
     try:
         yield log
     finally:

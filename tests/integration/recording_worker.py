@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agents.ledger import new_ledger_host
 from inventory_stream.adapters.kafka.batch_transport import ConsumerOptions
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.faust_host import FaustHost
 from inventory_stream.adapters.worker_process import Work, fail, run_worker
 from inventory_stream.ports.inputs import Input, InputRecord
@@ -87,7 +88,7 @@ class RecordingOwner:
 def new_host(config: dict[str, str], folder: Path) -> FaustHost:
     """Build the real host over recording owners."""
     options = ConsumerOptions(
-        bootstrap_servers=config["bootstrap_servers"],
+        connection=KafkaConnection(config["bootstrap_servers"]),
         group=config["group"],
         batch_records_max=2_000,
         session_timeout_ms=int(config.get("session_timeout_ms", "6000")),

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.dead_letters import KafkaDeadLetters, decode_letter, letter_key
 from inventory_stream.adapters.kafka.input_offsets import KafkaInputOffsets
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
@@ -35,7 +36,7 @@ async def test_written_letters_are_in_the_topic(kafka_server: KafkaServer, topic
     """After `write` returned, the letters can be read back under their place's key."""
     topic = await create_topic(kafka_server, f"{topic_prefix}dead-letters")
     letters = [LETTER, LETTER._replace(offset=18, pack_index=2)]
-    writer = KafkaDeadLetters(bootstrap_servers=kafka_server.bootstrap_servers, topic=topic)
+    writer = KafkaDeadLetters(connection=KafkaConnection(kafka_server.bootstrap_servers), topic=topic)
     await writer.write([])
     await writer.write(letters)
     await writer.close()
@@ -47,7 +48,7 @@ async def test_written_letters_are_in_the_topic(kafka_server: KafkaServer, topic
 async def test_letters_that_cannot_be_kept_are_an_error(kafka_server: KafkaServer, topic_prefix: str) -> None:
     """Without the topic `write` does not return as if all were well: progress must not pass the letter."""
     writer = KafkaDeadLetters(
-        bootstrap_servers=kafka_server.bootstrap_servers,
+        connection=KafkaConnection(kafka_server.bootstrap_servers),
         topic=f"{topic_prefix}missing",
         write_seconds_max=1.0,
     )
@@ -60,7 +61,7 @@ async def test_offsets_are_those_of_the_broker_now(kafka_server: KafkaServer, to
     """The range grows with what is written, without being told."""
     servers = kafka_server.bootstrap_servers
     topic = await create_topic(kafka_server, f"{topic_prefix}orders")
-    offsets = KafkaInputOffsets(bootstrap_servers=servers, topics={Input.ORDERS: topic})
+    offsets = KafkaInputOffsets(connection=KafkaConnection(servers), topics={Input.ORDERS: topic})
     assert await offsets.range_of(Input.ORDERS, 0) == InputRange(0, 0)
     await write_unfenced(servers, topic, [(b"k", b"v"), (b"k", b"w")])
     assert await offsets.range_of(Input.ORDERS, 0) == InputRange(0, 2)
@@ -71,7 +72,7 @@ async def test_only_committed_records_count_as_records(kafka_server: KafkaServer
     """Markers and aborted records are no commands; those of an open transaction may become some."""
     servers = kafka_server.bootstrap_servers
     topic = await create_topic(kafka_server, f"{topic_prefix}orders")
-    offsets = KafkaInputOffsets(bootstrap_servers=servers, topics={Input.ORDERS: topic})
+    offsets = KafkaInputOffsets(connection=KafkaConnection(servers), topics={Input.ORDERS: topic})
     await write_transaction(servers, topic_prefix, topic, records=2, commit=False)  # 0, 1, marker 2
     await write_transaction(servers, topic_prefix, topic, records=1, commit=True)  # 3, marker 4
     # A coordinator writes the marker after it has answered; each look below asks the broker.
@@ -93,13 +94,13 @@ async def test_only_committed_records_count_as_records(kafka_server: KafkaServer
 async def test_offsets_without_an_answer_are_an_error(kafka_server: KafkaServer, topic_prefix: str) -> None:
     """Neither a missing broker nor a missing topic is taken for an empty input."""
     nowhere = KafkaInputOffsets(
-        bootstrap_servers="127.0.0.1:1", topics={Input.ORDERS: "x"}, ask_seconds_max=2.0
+        connection=KafkaConnection("127.0.0.1:1"), topics={Input.ORDERS: "x"}, ask_seconds_max=2.0
     )
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1"):
         await nowhere.range_of(Input.ORDERS, 0)
     await nowhere.close()
     missing = KafkaInputOffsets(
-        bootstrap_servers=kafka_server.bootstrap_servers,
+        connection=KafkaConnection(kafka_server.bootstrap_servers),
         topics={Input.ORDERS: f"{topic_prefix}missing"},
         ask_seconds_max=0.5,
     )
@@ -114,7 +115,7 @@ async def test_reader_gives_exactly_the_asked_range(kafka_server: KafkaServer, t
     topic = await create_ledger(servers, topic_prefix)
     for batch in range(3):
         await write_unfenced(servers, topic, [group_row(0, f"g{batch}-{at}", "DC1") for at in range(4)])
-    reader = KafkaLedgerReader(bootstrap_servers=servers, topic=topic)
+    reader = KafkaLedgerReader(connection=KafkaConnection(servers), topic=topic)
     assert await reader.end_offset(0) == 12
     assert await reader.beginning_offset(0) == 0
     got = [record.offset async for records in reader.read(0, 2, 10) for record in records]
@@ -130,7 +131,7 @@ async def test_reader_beyond_the_end_says_that_the_log_is_shorter(
     servers = kafka_server.bootstrap_servers
     topic = await create_ledger(servers, topic_prefix)
     await write_unfenced(servers, topic, [group_row(0, "a", "DC1")])
-    reader = KafkaLedgerReader(bootstrap_servers=servers, topic=topic)
+    reader = KafkaLedgerReader(connection=KafkaConnection(servers), topic=topic)
     with pytest.raises(LedgerLogError, match="truncated"):
         assert [records async for records in reader.read(0, 5, 7)] == []
     await reader.close()

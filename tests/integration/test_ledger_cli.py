@@ -10,6 +10,7 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 from typer.testing import CliRunner
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
@@ -36,7 +37,7 @@ async def load(settings: Settings, ledger: FakeLedger) -> None:
         )
     await producer.stop()
     reader = KafkaLedgerReader(
-        bootstrap_servers=settings.kafka.bootstrap_servers, topic=settings.topic(LEDGER)
+        connection=KafkaConnection(settings.kafka.bootstrap_servers), topic=settings.topic(LEDGER)
     )
     view = RedisProjection.connect(settings.redis)
     flow = ProjectionFlow(view, reader, LiveRows, settings.projection, lambda: ledger.start_ms)

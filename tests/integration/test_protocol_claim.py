@@ -6,6 +6,7 @@ import pytest
 
 from inventory_stream.adapters.kafka.claiming import Claiming
 from inventory_stream.adapters.kafka.client_internals import BrokerClient
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.ledger_log import KafkaLedgerLog
 from inventory_stream.adapters.kafka.record_reader import RecordReader
 from inventory_stream.devservers import KafkaServer
@@ -78,7 +79,7 @@ async def test_broker_refuses_the_former_owner_from_the_claim_on(servers: str, t
 async def test_claim_is_tried_again_when_another_owner_has_the_same_epoch(servers: str, topic: str) -> None:
     """With one epoch the broker acknowledges the second claim by the first one's row: the nonce tells."""
     first_claiming = Claiming(
-        bootstrap_servers=servers,
+        connection=KafkaConnection(servers),
         topic=topic,
         partition=0,
         transactional_id=topic,
@@ -86,14 +87,14 @@ async def test_claim_is_tried_again_when_another_owner_has_the_same_epoch(server
         check=lambda: None,
     )
     second_claiming = Claiming(
-        bootstrap_servers=servers,
+        connection=KafkaConnection(servers),
         topic=topic,
         partition=0,
         transactional_id=topic,
         request_timeout_seconds=30.0,
         check=lambda: None,
     )
-    async with RepeatedIdentity(bootstrap_servers=servers, topic=topic, partition=0) as reader:
+    async with RepeatedIdentity(connection=KafkaConnection(servers), topic=topic, partition=0) as reader:
         first = await first_claiming.claim(reader)
         reader.identity = (first.producer.producer_id, first.producer.epoch)
         second = await second_claiming.claim(reader)

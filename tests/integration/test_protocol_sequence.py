@@ -2,6 +2,7 @@
 
 import pytest
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.fenced_producer import FencedProducer
 from inventory_stream.adapters.kafka.record_reader import RecordReader
 from inventory_stream.devservers import KafkaServer
@@ -22,10 +23,10 @@ async def test_appends_go_on_when_the_sequence_wraps(
     """
     servers = kafka_server.bootstrap_servers
     topic = await create_ledger(servers, topic_prefix)
-    async with RecordReader(bootstrap_servers=servers, topic=topic, partition=0) as reader:
+    async with RecordReader(connection=KafkaConnection(servers), topic=topic, partition=0) as reader:
         producer_id, epoch = await reader.client.init_producer_id(topic)
     producer = FencedProducer(
-        bootstrap_servers=servers,
+        connection=KafkaConnection(servers),
         topic=topic,
         partition=0,
         producer_id=producer_id,

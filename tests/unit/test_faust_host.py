@@ -6,12 +6,15 @@ import pytest
 from faust.types import TP
 
 from inventory_stream.adapters.kafka.batch_transport import ConsumerOptions
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.delivery_chain import Batch, Place
 from inventory_stream.adapters.kafka.faust_host import FaustHost
 from inventory_stream.errors import HostError
 from inventory_stream.ports.inputs import InputRecord
 
-OPTIONS = ConsumerOptions("127.0.0.1:1", "group", 100, session_timeout_ms=6_000, request_timeout_ms=30_000)
+OPTIONS = ConsumerOptions(
+    KafkaConnection("127.0.0.1:1"), "group", 100, session_timeout_ms=6_000, request_timeout_ms=30_000
+)
 TOPICS = ("stock-events", "order-events")
 
 

@@ -14,6 +14,7 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.copartition_assignor import CopartitionAssignor
 from inventory_stream.adapters.kafka.delivery_chain import Batch, DeliveryChain, Place
 from inventory_stream.adapters.kafka.faust_internals import SameLoopConsumer
@@ -28,7 +29,7 @@ FETCH_LOOK_SECONDS: Final = 1.0
 class ConsumerOptions:
     """How the Kafka consumer fetches and keeps its place in the group."""
 
-    bootstrap_servers: str
+    connection: KafkaConnection
     group: str
     batch_records_max: int
     session_timeout_ms: int
@@ -72,7 +73,7 @@ class BatchConsumer(SameLoopConsumer):
         """Build the aiokafka consumer."""
         options = self._options
         return AIOKafkaConsumer(
-            bootstrap_servers=options.bootstrap_servers,
+            **options.connection.client_options,
             client_id=f"inventory-stream-{options.group}",
             group_id=options.group,
             group_instance_id=options.instance_id,

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import UnreachableError
 from inventory_stream.settings import Settings
 
@@ -25,10 +26,10 @@ async def broker_ahead_ms(settings: Settings) -> float:
     Raises:
         UnreachableError: no answer in time, or the broker does not let us make a topic.
     """
-    servers = settings.kafka.bootstrap_servers
+    connection = KafkaConnection.of(settings.kafka)
     topic = settings.topic(f"doctor-{uuid.uuid4().hex[:12]}")
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
-    producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all")
+    admin = AIOKafkaAdminClient(**connection.client_options)
+    producer = AIOKafkaProducer(**connection.client_options, acks="all")
     try:
         async with asyncio.timeout(PROBE_SECONDS_MAX):
             await admin.start()
@@ -43,7 +44,7 @@ async def broker_ahead_ms(settings: Settings) -> float:
             finally:
                 await admin.delete_topics([topic])
     except (KafkaError, TimeoutError) as error:
-        raise UnreachableError(f"Kafka at {servers}: its clock cannot be asked: {error!r}") from error
+        raise UnreachableError(f"Kafka at {connection}: its clock cannot be asked: {error!r}") from error
     finally:
         await producer.stop()
         await admin.close()

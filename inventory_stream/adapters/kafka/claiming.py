@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from aiokafka.errors import KafkaError
 
 from inventory_stream.adapters.kafka.claim_scan import ClaimScan
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.fenced_producer import FencedProducer
 from inventory_stream.adapters.kafka.live_rows import decode_claim
 from inventory_stream.adapters.kafka.record_reader import RecordReader
@@ -50,7 +51,7 @@ class Claiming:
     def __init__(
         self,
         *,
-        bootstrap_servers: str,
+        connection: KafkaConnection,
         topic: str,
         partition: int,
         transactional_id: str,
@@ -60,7 +61,7 @@ class Claiming:
         """Describe the partition. `check` comes before each produce request (see FencedProducer)."""
         self.tries: int = 0
         """Claim rows tried so far; more than one per claim means a rival."""
-        self._bootstrap_servers = bootstrap_servers
+        self._connection = connection
         self._topic = topic
         self._partition = partition
         self._transactional_id = transactional_id
@@ -162,13 +163,12 @@ class Claiming:
                 return await reader.client.init_producer_id(self._transactional_id)
         except (KafkaError, TimeoutError) as error:
             raise UnreachableError(
-                f"no producer id for {self._transactional_id!r} from Kafka at {self._bootstrap_servers}: "
-                f"{error!r}"
+                f"no producer id for {self._transactional_id!r} from Kafka at {self._connection}: {error!r}"
             ) from error
 
     async def _start_producer(self, producer_id: int, epoch: int) -> FencedProducer:
         producer = FencedProducer(
-            bootstrap_servers=self._bootstrap_servers,
+            connection=self._connection,
             topic=self._topic,
             partition=self._partition,
             producer_id=producer_id,

@@ -33,6 +33,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.record.memory_records import MemoryRecords
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import InventoryStreamError
 
 TESTED_VERSIONS: Final = ((0, 14), (0, 15))
@@ -194,10 +195,10 @@ class BrokerClient:
     Every method retries what Kafka calls retriable, without an end: callers set the deadline.
     """
 
-    def __init__(self, bootstrap_servers: str, *, request_timeout_seconds: float) -> None:
+    def __init__(self, connection: KafkaConnection, *, request_timeout_seconds: float) -> None:
         check_client_version()
         self._client = AIOKafkaClient(
-            bootstrap_servers=bootstrap_servers,
+            **connection.client_options,
             client_id="inventory-stream-ledger",
             request_timeout_ms=int(request_timeout_seconds * 1000),
         )

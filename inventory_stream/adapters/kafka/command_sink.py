@@ -15,6 +15,7 @@ from inventory_stream.adapters.kafka.command_lane import (
     PACK_COMMANDS_MAX,
     CommandLane,
 )
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import TopicsError, UnreachableError
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.settings import Settings
@@ -113,10 +114,10 @@ async def open_command_sink(
     """
     if pack_commands is not None and not 1 <= pack_commands <= PACK_COMMANDS_MAX:
         raise ValueError(f"pack_commands={pack_commands}: 1 to {PACK_COMMANDS_MAX} commands make a pack")
-    servers = settings.kafka.bootstrap_servers
+    connection = KafkaConnection.of(settings.kafka)
     seconds = settings.kafka.request_timeout_seconds
     producer = AIOKafkaProducer(
-        bootstrap_servers=servers,
+        **connection.client_options,
         enable_idempotence=True,
         max_batch_size=LANE_BATCH_BYTES_MAX,
         request_timeout_ms=int(seconds * 1_000),
@@ -128,7 +129,7 @@ async def open_command_sink(
                 cluster_id, partitions = await _inspect(producer, settings)
         except (KafkaError, TimeoutError, OSError) as error:
             raise UnreachableError(
-                f"Kafka at {servers} does not answer ({type(error).__name__}); start it, or set "
+                f"Kafka at {connection} does not answer ({type(error).__name__}); start it, or set "
                 f"INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS"
             ) from error
         sink = KafkaCommandSink(

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from inventory_stream.adapters.kafka.client_internals import abandon
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import LedgerLogError
 from inventory_stream.ports.dead_letters import DeadLetter
 
@@ -127,12 +128,12 @@ class KafkaDeadLetters:
     def __init__(
         self,
         *,
-        bootstrap_servers: str,
+        connection: KafkaConnection,
         topic: str,
         request_timeout_seconds: float = 30.0,
         write_seconds_max: float = WRITE_SECONDS_MAX,
     ) -> None:
-        self._bootstrap_servers = bootstrap_servers
+        self._connection = connection
         self._topic = topic
         self._request_timeout_seconds = request_timeout_seconds
         self._write_seconds_max = write_seconds_max
@@ -152,7 +153,7 @@ class KafkaDeadLetters:
         except (KafkaError, TimeoutError) as error:
             raise LedgerLogError(
                 f"{len(letters)} dead letters could not be kept in {self._topic} at "
-                f"{self._bootstrap_servers}: {error!r}"
+                f"{self._connection}: {error!r}"
             ) from error
 
     async def close(self) -> None:
@@ -165,7 +166,7 @@ class KafkaDeadLetters:
         async with self._opening:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._bootstrap_servers,
+                    **self._connection.client_options,
                     enable_idempotence=True,
                     acks="all",
                     max_batch_size=RECORD_BYTES_MAX,

@@ -88,7 +88,7 @@ class FaustHost:
         self.app: Final = self._new_app(options)
 
     def _new_app(self, options: ConsumerOptions) -> HostedApp:
-        broker = ";".join(f"kafka://{server}" for server in options.bootstrap_servers.split(","))
+        broker = ";".join(f"kafka://{server}" for server in options.connection.bootstrap_servers.split(","))
         app = HostedApp(
             options.group,
             broker=broker,

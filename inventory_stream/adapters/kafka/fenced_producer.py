@@ -13,6 +13,7 @@ from inventory_stream.adapters.kafka.client_internals import (
     check_each_produce,
     give_identity,
 )
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import FencedError, ForeignAppendError, LedgerLogError, UnreachableError
 from inventory_stream.ports.ledger_log import RowRecord
 from models.rows import TERM_HEADER
@@ -39,7 +40,7 @@ class FencedProducer:
     def __init__(
         self,
         *,
-        bootstrap_servers: str,
+        connection: KafkaConnection,
         topic: str,
         partition: int,
         producer_id: int,
@@ -50,12 +51,12 @@ class FencedProducer:
     ) -> None:
         self.producer_id = producer_id
         self.epoch = epoch
-        self._bootstrap_servers = bootstrap_servers
+        self._connection = connection
         self._topic = topic
         self._partition = partition
         # No linger and one append at a time: a batch goes out with the next turn of the loop.
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers,
+            **connection.client_options,
             enable_idempotence=True,
             acks="all",
             linger_ms=0,
@@ -80,7 +81,7 @@ class FencedProducer:
         except (KafkaError, TimeoutError) as error:
             await self.close()
             raise UnreachableError(
-                f"Kafka at {self._bootstrap_servers} cannot be written to ({self._topic}): {error!r}"
+                f"Kafka at {self._connection} cannot be written to ({self._topic}): {error!r}"
             ) from error
 
     async def queue(self, rows: Sequence[RowRecord], tombstone_term: int) -> asyncio.Future[int]:

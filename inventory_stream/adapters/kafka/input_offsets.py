@@ -8,6 +8,7 @@ from typing import Final
 from aiokafka.errors import KafkaError
 
 from inventory_stream.adapters.kafka.client_internals import EARLIEST, LATEST, BrokerClient
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import UnreachableError
 from inventory_stream.ports.inputs import Input, InputRange
 
@@ -26,12 +27,12 @@ class KafkaInputOffsets:
     def __init__(
         self,
         *,
-        bootstrap_servers: str,
+        connection: KafkaConnection,
         topics: Mapping[Input, str],
         request_timeout_seconds: float = 30.0,
         ask_seconds_max: float = ASK_SECONDS_MAX,
     ) -> None:
-        self._bootstrap_servers = bootstrap_servers
+        self._connection = connection
         self._topics = dict(topics)
         self._request_timeout_seconds = request_timeout_seconds
         self._ask_seconds_max = ask_seconds_max
@@ -63,7 +64,7 @@ class KafkaInputOffsets:
                 yield await self._open()
         except (KafkaError, TimeoutError) as error:
             raise UnreachableError(
-                f"Kafka at {self._bootstrap_servers} did not say within {self._ask_seconds_max:g} s what "
+                f"Kafka at {self._connection} did not say within {self._ask_seconds_max:g} s what "
                 f"{topic}[{partition}] holds: {error!r}"
             ) from error
 
@@ -76,9 +77,7 @@ class KafkaInputOffsets:
     async def _open(self) -> BrokerClient:
         async with self._opening:
             if self._client is None:
-                client = BrokerClient(
-                    self._bootstrap_servers, request_timeout_seconds=self._request_timeout_seconds
-                )
+                client = BrokerClient(self._connection, request_timeout_seconds=self._request_timeout_seconds)
                 try:
                     await client.open()
                 except BaseException:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from aiokafka.errors import KafkaError
 
 from inventory_stream.adapters.kafka.claiming import Claiming
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.lease import Lease, boottime_seconds
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.process_end import EXIT_CODE, EndProcess, end_process
@@ -28,7 +29,7 @@ class KafkaLedgerLog:
     """The log of one partition; implements `ports.ledger_log.LedgerLog`.
 
     Args:
-        bootstrap_servers: host:port of one or more brokers, comma-separated.
+        connection: where the broker is, and who we are to it.
         topic: full name of the ledger topic.
         partition: which partition of it.
         lease_seconds: no acked append for this long ends the process (P3).
@@ -43,7 +44,7 @@ class KafkaLedgerLog:
     def __init__(  # noqa: PLR0913  # plain values, so that composition happens in bootstrap
         self,
         *,
-        bootstrap_servers: str,
+        connection: KafkaConnection,
         topic: str,
         partition: int,
         lease_seconds: float,
@@ -54,7 +55,7 @@ class KafkaLedgerLog:
         transactional_id: str | None = None,
         clock: Callable[[], float] = boottime_seconds,
     ) -> None:
-        self._bootstrap_servers = bootstrap_servers
+        self._connection = connection
         self._topic = topic
         self._partition = partition
         self._alive_interval_seconds = alive_interval_seconds
@@ -64,7 +65,7 @@ class KafkaLedgerLog:
         self._name = f"{topic}[{partition}]"
         self._lease = Lease(lease_seconds, clock)
         self._claiming = Claiming(
-            bootstrap_servers=bootstrap_servers,
+            connection=connection,
             topic=topic,
             partition=partition,
             transactional_id=transactional_id or f"{topic}-{partition}",
@@ -285,7 +286,7 @@ class KafkaLedgerLog:
 
     async def _open_reader(self) -> RecordReader:
         reader = RecordReader(
-            bootstrap_servers=self._bootstrap_servers,
+            connection=self._connection,
             topic=self._topic,
             partition=self._partition,
             request_timeout_seconds=self._request_timeout_seconds,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.record_reader import STALL_SECONDS_MAX, RecordReader
 from inventory_stream.ports.ledger_reader import StoredRecord
 
@@ -17,12 +18,12 @@ class KafkaLedgerReader:
     def __init__(
         self,
         *,
-        bootstrap_servers: str,
+        connection: KafkaConnection,
         topic: str,
         request_timeout_seconds: float = 30.0,
         stall_seconds_max: float = STALL_SECONDS_MAX,
     ) -> None:
-        self._bootstrap_servers = bootstrap_servers
+        self._connection = connection
         self._topic = topic
         self._request_timeout_seconds = request_timeout_seconds
         self._stall_seconds_max = stall_seconds_max
@@ -59,7 +60,7 @@ class KafkaLedgerReader:
         reader = self._readers.get(partition)
         if reader is None:
             reader = RecordReader(
-                bootstrap_servers=self._bootstrap_servers,
+                connection=self._connection,
                 topic=self._topic,
                 partition=partition,
                 request_timeout_seconds=self._request_timeout_seconds,

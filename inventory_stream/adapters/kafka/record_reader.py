@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from inventory_stream.adapters.kafka.client_internals import EARLIEST, LATEST, BrokerClient
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import CorruptLedgerError, LedgerLogError, UnreachableError
 from inventory_stream.ports.inputs import InputRange
 from inventory_stream.ports.ledger_reader import StoredRecord
@@ -39,7 +40,7 @@ class RecordReader:
     def __init__(
         self,
         *,
-        bootstrap_servers: str,
+        connection: KafkaConnection,
         topic: str,
         partition: int,
         request_timeout_seconds: float = 30.0,
@@ -47,9 +48,9 @@ class RecordReader:
     ) -> None:
         self.topic = topic
         self.partition = partition
-        self._bootstrap_servers = bootstrap_servers
+        self._connection = connection
         self._stall_seconds_max = stall_seconds_max
-        self._client = BrokerClient(bootstrap_servers, request_timeout_seconds=request_timeout_seconds)
+        self._client = BrokerClient(connection, request_timeout_seconds=request_timeout_seconds)
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -78,7 +79,7 @@ class RecordReader:
                 await self._client.open()
         except (KafkaError, TimeoutError) as error:
             await self._client.close()
-            raise UnreachableError(f"no Kafka broker answers at {self._bootstrap_servers}") from error
+            raise UnreachableError(f"no Kafka broker answers at {self._connection}") from error
 
     async def close(self) -> None:
         """Let go of the connections; bounded."""
@@ -204,6 +205,6 @@ class RecordReader:
 
     def _unreachable(self, what: str) -> UnreachableError:
         return UnreachableError(
-            f"Kafka at {self._bootstrap_servers} gave no answer about {what} of "
+            f"Kafka at {self._connection} gave no answer about {what} of "
             f"{self.topic}[{self.partition}] within {self._stall_seconds_max:g} s"
         )

@@ -15,6 +15,7 @@ from aiokafka.errors import (
     for_code,
 )
 
+from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.topic_rules import (
     INTERNAL_TOPICS,
     Finding,
@@ -113,9 +114,9 @@ async def check_shape(settings: Settings, topic: str) -> list[Finding]:
 @asynccontextmanager
 async def _admin(settings: Settings, seconds_max: float, what: str) -> AsyncIterator[AIOKafkaAdminClient]:
     """Connect for the length of a block that may take `seconds_max` in all."""
-    servers = settings.kafka.bootstrap_servers
+    connection = KafkaConnection.of(settings.kafka)
     admin = AIOKafkaAdminClient(
-        bootstrap_servers=servers,
+        **connection.client_options,
         request_timeout_ms=int(settings.kafka.request_timeout_seconds * 1_000),
     )
     try:
@@ -123,7 +124,7 @@ async def _admin(settings: Settings, seconds_max: float, what: str) -> AsyncIter
             await admin.start()
             yield admin
     except (KafkaError, TimeoutError) as error:
-        raise UnreachableError(f"Kafka at {servers}: cannot {what}: {error!r}") from error
+        raise UnreachableError(f"Kafka at {connection}: cannot {what}: {error!r}") from error
     finally:
         await admin.close()
 
