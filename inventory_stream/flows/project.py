@@ -19,6 +19,7 @@ import structlog
 from inventory_stream.errors import RetryableError
 from inventory_stream.flows.project_partition import PartitionProjection, StoppedError
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilterFactory, StoredRecord
+from inventory_stream.ports.monitor import SILENT_PROJECTION, ProjectionMonitor
 from inventory_stream.ports.projection import Projection
 from inventory_stream.settings import ProjectionSettings
 
@@ -47,6 +48,7 @@ class ProjectionFlow:
         clock_ms: Callable[[], int],
         *,
         is_rebuild_asked: bool = False,
+        monitor: ProjectionMonitor = SILENT_PROJECTION,
     ) -> None:
         """Describe the flow; nothing is read before `start`.
 
@@ -58,6 +60,7 @@ class ProjectionFlow:
             clock_ms: Wall clock, ms since the Unix epoch. Compared with record times of the
                 broker: a skew of more than `lag_ms_max` misjudges freshness.
             is_rebuild_asked: Rebuild each partition when it is started for the first time.
+            monitor: Hears of each batch, look and rebuild.
         """
         self._view = view
         self._reader = reader
@@ -65,6 +68,7 @@ class ProjectionFlow:
         self._settings = settings
         self._clock_ms = clock_ms
         self._is_rebuild_asked = is_rebuild_asked
+        self._monitor = monitor
         self._rebuilt_as_asked: set[int] = set()
         self._partitions: dict[int, tuple[PartitionProjection, asyncio.Lock]] = {}
 
@@ -86,9 +90,11 @@ class ProjectionFlow:
             self._row_filter,
             self._settings.batch_skus_max,
             self._clock_ms,
+            self._monitor,
         )
         lock = asyncio.Lock()
         self._partitions[partition] = one, lock
+        self._monitor.taken_up(partition)
         is_rebuild_asked = self._is_rebuild_asked and partition not in self._rebuilt_as_asked
         async with lock:
             await _persist(one, lambda: one.resume(is_rebuild_asked=is_rebuild_asked))
@@ -114,6 +120,9 @@ class ProjectionFlow:
             if step is not None:
                 ready = step  # bound for the closure: mypy forgets a narrowing there
                 await _persist(one, lambda: one.advance(ready))
+                if not one.is_stopped:  # else it may not be there
+                    delay_seconds = (self._clock_ms() - records[0].timestamp) / 1_000
+                    self._monitor.applied(partition, len(records), len(ready.changes), delay_seconds)
 
     async def stop(self, partition: int) -> None:
         """Give a partition up; on return nothing is written for it any more.
@@ -126,6 +135,7 @@ class ProjectionFlow:
             one.is_stopped = True
             async with lock:
                 pass
+            self._monitor.given_up(partition)
 
     async def run_heartbeats(self) -> None:
         """Look after freshness until cancelled; also notices a flushed server when nothing is decided.
@@ -158,14 +168,18 @@ class ProjectionFlow:
                 await self._beat(one)
             except (RetryableError, StoppedError) as error:
                 _log.warning("projection_not_fresh", partition=partition, why=str(error))
+                self._monitor.looked(partition, None, is_fresh=False)
 
     async def _beat(self, one: PartitionProjection) -> None:
         end_offset = await one.look()
         if one.lost is not None:
             await one.rebuild()
         lag_ms = self._clock_ms() - one.place.row_ms
-        if one.place.next_offset >= end_offset or lag_ms < self._settings.lag_ms_max:
+        lag_records = max(0, end_offset - one.place.next_offset)
+        is_fresh = lag_records == 0 or lag_ms < self._settings.lag_ms_max
+        if is_fresh:
             await self._view.beat(one.number, self._settings.heartbeat_expiry_ms)
+        self._monitor.looked(one.number, lag_records, is_fresh=is_fresh)
 
 
 async def _persist(one: PartitionProjection, step: Callable[[], Awaitable[None]]) -> None:

@@ -12,6 +12,7 @@ from inventory_stream.errors import RetryableError
 from inventory_stream.flows.project_rows import changes_of, latest_positions, without_gone
 from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilter, RowFilterFactory, StoredRecord
+from inventory_stream.ports.monitor import SILENT_PROJECTION, ProjectionMonitor
 from inventory_stream.ports.projection import (
     Announcement,
     Checkpoint,
@@ -67,6 +68,7 @@ class PartitionProjection:
         row_filter: RowFilterFactory,
         batch_skus_max: int,
         clock_ms: Callable[[], int],
+        monitor: ProjectionMonitor = SILENT_PROJECTION,
     ) -> None:
         self.number = number
         self.is_stopped = False
@@ -81,6 +83,7 @@ class PartitionProjection:
         self._rows: RowFilter = row_filter()
         self._batch_skus_max = batch_skus_max
         self._clock_ms = clock_ms
+        self._monitor = monitor
         # A random word for each time a partition is taken up: two holders never pass for one.
         self._writer = secrets.token_hex(8)
         # All locations of SKUs of which the view held a higher version during a rebuild: another
@@ -144,6 +147,7 @@ class PartitionProjection:
         self.lost = (extent, why)
         started = time.monotonic()
         _log.warning("projection_rebuild_started", partition=self.number, why=why)
+        self._monitor.rebuilding(self.number)
         await self._view.stop_beating(self.number)
         marker = await self._view.ensure_marker()
         # Holds nothing: a crash from here on leads to another rebuild.
@@ -173,6 +177,7 @@ class PartitionProjection:
         done = Checkpoint(marker, self._rows.generation_ms, self._rows.term, end_offset, row_ms, self._writer)
         await self._announce((), Move(self.number, nothing, done))
         self.lost = None
+        self._monitor.rebuilt(self.number)
         _log.info(
             "projection_rebuilt",
             partition=self.number,
@@ -292,6 +297,7 @@ class PartitionProjection:
                 rows=self._rows.alarms - alarms_before,
                 term=self._rows.term,
             )
+            self._monitor.dropped(self.number, self._rows.alarms - alarms_before)
         return rows
 
     def _slices(self, changes: Sequence[SkuChange]) -> list[Sequence[SkuChange]]:
