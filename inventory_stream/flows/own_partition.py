@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from inventory_stream.errors import CorruptLedgerError, InputRangeError
-from inventory_stream.flows.owner_snapshot import kept_of, windows_of
+from inventory_stream.flows.owner_snapshot import count_positions, kept_of, windows_of
+from inventory_stream.flows.watch_owners import OwnerWatch
 from inventory_stream.ledger.batch import OUTCOMES, Refused, Sealed
 from inventory_stream.ledger.decide import DecodedRecord, decide_batch
 from inventory_stream.ledger.expiry import next_deadline_ms
@@ -75,6 +76,7 @@ class OwnPartition:
         alive_interval_seconds: between @alive rows (P2).
         reclaim_interval_seconds: between claims of one owner (P2).
         monitor: hears of each batch.
+        watch: looks after what takes asking, while the partition is open; None: nobody does.
     """
 
     def __init__(  # noqa: PLR0913  # ports and plain values, so that composition happens in bootstrap
@@ -94,6 +96,7 @@ class OwnPartition:
         alive_interval_seconds: float = 60.0,
         reclaim_interval_seconds: float = 86_400.0,
         monitor: OwnerMonitor = SILENT_OWNER,
+        watch: OwnerWatch | None = None,
     ) -> None:
         self.figures = PartitionFigures()
         self._partition = partition
@@ -121,6 +124,7 @@ class OwnPartition:
         self._alive_at = self._claimed_at = 0.0
         self._repair: list[RowRecord] = []
         self._monitor = monitor
+        self._watch = watch
         self._newest_ms = dict.fromkeys(Input, 0)
 
     @property
@@ -143,6 +147,10 @@ class OwnPartition:
             kept_of(self._state),
             windows_of(self._state, self._wall_clock_ms()),
         )
+
+    async def count_positions(self) -> int:
+        """Count the positions of the state, in slices."""
+        return await count_positions(self._state)
 
     async def open(self) -> NextOffsets:
         """Claim the partition, read its state, check the inputs, start deciding."""
@@ -177,6 +185,8 @@ class OwnPartition:
         self._alive_at = self._claimed_at = time.monotonic()
         self.figures.recovery_seconds = self._alive_at - began
         self._monitor.recovered(self.figures.recovered_rows, self._alive_at - began, len(self._log.voided))
+        if self._watch is not None:
+            self._watch.follow(self._partition, self, self._monitor)
         self._tasks = [
             asyncio.create_task(self._guard(self._run())),
             asyncio.create_task(self._guard(self._watch_deadlines())),
@@ -210,6 +220,8 @@ class OwnPartition:
     async def close(self) -> None:
         """Stop deciding; the append under way may finish within the bound."""
         self._closing = True
+        if self._watch is not None:
+            self._watch.leave(self._partition)
         self._wake.set()
         self._room.set()
         if self._tasks:

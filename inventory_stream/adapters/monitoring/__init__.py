@@ -1,0 +1,1 @@
+"""How a process shows itself: Prometheus metrics, liveness, readiness."""
