@@ -6,7 +6,8 @@ marker on another shard: run `worker projection --rebuild` then.
 """
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -16,6 +17,8 @@ from redis.asyncio import Redis
 from inventory_stream.adapters.redis import keys
 from inventory_stream.adapters.redis.connection import address_of, connect, reaching
 from inventory_stream.adapters.redis.scripts import Call, Scripts
+from inventory_stream.errors import UnreachableError
+from inventory_stream.ports.monitor import SILENT_PROJECTION, ProjectionMonitor
 from inventory_stream.ports.projection import Announcement, Checkpoint, Move, Refusal, SkuChange, Written
 from inventory_stream.settings import RedisSettings
 
@@ -39,40 +42,53 @@ _SETTLE_ROUNDS_MAX: Final = 10
 class RedisProjection:
     """See `inventory_stream.ports.projection.Projection`."""
 
-    def __init__(self, client: Redis, address: str) -> None:
+    def __init__(self, client: Redis, address: str, monitor: ProjectionMonitor = SILENT_PROJECTION) -> None:
         self._client = client
+        self._monitor = monitor
         self._address = address
         self._scripts = Scripts(client, (_GUARD, _ANNOUNCE, _SWAP))
 
     @classmethod
-    def connect(cls, settings: RedisSettings) -> "RedisProjection":
+    def connect(
+        cls, settings: RedisSettings, monitor: ProjectionMonitor = SILENT_PROJECTION
+    ) -> "RedisProjection":
         """Describe a connection; the first call opens it."""
-        return cls(connect(settings), address_of(settings.url))
+        return cls(connect(settings), address_of(settings.url), monitor)
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            with reaching(self._address):
+                yield
+        except UnreachableError:
+            self._monitor.view_failed()
+            raise
+        self._monitor.view_answered()
 
     async def ensure_marker(self) -> str:
         """See the port."""
-        with reaching(self._address):
+        with self._reaching():
             await self._client.set(keys.MARKER, secrets.token_hex(8), nx=True)
         return await self.marker() or await self.ensure_marker()
 
     async def marker(self) -> str | None:
         """See the port."""
-        with reaching(self._address):
+        with self._reaching():
             return _text(await self._client.get(keys.MARKER))
 
     async def checkpoint(self, partition: int) -> Checkpoint | None:
         """See the port."""
-        with reaching(self._address):
+        with self._reaching():
             return parse_checkpoint(_text(await self._client.get(keys.checkpoint_key(partition))))
 
     async def take(self, partition: int, checkpoint: Checkpoint) -> None:
         """See the port."""
-        with reaching(self._address):
+        with self._reaching():
             await self._client.set(keys.checkpoint_key(partition), format_checkpoint(checkpoint))
 
     async def swap(self, partition: int, expected: Checkpoint, new: Checkpoint) -> bool:
         """See the port."""
-        with reaching(self._address):
+        with self._reaching():
             answers, _ = await self._scripts.run([_swap_call(partition, expected, new)])
         return answers == [1]
 
@@ -90,7 +106,7 @@ class RedisProjection:
             Call(_GUARD, keys.sku_key(change.sku), (_guard_argument(partition, change),))
             for change in changes
         ]
-        with reaching(self._address):
+        with self._reaching():
             totals, (marker, checkpoint) = await self._scripts.run(calls, before, after)
         return Written(
             [_REFUSALS.get(total, total) for total in totals], marker, parse_checkpoint(checkpoint)
@@ -107,7 +123,7 @@ class RedisProjection:
             calls.append(Call(_ANNOUNCE, keys.SOLD_OUT, (keys.CHANNEL, _encode((out, back, messages)))))
         if move is not None:
             calls.append(_swap_call(*move))
-        with reaching(self._address):
+        with self._reaching():
             answers, _ = await self._scripts.run(calls)
         return move is None or answers[-1] == 1
 
@@ -126,7 +142,7 @@ class RedisProjection:
                     (pipeline.sadd if is_out else pipeline.srem)(keys.SOLD_OUT, sku)
             for sku in ordered:
                 pipeline.hget(keys.sku_key(sku), "total")
-            with reaching(self._address):
+            with self._reaching():
                 answers = await pipeline.execute()
             found = [total == "0" for total in answers[-len(ordered) :]]
             if found == seen or not ordered:
@@ -136,7 +152,7 @@ class RedisProjection:
     async def skus(self, partition: int) -> Collection[str]:
         """See the port."""
         members: set[str] = set()
-        with reaching(self._address):
+        with self._reaching():
             async for member in self._client.sscan_iter(keys.skus_key(partition), count=_MEMBERS_MAX):
                 members.add(member)
         return members
@@ -151,17 +167,17 @@ class RedisProjection:
                 pipeline.unlink(keys.sku_key(sku))
             pipeline.srem(keys.SOLD_OUT, *some)
             pipeline.srem(keys.skus_key(partition), *some)
-            with reaching(self._address):
+            with self._reaching():
                 await pipeline.execute()
 
     async def beat(self, partition: int, expiry_ms: int) -> None:
         """See the port."""
-        with reaching(self._address):
+        with self._reaching():
             await self._client.set(keys.heartbeat_key(partition), "1", px=expiry_ms)
 
     async def stop_beating(self, partition: int) -> None:
         """See the port."""
-        with reaching(self._address):
+        with self._reaching():
             await self._client.delete(keys.heartbeat_key(partition))
 
     async def close(self) -> None:
