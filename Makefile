@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEPLOY_VENV := .venv-deploy
+DEPLOY_READY := $(DEPLOY_VENV)/.ready
 PACKAGES := inventory_stream agents models tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint type imports test-unit test-integration up bench lock clean
+.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules up bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -21,7 +23,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## set up and run everything on real till data: a flash sale, a killed worker, nothing oversold
 	$(BIN)/inventory-stream demo
 
-test: check test-integration ## set up and pass every check and test
+test: check test-integration check-deploy ## set up and pass every check and test
 
 check: fmt lint type imports test-unit ## the quick ones: no Kafka, no Redis
 
@@ -43,6 +45,19 @@ test-unit: $(READY) ## ledger tables, hypothesis, flows on fakes
 test-integration: $(READY) ## real Kafka, real Redis, kill -9
 	$(BIN)/pytest -q -m "broker or redis" tests
 
+# An environment of its own: these tools and the product want different versions of the same packages.
+$(DEPLOY_READY): k8s/checks.lock
+	$(PYTHON) -m venv $(DEPLOY_VENV)
+	$(DEPLOY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r k8s/checks.lock
+	@touch $@
+
+check-deploy: $(DEPLOY_READY) ## lint and schemas of the Dockerfile, compose and k8s/ (the latter needs kustomize)
+	k8s/check $(DEPLOY_VENV)/bin
+
+k8s-rules: ## write the alarms of ops/alerts.yml as Kubernetes wants them
+	{ cat k8s/components/monitoring/rule-head.yaml; sed 's/^./  &/' ops/alerts.yml; } \
+	  >k8s/components/monitoring/prometheus-rule.yaml
+
 up: $(READY) ## Kafka and Valkey on this machine, until Ctrl-C
 	$(BIN)/python -m inventory_stream.devservers
 
@@ -58,4 +73,4 @@ lock: ## pin every dependency again (needs uv); the lock holds hashes and no dow
 	  --upgrade k8s/checks.in -o k8s/checks.lock
 
 clean: ## remove what these commands made here
-	rm -rf $(VENV) .run build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DEPLOY_VENV) .run build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
