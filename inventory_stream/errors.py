@@ -17,6 +17,10 @@ class UnreachableError(RetryableError):
     """A server does not answer. The message names it and its address."""
 
 
+class RefusedError(InventoryStreamError):
+    """A server answers but does not let us in: password, certificate or right. One line with the way out."""
+
+
 class LedgerLogError(InventoryStreamError):
     """The ledger topic cannot be written or read as its rules demand. Ends the process (P7)."""
 

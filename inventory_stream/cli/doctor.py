@@ -12,7 +12,7 @@ from inventory_stream.adapters.kafka.topic_rules import Finding, Severity
 from inventory_stream.adapters.kafka.topics import check_topics
 from inventory_stream.adapters.redis.connection import address_of, connect, reaching
 from inventory_stream.cli.findings import has_errors, print_findings
-from inventory_stream.errors import TopicsError, UnreachableError
+from inventory_stream.errors import RefusedError, TopicsError, UnreachableError
 from inventory_stream.settings import Settings, load_settings
 
 app = typer.Typer(add_completion=False)
@@ -52,6 +52,8 @@ async def _examine_kafka(settings: Settings) -> list[Finding]:
     except UnreachableError:
         way_out = "start a broker, or name another with INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS"
         return [Finding(Severity.ERROR, f"Kafka {servers}", "no broker answers", way_out)]
+    except RefusedError as error:
+        return [_refused(f"Kafka {servers}", error)]
     findings = await check_topics(settings)
     try:
         ahead_ms = await broker_ahead_ms(settings)
@@ -73,10 +75,18 @@ async def _examine_redis(settings: Settings) -> list[Finding]:
     except UnreachableError as error:
         way_out = "start a Redis or Valkey, or name another with INVENTORY_STREAM_REDIS__URL"
         return [Finding(Severity.ERROR, f"Redis {address}", str(error), way_out)]
+    except RefusedError as error:
+        return [_refused(f"Redis {address}", error)]
     finally:
         await client.aclose()
     ahead_ms = seconds * 1_000 + microseconds / 1_000 - (before_ms + after_ms) / 2
     return _judge_clock(address, ahead_ms, settings.ledger.clock_skew_ms)
+
+
+def _refused(subject: str, error: RefusedError) -> Finding:
+    """Split the line into what is wrong and the way out."""
+    problem, _, way_out = str(error).rpartition(": ")
+    return Finding(Severity.ERROR, subject, problem, way_out)
 
 
 def _judge_clock(subject: str, ahead_ms: float, skew_ms_max: int) -> list[Finding]:

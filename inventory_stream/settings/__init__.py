@@ -9,7 +9,13 @@ that names the setting, its value and the way out; no secret is ever shown.
 from inventory_stream.settings.kafka import KafkaSettings
 from inventory_stream.settings.ledger import LedgerSettings
 from inventory_stream.settings.load import load_settings
-from inventory_stream.settings.names import ENV_PREFIX, FILE_VARIABLE, OTHER_VARIABLES, SECRETS_VARIABLE
+from inventory_stream.settings.names import (
+    ENV_PREFIX,
+    FILE_VARIABLE,
+    OTHER_VARIABLES,
+    SECRETS_VARIABLE,
+    variable,
+)
 from inventory_stream.settings.operations import CatalogSettings, LogSettings, MonitoringSettings
 from inventory_stream.settings.projection import ProjectionSettings
 from inventory_stream.settings.redis import RedisSettings
@@ -34,5 +40,6 @@ __all__ = [
     "Settings",
     "WorkerSettings",
     "load_settings",
+    "variable",
     "without_password",
 ]

@@ -1,6 +1,7 @@
 """Settings of the server that storefronts read."""
 
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -80,7 +81,7 @@ class RedisSettings(Section):
                 f"{variable(('redis', 'password'))}, or unset {variable(('redis', 'username'))}"
             )
         if self.is_tls:
-            tls_context("redis", self.tls_ca_file, self.tls_cert_file, self.tls_key_file)
+            self.tls_context()
             return self
         for field in TLS_FIELDS:
             if getattr(self, field) is not None:
@@ -95,6 +96,14 @@ class RedisSettings(Section):
     def is_tls(self) -> bool:
         """Whether the connection is encrypted."""
         return self.url.startswith("rediss://")
+
+    def tls_context(self) -> SSLContext:
+        """Read the certificates.
+
+        Raises:
+            ValueError: one is missing, unreadable or of the wrong kind; one line with the way out.
+        """
+        return tls_context("redis", self.tls_ca_file, self.tls_cert_file, self.tls_key_file)
 
     def __repr_args__(self) -> Any:  # noqa: ANN401  # pydantic's own type is not public
         """Show the URL, too, without its password."""

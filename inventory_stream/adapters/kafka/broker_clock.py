@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
+from inventory_stream.adapters.kafka.access import advice
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import UnreachableError
 from inventory_stream.settings import Settings
@@ -44,7 +45,9 @@ async def broker_ahead_ms(settings: Settings) -> float:
             finally:
                 await admin.delete_topics([topic])
     except (KafkaError, TimeoutError) as error:
-        raise UnreachableError(f"Kafka at {connection}: its clock cannot be asked: {error!r}") from error
+        raise UnreachableError(
+            f"Kafka at {connection}: its clock cannot be asked: {error!r}{advice(error)}"
+        ) from error
     finally:
         await producer.stop()
         await admin.close()

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from aiokafka.errors import KafkaError
 
+from inventory_stream.adapters.kafka.access import advice
 from inventory_stream.adapters.kafka.claim_scan import ClaimScan
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.fenced_producer import FencedProducer
@@ -144,7 +145,7 @@ class Claiming:
                 offset = await (await producer.queue([(key, encode_row(row))], tombstone_term=0))
         except (KafkaError, TimeoutError) as error:
             raise UnreachableError(
-                f"claim of {self._topic}[{self._partition}] not acknowledged: {error!r}"
+                f"claim of {self._topic}[{self._partition}] not acknowledged: {error!r}{advice(error)}"
             ) from error
         except (FencedError, ForeignAppendError) as error:
             raise _ClaimLostError(str(error)) from error
@@ -163,7 +164,8 @@ class Claiming:
                 return await reader.client.init_producer_id(self._transactional_id)
         except (KafkaError, TimeoutError) as error:
             raise UnreachableError(
-                f"no producer id for {self._transactional_id!r} from Kafka at {self._connection}: {error!r}"
+                f"no producer id for {self._transactional_id!r} from Kafka at {self._connection}: "
+                f"{error!r}{advice(error)}"
             ) from error
 
     async def _start_producer(self, producer_id: int, epoch: int) -> FencedProducer:

@@ -22,6 +22,7 @@ from aiokafka.errors import (
     KafkaError,
     LeaderNotAvailableError,
     NotCoordinatorError,
+    TopicAuthorizationFailedError,
     for_code,
 )
 from aiokafka.producer.message_accumulator import MessageAccumulator
@@ -307,6 +308,8 @@ class BrokerClient:
         """Send a request about one partition to its leader; give that partition's part of the answer."""
         while True:
             await self._client.set_topics([topic])
+            if topic in self._client.cluster.unauthorized_topics:
+                raise TopicAuthorizationFailedError(topic)  # no leader will ever be told
             leader = self._client.cluster.leader_for_partition(TopicPartition(topic, partition))
             if leader is None or leader == -1:
                 error: KafkaError = LeaderNotAvailableError()

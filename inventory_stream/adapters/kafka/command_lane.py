@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 
+from inventory_stream.adapters.kafka.access import advice
 from inventory_stream.errors import UnreachableError
 
 LANE_BATCH_BYTES_MAX: Final = 256 * 1024
@@ -128,5 +129,5 @@ class CommandLane:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it was, the batch may be lost: never go on
             self._failure = UnreachableError(
-                f"Kafka refused a batch for {self._topic}[{self._partition}]: {error!r}"
+                f"Kafka refused a batch for {self._topic}[{self._partition}]: {error!r}{advice(error)}"
             )

@@ -4,16 +4,17 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from inventory_stream.adapters.kafka.access import advice
 from inventory_stream.adapters.kafka.client_internals import abandon
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import LedgerLogError
-from inventory_stream.ports.dead_letters import DeadLetter
+from inventory_stream.ports.dead_letters import DeadLetter, StoredLetter
 
 SCHEMA: Final = 1
 """First field of every letter. A reader that meets a higher one stops, loudly."""
@@ -90,9 +91,28 @@ def decode_letter(value: bytes) -> DeadLetter:
     Raises:
         ValueError: not a letter, or of another schema version.
     """
+    return _letter_of(_fields_of(value))
+
+
+def decode_stored(key: bytes, value: bytes, written_ms: int) -> StoredLetter:
+    """Read a letter back as it waits in the topic.
+
+    Raises:
+        ValueError: not a letter, or of another schema version.
+    """
+    fields = _fields_of(value)
+    is_cut = any(fields[name] is not None and fields[name]["cut"] for name in ("key", "value"))
+    return StoredLetter(key.decode(), _letter_of(fields), written_ms, is_cut)
+
+
+def _fields_of(value: bytes) -> dict[str, Any]:
     fields = orjson.loads(value)
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         raise ValueError(f"not a dead letter of schema version {SCHEMA}")
+    return fields
+
+
+def _letter_of(fields: dict[str, Any]) -> DeadLetter:
     return DeadLetter(
         topic=fields["topic"],
         partition=fields["partition"],
@@ -153,7 +173,7 @@ class KafkaDeadLetters:
         except (KafkaError, TimeoutError) as error:
             raise LedgerLogError(
                 f"{len(letters)} dead letters could not be kept in {self._topic} at "
-                f"{self._connection}: {error!r}"
+                f"{self._connection}: {error!r}{advice(error)}"
             ) from error
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.agents import Agent
-from faust.app.base import App
+from faust.app.base import App, BootStrategy
 from faust.tables.base import Collection as FaustCollection
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
@@ -339,8 +339,16 @@ class HostTables(TableManager):  # type: ignore[misc]  # Faust is untyped here
         self._tables_registered.set()
 
 
+class ConsumerOnly(BootStrategy):  # type: ignore[misc]  # Faust is untyped here
+    """Starts no producer: nothing is written through Faust, and its own would be one more connection."""
+
+    enable_kafka_producer = False
+
+
 class HostedApp(faust.App):  # type: ignore[misc]  # Faust is untyped here
     """A Faust app that ends the process where Faust would try to shut down in order."""
+
+    BootStrategy = ConsumerOnly
 
     fail: Callable[[BaseException], None]
     """Ends the process (P7). Set before the app starts."""

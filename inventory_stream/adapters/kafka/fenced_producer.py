@@ -7,6 +7,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId
 
+from inventory_stream.adapters.kafka.access import advice
 from inventory_stream.adapters.kafka.client_internals import (
     NotSentError,
     abandon,
@@ -51,6 +52,10 @@ class FencedProducer:
     ) -> None:
         self.producer_id = producer_id
         self.epoch = epoch
+        self.queued_bytes: int = 0
+        """Size of the newest batch handed over."""
+        self.acked_ms: int | None = None
+        """Record time that the broker gave the newest acknowledged batch; ms since the Unix epoch."""
         self._connection = connection
         self._topic = topic
         self._partition = partition
@@ -81,7 +86,7 @@ class FencedProducer:
         except (KafkaError, TimeoutError) as error:
             await self.close()
             raise UnreachableError(
-                f"Kafka at {self._connection} cannot be written to ({self._topic}): {error!r}"
+                f"Kafka at {self._connection} cannot be written to ({self._topic}): {error!r}{advice(error)}"
             ) from error
 
     async def queue(self, rows: Sequence[RowRecord], tombstone_term: int) -> asyncio.Future[int]:
@@ -108,10 +113,16 @@ class FencedProducer:
                     f"{len(rows)} rows do not fit into one batch of {BATCH_BYTES_MAX} bytes: "
                     "the flow must close a batch earlier (P6)"
                 )
+        self.queued_bytes = batch.size()
         acked = await self._producer.send_batch(batch, self._topic, partition=self._partition)
         base_offset = asyncio.get_running_loop().create_future()
-        acked.add_done_callback(lambda ack: _pass_on(ack, base_offset))
+        acked.add_done_callback(lambda ack: self._pass_on(ack, base_offset))
         return base_offset
+
+    def _pass_on(self, ack: "asyncio.Future[object]", base_offset: "asyncio.Future[int]") -> None:
+        if not ack.cancelled() and ack.exception() is None:
+            self.acked_ms = getattr(ack.result(), "timestamp", None)
+        _pass_on(ack, base_offset)
 
     async def close(self) -> None:
         """Let go without a flush; bounded."""
@@ -146,4 +157,4 @@ def _explain(error: BaseException) -> Exception:
         return ForeignAppendError(f"the broker does not know our last append ({error!r}): not ours any more")
     if isinstance(error, NotSentError) and isinstance(error.__cause__, LedgerLogError):
         return error.__cause__
-    return LedgerLogError(f"an append failed: {error!r}")
+    return LedgerLogError(f"an append failed: {error!r}{advice(error)}")

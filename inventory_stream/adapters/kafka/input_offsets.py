@@ -7,6 +7,7 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
+from inventory_stream.adapters.kafka.access import advice
 from inventory_stream.adapters.kafka.client_internals import EARLIEST, LATEST, BrokerClient
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import UnreachableError
@@ -65,7 +66,7 @@ class KafkaInputOffsets:
         except (KafkaError, TimeoutError) as error:
             raise UnreachableError(
                 f"Kafka at {self._connection} did not say within {self._ask_seconds_max:g} s what "
-                f"{topic}[{partition}] holds: {error!r}"
+                f"{topic}[{partition}] holds: {error!r}{advice(error)}"
             ) from error
 
     async def close(self) -> None:

@@ -53,7 +53,7 @@ def _refuse_errors(findings: Sequence[Finding]) -> None:
 
 @contextmanager
 def reaching_kafka(settings: Settings) -> Iterator[None]:
-    """Turn "no answer" into the one line that names setting, value and way out.
+    """Turn "no answer" into the one line that names setting, value and way out; a RefusedError has one.
 
     Raises:
         UnreachableError: no broker of the list answers in time.

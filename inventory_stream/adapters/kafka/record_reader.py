@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from inventory_stream.adapters.kafka.access import advice
 from inventory_stream.adapters.kafka.client_internals import EARLIEST, LATEST, BrokerClient
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import CorruptLedgerError, LedgerLogError, UnreachableError
@@ -102,7 +103,7 @@ class RecordReader:
             async with asyncio.timeout(self._stall_seconds_max):
                 return await self._client.end_of(self.topic, self.partition, which)
         except (KafkaError, TimeoutError) as error:
-            raise self._unreachable("the offsets") from error
+            raise self._unreachable("the offsets", error) from error
 
     async def record_at(self, offset: int) -> StoredRecord | None:
         """Give the record at an offset, None where compaction took it.
@@ -201,10 +202,10 @@ class RecordReader:
                 "it was truncated or its beginning deleted while it was read"
             ) from error
         except (KafkaError, TimeoutError) as error:
-            raise self._unreachable(f"offset {position}") from error
+            raise self._unreachable(f"offset {position}", error) from error
 
-    def _unreachable(self, what: str) -> UnreachableError:
+    def _unreachable(self, what: str, error: Exception) -> UnreachableError:
         return UnreachableError(
             f"Kafka at {self._connection} gave no answer about {what} of "
-            f"{self.topic}[{self.partition}] within {self._stall_seconds_max:g} s"
+            f"{self.topic}[{self.partition}] within {self._stall_seconds_max:g} s: {error!r}{advice(error)}"
         )

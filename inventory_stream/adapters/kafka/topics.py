@@ -15,6 +15,7 @@ from aiokafka.errors import (
     for_code,
 )
 
+from inventory_stream.adapters.kafka.access import advice, greet
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.topic_rules import (
     INTERNAL_TOPICS,
@@ -121,10 +122,11 @@ async def _admin(settings: Settings, seconds_max: float, what: str) -> AsyncIter
     )
     try:
         async with asyncio.timeout(seconds_max):
+            await greet(connection)
             await admin.start()
             yield admin
     except (KafkaError, TimeoutError) as error:
-        raise UnreachableError(f"Kafka at {connection}: cannot {what}: {error!r}") from error
+        raise UnreachableError(f"Kafka at {connection}: cannot {what}: {error!r}{advice(error)}") from error
     finally:
         await admin.close()
 
@@ -168,7 +170,7 @@ def _was_created(name: str, code: int, message: Sequence[str | None], settings: 
     if error in {NoError, TopicAlreadyExistsError}:  # somebody else was faster: just as well
         return error is NoError
     reason = next((text for text in message if text), error.__name__)
-    way_out = "see the broker's log"
+    way_out = advice(error()).removeprefix(": ") or "see the broker's log"
     if error is InvalidReplicationFactorError:
         replicas = settings.kafka.replication_factor
         way_out = f"set kafka.replication_factor={replicas} to at most the number of brokers"

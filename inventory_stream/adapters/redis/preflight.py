@@ -1,10 +1,10 @@
 """Is Redis there? Asked before anything starts, so that a fault is one line that names its setting."""
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from inventory_stream.adapters.redis.connection import address_of, connect, reaching
-from inventory_stream.errors import UnreachableError
-from inventory_stream.settings import RedisSettings, without_password
+from inventory_stream.errors import RefusedError, UnreachableError
+from inventory_stream.settings import RedisSettings, variable, without_password
 
 
 async def check_redis(settings: RedisSettings) -> None:
@@ -12,18 +12,30 @@ async def check_redis(settings: RedisSettings) -> None:
 
     Raises:
         UnreachableError: it does not. The message names setting, value, cause and way out.
+        RefusedError: it does, but does not let us in; the message says why.
     """
     client = connect(settings)
     try:
         with reaching(address_of(settings.url)):
             await client.ping()
+    except ResponseError as error:  # to our choice of a database, or to PING itself
+        raise RefusedError(
+            f"redis.url={without_password(settings.url)} is refused ({error}): name a database that the "
+            f"server has with {variable(('redis', 'url'))}"
+        ) from error
     except (UnreachableError, RedisError) as error:
         raise UnreachableError(
             f"no Redis answers at redis.url={without_password(settings.url)} ({_cause(error)}): start one, "
-            "or name another with INVENTORY_STREAM_REDIS__URL"
+            f"or name another with {variable(('redis', 'url'))}{_hint(settings, error)}"
         ) from error
     finally:
         await client.aclose()
+
+
+def _hint(settings: RedisSettings, error: Exception) -> str:
+    """Say what else it may be: a server for TLS hangs up on whoever does not speak it."""
+    is_hung_up = not settings.is_tls and "closed" in str(error).lower()
+    return "; a server that hangs up at once may want TLS: rediss://" if is_hung_up else ""
 
 
 def _cause(error: Exception) -> str:
