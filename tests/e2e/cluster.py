@@ -21,7 +21,7 @@ from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.adapters.kafka.topics import create_topics
 from inventory_stream.bootstrap import LEDGER_GROUP, input_topics
 from inventory_stream.devservers.supervisor import Supervisor
-from inventory_stream.ports.inputs import Input
+from inventory_stream.ports.inputs import Input, InputRange
 from inventory_stream.settings import ENV_PREFIX, KafkaSettings, RedisSettings, Settings, WorkerSettings
 from tests.e2e.audit import LedgerAudit
 
@@ -137,6 +137,10 @@ class Cluster:
         """End a process in order (SIGTERM), for good; gives its exit status."""
         return await asyncio.to_thread(self.supervisor.stop, name)
 
+    def forget(self, name: str) -> None:
+        """Expect nothing more of a process that was stopped while it could not start."""
+        self._names.remove(name)
+
     def exit_statuses(self) -> dict[str, list[int]]:
         """How each life of each process ended that has ended."""
         return {name: ends for name in self._names if (ends := self.supervisor.exit_statuses(name))}
@@ -212,6 +216,10 @@ class Cluster:
                 async for records in self._reader.read(partition, position, end):
                     self.audit.feed(partition, records)
 
+    async def input_range(self, source: Input, partition: int) -> InputRange:
+        """Ask the broker for the offsets that an input holds now."""
+        return await self._offsets.range_of(source, partition)
+
     async def undecided(self) -> int:
         """Count the input records beyond `@progress`, by the broker's own end offsets."""
         await self.follow()
@@ -219,7 +227,7 @@ class Cluster:
         for partition in range(PARTITIONS):
             progress = self.audit.progress.get(partition)
             for source in Input:
-                end = (await self._offsets.range_of(source, partition)).end
+                end = (await self.input_range(source, partition)).end
                 if progress is None:
                     missing += end
                 else:
