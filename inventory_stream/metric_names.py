@@ -492,5 +492,7 @@ FOREIGN: Final = {
     "process_start_time_seconds": "prometheus-client: when the process started; a change is a restart.",
     "process_cpu_seconds_total": "prometheus-client: processor time used.",
     "process_open_fds": "prometheus-client: open files and connections.",
+    "process_max_fds": "prometheus-client: how many there may be.",
+    "process_virtual_memory_bytes": "prometheus-client: address space; says little.",
 }
 """Metrics that others define and that the rules or the page use."""

@@ -82,6 +82,7 @@ class FaustHost:
         self.topics: Final = tuple(topics)
         self.fail: Final = fail
         self._sessions: dict[int, Session] = {}
+        self._assigned: frozenset[int] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = asyncio.Event()
@@ -133,6 +134,13 @@ class FaustHost:
         channel = self.app.topic(topic, schema=PassThroughSchema())
         self.app.agent(channel, name=name, concurrency=1, supervisor_strategy=CrashingSupervisor)(function)
 
+    async def why_not_ready(self) -> list[str]:
+        """Name what is missing: the group, or partitions of ours that are not open yet."""
+        if self._assigned is None:
+            return ["not in the consumer group yet"]
+        opening = sorted(self._assigned - self._sessions.keys())
+        return [f"partitions {opening} are being opened"] if opening else []
+
     def next_offset(self, place: Place) -> int | None:
         """Say where reading a place goes on; None when its partition is not open."""
         session = self._sessions.get(place.partition)
@@ -145,7 +153,7 @@ class FaustHost:
         if self._closing.is_set():
             return
         try:
-            partitions = self._common_partitions(assigned)
+            partitions = self._assigned = self._common_partitions(assigned)
             owned = frozenset(self._sessions)
             added, retained, gone = partitions - owned, partitions & owned, owned - partitions
             log.info("rebalanced", added=sorted(added), retained=sorted(retained), revoked=sorted(gone))

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from aiokafka.errors import KafkaError
 
 from inventory_stream.adapters.kafka.claiming import Claiming
+from inventory_stream.adapters.kafka.clock_skew import CLOCK_SKEW_MS, ClockSkew
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.lease import Lease, boottime_seconds
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.process_end import EXIT_CODE, EndProcess, end_process
 from inventory_stream.adapters.kafka.record_reader import RecordReader
+from inventory_stream.adapters.system_clock import now_ms
 from inventory_stream.errors import CorruptLedgerError, FencedError, ForeignAppendError, LedgerLogError
 from inventory_stream.ports.ledger_log import Claim, LedgerRecord, RowRecord
+from inventory_stream.ports.monitor import SILENT_OWNER, Acked, OwnerMonitor
 from models.rows import ALIVE_KEY, AliveRow, encode_row
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ class KafkaLedgerLog:
         end_process: called with exit status and reason when the process must end (P7).
         transactional_id: what the producer id is asked for; the default is that of P1.
         clock: seconds by a clock that counts sleep (P3).
+        clock_skew_ms: beyond which our clock and the broker's disagree (R18).
+        monitor: hears of claims and acknowledgements.
     """
 
     def __init__(  # noqa: PLR0913  # plain values, so that composition happens in bootstrap
@@ -54,6 +59,8 @@ class KafkaLedgerLog:
         end_process: EndProcess = end_process,
         transactional_id: str | None = None,
         clock: Callable[[], float] = boottime_seconds,
+        clock_skew_ms: int = CLOCK_SKEW_MS,
+        monitor: OwnerMonitor = SILENT_OWNER,
     ) -> None:
         self._connection = connection
         self._topic = topic
@@ -64,6 +71,8 @@ class KafkaLedgerLog:
         self._end_process = end_process
         self._name = f"{topic}[{partition}]"
         self._lease = Lease(lease_seconds, clock)
+        self._skew = ClockSkew(self._name, clock_skew_ms)
+        self._monitor = monitor
         self._claiming = Claiming(
             connection=connection,
             topic=topic,
@@ -107,6 +116,7 @@ class KafkaLedgerLog:
             self._fail(LedgerLogError("a claim while an append was under way (P6)"))
         renews = self._claim is not None
         sent_at = self._lease.now()
+        tries_before = self._claiming.tries
         await self._close_reader()
         try:
             reader = self._reader = await self._open_reader()
@@ -134,6 +144,12 @@ class KafkaLedgerLog:
         self._alive_at = self._lease.now()
         if self._watchdog is None:
             self._watchdog = asyncio.create_task(self._lease.watch(self._lease_expired))
+        self._monitor.claimed(
+            claim.term,
+            self._claiming.tries - tries_before,
+            won.fences,
+            lambda: self._lease.seconds - self._lease.age_seconds,
+        )
         return claim
 
     # --- P4: read -------------------------------------------------------------------------------
@@ -179,13 +195,14 @@ class KafkaLedgerLog:
             self._fail(LedgerLogError("an append was handed over while another was under way (P6)"))
         if self._producer is None or self._claim is None:
             self._fail(LedgerLogError("an append without a claim"))
-        sent_at = self._lease.now()
+        sent_at, sent_ms = self._lease.now(), now_ms()
+        producer = self._producer
         loop = asyncio.get_running_loop()
         # Held from here on, so that a second append cannot slip in while this one is queued.
         queued = self._queued = loop.create_future()
         try:
             async with asyncio.timeout(self._append_seconds_max):
-                queued = self._queued = await self._producer.queue(rows, self._claim.term)
+                queued = self._queued = await producer.queue(rows, self._claim.term)
         except LedgerLogError as error:
             self._fail(error)
         except (KafkaError, TimeoutError) as error:
@@ -207,6 +224,7 @@ class KafkaLedgerLog:
             else:
                 if not acked.done():
                     acked.set_result(base_offset)
+                self._tell(len(rows), producer, sent_at, sent_ms)
 
         queued.add_done_callback(settle)
         return acked
@@ -233,6 +251,12 @@ class KafkaLedgerLog:
         self._next_offset += rows
         self._lease.renew(sent_at)
         return base_offset
+
+    def _tell(self, rows: int, producer: "FencedProducer", sent_at: float, sent_ms: int) -> None:
+        stamped_ms = producer.acked_ms
+        ahead_ms = 0 if stamped_ms is None else self._skew.ahead_ms(sent_ms, stamped_ms, now_ms())
+        seconds = self._lease.now() - sent_at
+        self._monitor.acked(Acked(rows, producer.queued_bytes, seconds, ahead_ms / 1_000))
 
     def _deadline_passed(self, queued: "asyncio.Future[int]") -> None:
         if not queued.done():
