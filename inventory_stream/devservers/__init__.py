@@ -17,6 +17,7 @@ from inventory_stream.devservers.errors import (
     ServerStateError,
 )
 from inventory_stream.devservers.kafka import JVM_FOR_LOAD, JVM_FOR_TESTS, KafkaServer, KafkaSettings
+from inventory_stream.devservers.security import KafkaSecurity, ValkeySecurity
 from inventory_stream.devservers.valkey import ValkeyServer, ValkeySettings
 
 __all__ = [
@@ -26,12 +27,14 @@ __all__ = [
     "DevServerError",
     "GuardianError",
     "JarFetchError",
+    "KafkaSecurity",
     "KafkaServer",
     "KafkaSettings",
     "MissingToolError",
     "PortTakenError",
     "ServerStartError",
     "ServerStateError",
+    "ValkeySecurity",
     "ValkeyServer",
     "ValkeySettings",
 ]

