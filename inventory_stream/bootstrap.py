@@ -43,6 +43,7 @@ def rules_of(ledger: LedgerSettings) -> Rules:
         return_window_ms=ledger.return_window_seconds * 1_000,
         receipts_max=ledger.receipts_max,
         ended_reservations_max=ledger.ended_reservations_max,
+        ended_documents_max=ledger.ended_documents_max,
         revoke_on_shortfall=ledger.revoke_on_shortfall,
     )
 

@@ -306,6 +306,15 @@ STOCK_COMMANDS: Final[tuple[type[Command], ...]] = (
     SetUnavailable,
     SetSafetyStock,
     SetLocationGroup,
+    SetCountAuthority,
+    SetTimeZone,
+    Expect,
+    Receive,
+    CancelIncoming,
+    PlanTransfer,
+    ShipTransfer,
+    ReceiveTransfer,
+    CancelTransfer,
 )
 """What the topic stock-events carries."""
 

@@ -4,8 +4,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from inventory_stream.ledger.authority import set_count_authority, set_time_zone
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError, Refused, Sealed
 from inventory_stream.ledger.expiry import sweep
+from inventory_stream.ledger.incoming import cancel_incoming, expect, receive
 from inventory_stream.ledger.movements import revoke
 from inventory_stream.ledger.orders import (
     cancel,
@@ -26,22 +28,37 @@ from inventory_stream.ledger.stock import (
     sync,
     till_sale,
 )
+from inventory_stream.ledger.transfers import (
+    cancel_transfer,
+    plan_transfer,
+    receive_transfer,
+    ship_transfer,
+)
 from inventory_stream.ledger.windows import fold
 from models.commands import (
     POSITIONAL,
     Adjust,
     Cancel,
+    CancelIncoming,
+    CancelTransfer,
     Command,
     Confirm,
+    Expect,
     Extend,
     Fulfil,
+    PlanTransfer,
+    Receive,
+    ReceiveTransfer,
     RecordOrder,
     Release,
     Reserve,
     Return,
+    SetCountAuthority,
     SetLocationGroup,
     SetSafetyStock,
+    SetTimeZone,
     SetUnavailable,
+    ShipTransfer,
     Sync,
     TillSale,
 )
@@ -57,6 +74,15 @@ _BY_COMMAND: Final[dict[type[Command], Decide]] = {
     SetUnavailable: set_unavailable,
     SetSafetyStock: set_safety_stock,
     SetLocationGroup: set_location_group,
+    SetCountAuthority: set_count_authority,
+    SetTimeZone: set_time_zone,
+    Expect: expect,
+    Receive: receive,
+    CancelIncoming: cancel_incoming,
+    PlanTransfer: plan_transfer,
+    ShipTransfer: ship_transfer,
+    ReceiveTransfer: receive_transfer,
+    CancelTransfer: cancel_transfer,
     Reserve: reserve,
     Extend: extend,
     Confirm: confirm,

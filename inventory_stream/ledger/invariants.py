@@ -85,13 +85,15 @@ def version_violations(before: PositionRow | None, after: PositionRow) -> Iterat
 
 
 def _reserved_and_allocated(state: PartitionState) -> Iterator[Violation]:
-    """I1: a position's reserved and allocated are the sums over reservation lines."""
+    """I1: reserved and allocated are the sums over reservation lines and planned transfers (R12)."""
     reserved: Counter[tuple[str, str]] = Counter()
     allocated: Counter[tuple[str, str]] = Counter()
     for row in state.reservations.values():
         for line in row.lines:
             reserved[row.sku, line.location] += line.reserved
             allocated[row.sku, line.location] += line.allocated
+    for transfer in state.transfers.values():
+        allocated[transfer.sku, transfer.from_location] += transfer.planned
     for position in state.positions():
         place = position.sku, position.location
         held = reserved.pop(place, 0), allocated.pop(place, 0)
@@ -99,10 +101,37 @@ def _reserved_and_allocated(state: PartitionState) -> Iterator[Violation]:
             yield Violation(
                 "I1",
                 _name(position),
-                f"reserved {position.reserved}, allocated {position.allocated}; lines say {held}",
+                f"reserved {position.reserved}, allocated {position.allocated}; rows say {held}",
             )
     for sku, location in sorted((+reserved + +allocated).keys()):
-        yield Violation("I1", f"p/{sku}/{location}", "lines without a position")
+        yield Violation("I1", f"p/{sku}/{location}", "lines or transfers without a position")
+
+
+def _in_transit(state: PartitionState) -> Iterator[Violation]:
+    """R12: a position's in_transit is the sum over transfers to it; their units are somewhere."""
+    on_the_way: Counter[tuple[str, str]] = Counter()
+    for row in state.transfers.values():
+        on_the_way[row.sku, row.to_location] += row.in_transit
+        arrived = row.shipped - row.in_transit - row.lost
+        if min(row.planned, row.shipped, row.in_transit, row.lost, arrived) < 0:
+            yield Violation("R12", f"s/transfer/{row.transfer_id}", f"{row}")
+        if bool(row.ended_ms) == bool(row.planned + row.in_transit):
+            yield Violation("R29", f"s/transfer/{row.transfer_id}", f"ended at {row.ended_ms}: {row}")
+    for position in state.positions():
+        expected = on_the_way.pop((position.sku, position.location), 0)
+        if expected != position.in_transit:
+            yield Violation(
+                "R12", _name(position), f"in_transit {position.in_transit}, transfers say {expected}"
+            )
+    for sku, location in sorted((+on_the_way).keys()):
+        yield Violation("R12", f"p/{sku}/{location}", "transfers without a position")
+
+
+def _ended_documents(state: PartitionState) -> Iterator[Violation]:
+    """R29: what has ended is found for folding, and counted once."""
+    ended = {(ended_ms, key) for key, ended_ms in state.documents() if ended_ms}
+    if not ended <= set(state.ended_documents) or len(ended) != state.ended_documents_kept:
+        yield Violation("R29", "ended documents", f"{state.ended_documents_kept} counted, {len(ended)} ended")
 
 
 def _answers(state: PartitionState) -> Iterator[Violation]:
@@ -207,6 +236,8 @@ def _movements(state: PartitionState) -> Iterator[Violation]:
 
 CHECKS: Final[tuple[Callable[[PartitionState], Iterator[Violation]], ...]] = (
     _reserved_and_allocated,
+    _in_transit,
+    _ended_documents,
     _answers,
     _on_hand,
     _quantities,

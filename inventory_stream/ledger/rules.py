@@ -28,4 +28,5 @@ class Rules:
     return_window_ms: int = 100 * 86_400_000
     receipts_max: int = 2_000_000
     ended_reservations_max: int = 2_000_000
+    ended_documents_max: int = 200_000
     revoke_on_shortfall: bool = True

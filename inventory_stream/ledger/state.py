@@ -23,6 +23,8 @@ from models.rows import (
     TimeZoneRow,
     TransferRow,
     encode_row,
+    incoming_key,
+    transfer_key,
 )
 
 # Rows indexed between two chances for other work: about 10 ms, far below any heartbeat.
@@ -34,10 +36,10 @@ class PartitionState:
 
     `due` holds the reservations by deadline and `deadlines` those deadlines as a heap; an entry
     may be stale (released, extended): the sweep looks at the reservation itself. `ended`
-    (something was granted), `refused` (nothing was) and `receipt_order` are heaps of (ms, key) for
-    the windows of R29: by key within a moment, as a recovery finds them (I8). Their entries may be
-    stale too; `*_kept` count reservations, not entries. `to_revoke` holds positions whose
-    revocations did not fit one batch (R11).
+    (something was granted), `refused` (nothing was), `ended_documents` (transfers and incoming)
+    and `receipt_order` are heaps of (ms, key) for the windows of R29: by key within a moment, as a
+    recovery finds them (I8). Their entries may be stale too; `*_kept` count what they stand for,
+    not entries. `to_revoke` holds positions whose revocations did not fit one batch (R11).
     """
 
     __slots__ = (
@@ -45,6 +47,8 @@ class PartitionState:
         "deadlines",
         "due",
         "ended",
+        "ended_documents",
+        "ended_documents_kept",
         "ended_kept",
         "groups",
         "incoming",
@@ -90,6 +94,8 @@ class PartitionState:
         self.time_zones: dict[str, str] = {}
         self.incoming: dict[str, IncomingRow] = {}
         self.transfers: dict[str, TransferRow] = {}
+        self.ended_documents: list[tuple[int, bytes]] = []
+        self.ended_documents_kept = 0
         self.due: dict[int, list[ReservationRow]] = {}
         self.deadlines: list[int] = []
         self.ended: list[tuple[int, str]] = []
@@ -126,6 +132,20 @@ class PartitionState:
             heappush(self.deadlines, reservation.deadline_ms)
         else:
             bucket.append(reservation)
+
+    def documents(self) -> Iterator[tuple[bytes, int]]:
+        """Give key and `ended_ms` of every transfer and incoming."""
+        for incoming in self.incoming.values():
+            yield incoming_key(incoming.incoming_id), incoming.ended_ms
+        for transfer in self.transfers.values():
+            yield transfer_key(transfer.transfer_id), transfer.ended_ms
+
+    def forget_document(self, key: bytes) -> None:
+        """Drop the transfer or incoming of a row key, if it is one and there."""
+        if key.startswith(INCOMING_PREFIX):
+            self.incoming.pop(decode_id(key.removeprefix(INCOMING_PREFIX).decode()), None)
+        elif key.startswith(TRANSFER_PREFIX):
+            self.transfers.pop(decode_id(key.removeprefix(TRANSFER_PREFIX).decode()), None)
 
     def progress_row(self) -> ProgressRow:
         """The progress as of now."""
@@ -196,6 +216,11 @@ class StateLoader:
         heapify(state.ended)
         heapify(state.refused)
         state.ended_kept, state.refused_kept = len(state.ended), len(state.refused)
+        for key, ended_ms in state.documents():
+            if ended_ms:
+                state.ended_documents.append((ended_ms, key))
+        heapify(state.ended_documents)
+        state.ended_documents_kept = len(state.ended_documents)
         yield
         for number, (key, receipt) in enumerate(state.receipts.items()):
             state.receipt_order.append((receipt.at_ms, key))
@@ -235,10 +260,8 @@ class StateLoader:
             state.receipts.pop(key, None)
         elif key.startswith(b"r/"):
             state.reservations.pop(decode_id(key[2:].decode()), None)
-        elif key.startswith(INCOMING_PREFIX):
-            state.incoming.pop(decode_id(key.removeprefix(INCOMING_PREFIX).decode()), None)
-        elif key.startswith(TRANSFER_PREFIX):
-            state.transfers.pop(decode_id(key.removeprefix(TRANSFER_PREFIX).decode()), None)
+        else:
+            state.forget_document(key)
 
     def _index(self, row: ReservationRow) -> None:
         state = self._state

@@ -1,8 +1,10 @@
-"""Commands of stock-events: movements, counts, and what is held back (R6-R8, R10, R11)."""
+"""Commands of stock-events: movements, counts, and what is held back (R6-R8, R10, R11, R14)."""
 
 from typing import Final
 
+from inventory_stream.ledger.authority import may_count
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
+from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
 from inventory_stream.ledger.identity import keep_receipt, repeated_receipt
 from inventory_stream.ledger.movements import count, effective_ms, move, settle
 from inventory_stream.ledger.state import PartitionState
@@ -35,10 +37,24 @@ def till_sale(state: PartitionState, command: TillSale, arrival_ms: int, batch: 
 
 
 def sync(state: PartitionState, command: Sync, arrival_ms: int, batch: Batch) -> int:
-    """Set on_hand to what was counted, plus the movements since: APPLIED or STALE_SYNC (R8)."""
-    early = _before(state, batch, command, command.sku)
+    """Set on_hand to what was counted, plus the movements since: APPLIED or STALE_SYNC (R8).
+
+    NOT_AUTHORITY: another source counts there; the answer holds its count and ours, to compare (R14).
+    """
+    early = answered_before(state, batch, command, command.sku)
     if early is not None:
         return early
+    if not may_count(state, command.location, command.source):
+        asked = asked_positions(state, command.sku, command.location, None)
+        return keep_receipt(
+            state,
+            batch,
+            command,
+            Outcome.NOT_AUTHORITY,
+            sku=command.sku,
+            units=command.on_hand,
+            breakdown=breakdown_of(asked),
+        )
     position = state.position(command.sku, command.location)
     counted_at, ahead = effective_ms(state, batch, command.effective_at, arrival_ms)
     on_hand = command.on_hand + (position.unavailable if command.excludes_unavailable else 0)
@@ -53,7 +69,7 @@ def sync(state: PartitionState, command: Sync, arrival_ms: int, batch: Batch) ->
 
 def set_unavailable(state: PartitionState, command: SetUnavailable, arrival_ms: int, batch: Batch) -> int:
     """Set the units that are damaged or held back: APPLIED, or STALE_SYNC if older than the last (R8)."""
-    early = _before(state, batch, command, command.sku)
+    early = answered_before(state, batch, command, command.sku)
     if early is not None:
         return early
     position = state.position(command.sku, command.location)
@@ -69,7 +85,7 @@ def set_unavailable(state: PartitionState, command: SetUnavailable, arrival_ms: 
 
 def set_safety_stock(state: PartitionState, command: SetSafetyStock, arrival_ms: int, batch: Batch) -> int:
     """Set the units that are never promised: APPLIED, or STALE_SYNC if older than the last (R8)."""
-    early = _before(state, batch, command, command.sku)
+    early = answered_before(state, batch, command, command.sku)
     if early is not None:
         return early
     position = state.position(command.sku, command.location)
@@ -106,7 +122,7 @@ def set_location_group(
 def _move(
     state: PartitionState, batch: Batch, command: Adjust | TillSale, units: int, arrival_ms: int
 ) -> int:
-    early = _before(state, batch, command, command.sku)
+    early = answered_before(state, batch, command, command.sku)
     if early is not None:
         return early
     position = state.position(command.sku, command.location)
@@ -126,8 +142,8 @@ def _applied(
     return keep_receipt(state, batch, command, _APPLIED, sku=sku, units=units, movements=(movement,))
 
 
-def _before(state: PartitionState, batch: Batch, command: Command, sku: str) -> int | None:
-    """Answer what is not new, or not ours; None when the command is to be decided."""
+def answered_before(state: PartitionState, batch: Batch, command: Command, sku: str) -> int | None:
+    """Answer a command about stock that is not new, or not ours; None when it is to be decided."""
     known = repeated_receipt(state, batch, command)
     if known is not None:
         return known

@@ -1,9 +1,10 @@
-"""How long answers are kept: receipts, ended and refused reservations fold away after their windows (R29)."""
+"""How long answers are kept: receipts and whatever has ended fold away after their windows (R29)."""
 
 from heapq import heapify, heappop
 from typing import Final
 
 from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.documents import fold_documents, is_document_fold_due
 from inventory_stream.ledger.identity import forget_movements
 from inventory_stream.ledger.rules import BATCH_BYTES, FOLDED_PER_BATCH_MAX
 from inventory_stream.ledger.state import PartitionState
@@ -25,6 +26,7 @@ def is_fold_due(state: PartitionState, now_ms: int) -> bool:
         or (receipts and receipts[0][0] < oldest_receipt_ms)
         or (refused and refused[0][0] < oldest_receipt_ms)
         or (ended and ended[0][0] < now_ms - rules.return_window_ms)
+        or is_document_fold_due(state, now_ms)
     )
 
 
@@ -57,7 +59,8 @@ def fold(state: PartitionState, batch: Batch) -> None:
         batch.write(key, None)
 
     budget = _fold_reservations(state, batch, budget, refused=True)
-    _fold_reservations(state, batch, budget, refused=False)
+    budget = _fold_reservations(state, batch, budget, refused=False)
+    fold_documents(state, batch, budget)
 
 
 def _fold_reservations(state: PartitionState, batch: Batch, budget: int, *, refused: bool) -> int:

@@ -39,6 +39,11 @@ class LedgerSettings(Section):
     ended_reservations_max: int = Field(
         2_000_000, ge=1_000, le=100_000_000, description="ended reservations kept per partition (R29)"
     )
+    # About 0.5 KB each in memory. There are as many as a partition's SKUs are moved or ordered in the
+    # receipt window; past the bound a late receipt finds no transfer, applies, and answers *_UNMATCHED.
+    ended_documents_max: int = Field(
+        200_000, ge=100, le=10_000_000, description="ended transfers and incoming kept per partition (R29)"
+    )
     revoke_on_shortfall: bool = Field(
         default=True, description="a fact that leaves less than nothing revokes soft reservations (R11)"
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+import msgspec
 from hypothesis import strategies as st
 
 from inventory_stream.ledger.batch import Sealed
@@ -73,7 +74,14 @@ def _field(kind: type[c.Command], name: str, now_ms: int) -> st.SearchStrategy[A
     by_name: dict[str, st.SearchStrategy[Any]] = {
         "reservation_id": st.sampled_from(NAMES),
         "sku": st.just(SKU),
-        "location": st.sampled_from((*PLACES, *((None,) if kind not in c.STOCK_COMMANDS else ()))),
+        "location": st.sampled_from((*PLACES, *(() if "location" in _required(kind) else (None,)))),
+        "from_location": st.sampled_from((*PLACES, *(() if "from_location" in _required(kind) else (None,)))),
+        "transfer_id": st.sampled_from(("T1", "T2")),
+        "incoming_id": st.sampled_from(("I1", "I2")),
+        "expected_at": st.sampled_from((now_ms - 90_000_000, now_ms, now_ms + 90_000_000)),
+        "final": st.booleans(),
+        "source": st.sampled_from((None, None, "wms")),
+        "time_zone": st.sampled_from(("UTC", "Europe/Berlin")),
         "group": st.none(),
         "units": st.one_of(st.none(), units),
         "ttl_seconds": st.sampled_from((1, 30, 60)),
@@ -88,9 +96,13 @@ def _field(kind: type[c.Command], name: str, now_ms: int) -> st.SearchStrategy[A
         "order_id": st.sampled_from((None, "O1", "O2")),
         "locations": st.sampled_from((PLACES, PLACES[::-1])),
     }
-    if name == "units" and kind in {c.TillSale, c.Reserve, c.RecordOrder, c.Return}:
+    if name == "units" and name in _required(kind):
         return units
     return by_name.get(name)
+
+
+def _required(kind: type[c.Command]) -> set[str]:
+    return {field.name for field in msgspec.structs.fields(kind) if field.required}
 
 
 @st.composite
@@ -107,6 +119,13 @@ def command(draw: st.DrawFn, kind: type[c.Command], command_id: str, now_ms: int
             fields["strategy"] = draw(st.sampled_from(("first_fit", "split")))
     if kind is c.SetLocationGroup:
         fields["group"] = "G"
+    if "from_location" in fields:  # never to itself, which is impossible
+        others = [place for place in PLACES if place != fields["from_location"]]
+        fields["to_location"] = draw(
+            st.sampled_from((*others, *(() if "to_location" in _required(kind) else (None,))))
+        )
+    if fields.get("final"):
+        fields["units"] = draw(st.integers(0, 6))
     return kind(**fields)
 
 

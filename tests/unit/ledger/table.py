@@ -8,12 +8,15 @@
 
 A step is a command as the wire has it (encoded, decoded), `tick`, `sweep`, or `given`. After `->`
 come the outcome as its row gives it, figures of the position (`at=` names another location than L1),
-`R1.x` the sum of a counter over R1's lines, `breakdown.x` of the answer, `units` that it moved. Every
+`R1.x` the sum of a counter over R1's lines, `T1.x` and `PO1.x` a field of a transfer or incoming,
+`breakdown.x` of the answer, `units` that it moved. Every
 step checks all invariants, and every sealed batch by its rows alone.
 """
 
 from collections.abc import Sequence
 from typing import Any, Final, cast
+
+import msgspec
 
 from inventory_stream.ledger.batch import Sealed
 from inventory_stream.ledger.decide import DecodedRecord, decide_batch
@@ -47,6 +50,15 @@ _FIRST: Final = {
     "unavailable": "unavailable",
     "safety_stock": "safety_stock",
     "group": "group",
+    "count_authority": "location",
+    "time_zone": "location",
+    "expect": "incoming_id",
+    "receive": "incoming_id",
+    "cancel_incoming": "incoming_id",
+    "plan_transfer": "transfer_id",
+    "ship_transfer": "transfer_id",
+    "receive_transfer": "transfer_id",
+    "cancel_transfer": "transfer_id",
 }
 _NAMES: Final = {
     "at": "location",
@@ -54,6 +66,9 @@ _NAMES: Final = {
     "eff": "effective_at",
     "order": "order_id",
     "partial": "allow_partial",
+    "from": "from_location",
+    "to": "to_location",
+    "exp": "expected_at",
 }
 _GRANTS: Final = {
     Outcome.GRANTED,
@@ -181,13 +196,14 @@ class Ledger:
         is_stock = kind in c.STOCK_COMMANDS
         self._ids += 1
         fields: dict[str, Any] = {"id": f"c{self._ids}", _FIRST.get(verb, "reservation_id"): words[0]}
-        if verb != "group":
+        names = kind.__struct_fields__
+        if "sku" in names:
             fields["sku"] = SKU
         fields |= dict(word.split("=", 1) for word in words[1:])
         arrival = fields.pop("arrival", None)
         fields = {_NAMES.get(name, name): value for name, value in fields.items()}
-        names = kind.__struct_fields__
-        if "location" in names and is_stock:
+        required = {field.name for field in msgspec.structs.fields(kind) if field.required}
+        if "location" in required:
             fields.setdefault("location", "L1")
         if kind in {c.Reserve, c.RecordOrder} and "group" not in fields:
             fields.setdefault("location", "L1")
@@ -204,7 +220,7 @@ class Ledger:
         return outcome
 
     def _value(self, name: str, text: str) -> Any:  # noqa: ANN401  # a field of any type
-        if name in {"effective_at", "answer_by", "ordered_at", "at"}:
+        if name in {"effective_at", "answer_by", "ordered_at", "expected_at", "at"}:
             if ":" in text:
                 hours, minutes = text.split(":")
                 return NOON + (int(hours) - 12) * 3_600_000 + int(minutes) * 60_000
@@ -246,17 +262,19 @@ class Ledger:
         if owner == "said":
             return getattr(last, field)
         if owner:
-            row = self.state.reservations[owner]
-            return (
-                sum(getattr(line, field) for line in row.lines)
-                if hasattr(row.lines[0], field)
-                else getattr(row, field)
-            )
+            return self._figure_of_row(owner, field)
         position = self.state.skus[SKU][location]
         short = {"atp": "available_to_promise"}
         if name == "short":
             return max(0, -position.uncommitted)
         return getattr(position, short.get(name, name))
+
+    def _figure_of_row(self, name: str, field: str) -> object:
+        state = self.state
+        row = state.transfers.get(name) or state.incoming.get(name) or state.reservations[name]
+        if isinstance(row, ReservationRow) and hasattr(row.lines[0], field):
+            return sum(getattr(line, field) for line in row.lines)
+        return getattr(row, field)
 
     def _append(self, sealed: Sealed) -> None:
         self.sealed.append(sealed)

@@ -15,8 +15,8 @@ from inventory_stream.ledger.rules import BATCH_BYTES, Rules
 from inventory_stream.ledger.state import PartitionState, row_of
 from models import commands as c
 from models.outcomes import Outcome
-from models.rows import PositionRow, decode_row
-from tests.unit.ledger.scripts import Call, Rows, answers_in, decide, fresh_state, scripts
+from models.rows import PositionRow, count_authority_key, decode_row, time_zone_key
+from tests.unit.ledger.scripts import PLACES, Call, Rows, answers_in, decide, fresh_state, scripts
 from tests.unit.ledger.table import NOON, SKU, recover
 
 TIGHT = Rules(
@@ -27,6 +27,7 @@ TIGHT = Rules(
     return_window_ms=90_000,
     receipts_max=6,
     ended_reservations_max=2,
+    ended_documents_max=1,
 )
 """Windows so short that all of them pass, by time and by count, within one script."""
 SIZES = st.sampled_from((1, 700, 2_500, BATCH_BYTES))
@@ -76,7 +77,9 @@ def everything(state: PartitionState) -> dict[bytes, bytes | None]:
     """Encode all rows that a state stands for."""
     keys = [position.key for position in state.positions()]
     keys += [f"r/{name}".encode() for name in state.reservations]
-    keys += [*state.receipts, b"s/group/G"]
+    keys += [*state.receipts, b"s/group/G", *(key for key, _ in state.documents())]
+    for place in PLACES:
+        keys += [count_authority_key(place), time_zone_key(place)]
     return {key: row_of(state, key) for key in sorted(keys)}
 
 
