@@ -8,6 +8,7 @@ from typing import Final
 from inventory_stream.adapters.kafka.batch_transport import ConsumerOptions
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.dead_letters import KafkaDeadLetters
+from inventory_stream.adapters.kafka.held_clock import HeldClock
 from inventory_stream.adapters.kafka.input_offsets import KafkaInputOffsets
 from inventory_stream.adapters.kafka.ledger_log import KafkaLedgerLog
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
@@ -97,6 +98,7 @@ def ledger_parts(settings: Settings, fail: Callable[[BaseException], None]) -> L
     rules = rules_of(settings.ledger)
 
     def new_owner(partition: int) -> PartitionOwner:
+        clock = HeldClock(settings.ledger.clock_skew_ms)
         log = KafkaLedgerLog(
             connection=connection,
             topic=settings.topic(LEDGER),
@@ -104,6 +106,7 @@ def ledger_parts(settings: Settings, fail: Callable[[BaseException], None]) -> L
             lease_seconds=worker.lease_seconds,
             alive_interval_seconds=worker.alive_interval_seconds,
             request_timeout_seconds=kafka.request_timeout_seconds,
+            on_stamp=clock.note,
         )
         return OwnPartition(
             partition,
@@ -112,7 +115,7 @@ def ledger_parts(settings: Settings, fail: Callable[[BaseException], None]) -> L
             log=log,
             dead_letters=dead_letters,
             offsets=offsets,
-            wall_clock_ms=now_ms,
+            wall_clock_ms=clock.now_ms,
             fail=fail,
             topics=input_topics(settings),
             inbox_batches_max=worker.inbox_batches_max,

@@ -55,9 +55,20 @@ class Cluster:
         prefix: str,
         folder: Path,
         worker_environment: Mapping[str, str] | None = None,
+        ledger_module: str = "inventory_stream.cli",
     ) -> None:
-        """Describe a cluster. `worker_environment` is what workers see otherwise than the test does."""
+        """Describe a cluster.
+
+        Args:
+            bootstrap_servers: The broker, as the test sees it.
+            redis_url: The Redis of the projection.
+            prefix: Of all topics and groups.
+            folder: Gets logs and scratch files.
+            worker_environment: Variables that workers see otherwise than the test does.
+            ledger_module: What runs as a ledger worker, with the arguments of the command.
+        """
         self._worker_environment = dict(worker_environment or {})
+        self._ledger_module = ledger_module
         self.settings = Settings(
             kafka=KafkaSettings(
                 bootstrap_servers=bootstrap_servers,
@@ -72,12 +83,9 @@ class Cluster:
         self.audit = LedgerAudit(PARTITIONS)
         """What the ledger said up to the last `follow`."""
         self._names: list[str] = []
-        self._reader = KafkaLedgerReader(
-            connection=KafkaConnection(bootstrap_servers), topic=self.settings.topic(LEDGER)
-        )
-        self._offsets = KafkaInputOffsets(
-            connection=KafkaConnection(bootstrap_servers), topics=input_topics(self.settings)
-        )
+        self.connection = KafkaConnection(bootstrap_servers)
+        self._reader = KafkaLedgerReader(connection=self.connection, topic=self.settings.topic(LEDGER))
+        self._offsets = KafkaInputOffsets(connection=self.connection, topics=input_topics(self.settings))
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
 
     async def __aenter__(self) -> Self:
@@ -120,11 +128,11 @@ class Cluster:
 
     def start_ledger(self, name: str) -> None:
         """Start one more ledger worker."""
-        self._start(name, "ledger")
+        self._start(name, "ledger", self._ledger_module)
 
-    def _start(self, name: str, kind: str) -> None:
+    def _start(self, name: str, kind: str, module: str = "inventory_stream.cli") -> None:
         self._names.append(name)
-        command = [sys.executable, "-m", "inventory_stream.cli", "worker", kind]
+        command = [sys.executable, "-m", module, "worker", kind]
         self.supervisor.start(name, command, {**self.environment, **self._worker_environment})
 
     async def ends(self, name: str, count: int = 1) -> list[int]:

@@ -43,6 +43,8 @@ class KafkaLedgerLog:
         transactional_id: what the producer id is asked for; the default is that of P1.
         clock: seconds by a clock that counts sleep (P3).
         clock_skew_ms: beyond which our clock and the broker's disagree (R18).
+        on_stamp: called with each acknowledgement's record time between our `clock` at its sending and
+            at its coming (HeldClock.note).
         monitor: hears of claims and acknowledgements.
     """
 
@@ -60,6 +62,7 @@ class KafkaLedgerLog:
         transactional_id: str | None = None,
         clock: Callable[[], float] = boottime_seconds,
         clock_skew_ms: int = CLOCK_SKEW_MS,
+        on_stamp: Callable[[float, int, float], None] | None = None,
         monitor: OwnerMonitor = SILENT_OWNER,
     ) -> None:
         self._connection = connection
@@ -72,6 +75,7 @@ class KafkaLedgerLog:
         self._name = f"{topic}[{partition}]"
         self._lease = Lease(lease_seconds, clock)
         self._skew = ClockSkew(self._name, clock_skew_ms)
+        self._on_stamp = on_stamp
         self._monitor = monitor
         self._claiming = Claiming(
             connection=connection,
@@ -139,6 +143,7 @@ class KafkaLedgerLog:
                     )
                 )
         self._lease.renew(sent_at)
+        self._note_stamp(sent_at, won.producer)
         self._claim = claim
         self._next_offset = claim.read_through + 1
         self._alive_at = self._lease.now()
@@ -252,7 +257,12 @@ class KafkaLedgerLog:
         self._lease.renew(sent_at)
         return base_offset
 
+    def _note_stamp(self, sent_at: float, producer: "FencedProducer") -> None:
+        if self._on_stamp is not None and producer.acked_ms is not None:
+            self._on_stamp(sent_at, producer.acked_ms, self._lease.now())
+
     def _tell(self, rows: int, producer: "FencedProducer", sent_at: float, sent_ms: int) -> None:
+        self._note_stamp(sent_at, producer)
         stamped_ms = producer.acked_ms
         ahead_ms = 0 if stamped_ms is None else self._skew.ahead_ms(sent_ms, stamped_ms, now_ms())
         seconds = self._lease.now() - sent_at
