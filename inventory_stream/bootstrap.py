@@ -1,26 +1,33 @@
 """The composition root: the only place that builds adapters and hands them to flows."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from inventory_stream.adapters.kafka.batch_transport import ConsumerOptions
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.dead_letters import KafkaDeadLetters
-from inventory_stream.adapters.kafka.held_clock import HeldClock
 from inventory_stream.adapters.kafka.input_offsets import KafkaInputOffsets
 from inventory_stream.adapters.kafka.ledger_log import KafkaLedgerLog
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.live_rows import LiveRows
+from inventory_stream.adapters.kafka.process_end import EndProcess, end_process
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS, LEDGER
 from inventory_stream.adapters.redis.projection import RedisProjection
 from inventory_stream.adapters.system_clock import now_ms
 from inventory_stream.flows.own_partition import OwnPartition
 from inventory_stream.flows.project import ProjectionFlow
+from inventory_stream.flows.watch_owners import OwnerWatch
 from inventory_stream.ledger.rules import Rules
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.inputs import Input
+from inventory_stream.ports.monitor import (
+    SILENT_OWNER,
+    SILENT_PROJECTION,
+    OwnerMonitor,
+    ProjectionMonitor,
+)
 from inventory_stream.ports.partition_owner import PartitionOwner
 from inventory_stream.settings import LedgerSettings, Settings
 
@@ -70,18 +77,28 @@ class LedgerParts:
     new_owner: Callable[[int], PartitionOwner]
     dead_letters: KafkaDeadLetters
     offsets: KafkaInputOffsets
+    background: tuple[Callable[[], Awaitable[None]], ...]
+    """Runs beside the owners."""
 
     async def close(self) -> None:
         """Let go of the connections that all partitions share."""
         await asyncio.gather(self.dead_letters.close(), self.offsets.close())
 
 
-def ledger_parts(settings: Settings, fail: Callable[[BaseException], None]) -> LedgerParts:
+def ledger_parts(
+    settings: Settings,
+    fail: Callable[[BaseException], None],
+    *,
+    end: EndProcess = end_process,
+    monitor_of: Callable[[int], OwnerMonitor] | None = None,
+) -> LedgerParts:
     """Build what owns partitions; nothing is connected yet.
 
     Args:
         settings: Everything that can be set.
         fail: Ends the process (P7).
+        end: How it ends where the log of a partition does it by itself.
+        monitor_of: Gives a partition's monitor; None: nobody watches.
     """
     kafka, worker = settings.kafka, settings.worker
     connection = KafkaConnection.of(kafka)
@@ -96,9 +113,10 @@ def ledger_parts(settings: Settings, fail: Callable[[BaseException], None]) -> L
         request_timeout_seconds=kafka.request_timeout_seconds,
     )
     rules = rules_of(settings.ledger)
+    watch = None if monitor_of is None else OwnerWatch(offsets, now_ms)
 
     def new_owner(partition: int) -> PartitionOwner:
-        clock = HeldClock(settings.ledger.clock_skew_ms)
+        monitor = SILENT_OWNER if monitor_of is None else monitor_of(partition)
         log = KafkaLedgerLog(
             connection=connection,
             topic=settings.topic(LEDGER),
@@ -106,7 +124,9 @@ def ledger_parts(settings: Settings, fail: Callable[[BaseException], None]) -> L
             lease_seconds=worker.lease_seconds,
             alive_interval_seconds=worker.alive_interval_seconds,
             request_timeout_seconds=kafka.request_timeout_seconds,
-            on_stamp=clock.note,
+            end_process=end,
+            clock_skew_ms=settings.ledger.clock_skew_ms,
+            monitor=monitor,
         )
         return OwnPartition(
             partition,
@@ -115,16 +135,18 @@ def ledger_parts(settings: Settings, fail: Callable[[BaseException], None]) -> L
             log=log,
             dead_letters=dead_letters,
             offsets=offsets,
-            wall_clock_ms=clock.now_ms,
+            wall_clock_ms=now_ms,
             fail=fail,
             topics=input_topics(settings),
             inbox_batches_max=worker.inbox_batches_max,
             clock_skew_ms=settings.ledger.clock_skew_ms,
             alive_interval_seconds=worker.alive_interval_seconds,
             reclaim_interval_seconds=worker.reclaim_interval_seconds,
+            monitor=monitor,
+            watch=watch,
         )
 
-    return LedgerParts(new_owner, dead_letters, offsets)
+    return LedgerParts(new_owner, dead_letters, offsets, () if watch is None else (watch.run,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +162,23 @@ class ProjectionParts:
         await asyncio.gather(self.view.close(), self.reader.close())
 
 
-def projection_parts(settings: Settings, *, is_rebuild_asked: bool) -> ProjectionParts:
+def projection_parts(
+    settings: Settings, *, is_rebuild_asked: bool, monitor: ProjectionMonitor = SILENT_PROJECTION
+) -> ProjectionParts:
     """Build what keeps the Redis view; nothing is connected yet."""
-    view = RedisProjection.connect(settings.redis)
+    view = RedisProjection.connect(settings.redis, monitor)
     reader = KafkaLedgerReader(
         connection=KafkaConnection.of(settings.kafka),
         topic=settings.topic(LEDGER),
         request_timeout_seconds=settings.kafka.request_timeout_seconds,
     )
     flow = ProjectionFlow(
-        view, reader, LiveRows, settings.projection, now_ms, is_rebuild_asked=is_rebuild_asked
+        view,
+        reader,
+        LiveRows,
+        settings.projection,
+        now_ms,
+        is_rebuild_asked=is_rebuild_asked,
+        monitor=monitor,
     )
     return ProjectionParts(flow, view, reader)

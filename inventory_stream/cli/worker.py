@@ -1,16 +1,27 @@
 """`worker ledger` and `worker projection`: long-running processes."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
+import structlog
 import typer
 
 from agents.ledger import new_ledger_host
 from agents.projection import new_projection_host
 from inventory_stream.adapters.kafka.preflight import check_before_start
+from inventory_stream.adapters.kafka.process_end import EndProcess, end_process, end_process_in_json
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
-from inventory_stream.adapters.logs import configure_logging
+from inventory_stream.adapters.logs import configure_logging, is_json
+from inventory_stream.adapters.monitoring.build import (
+    LedgerMonitoring,
+    ProjectionMonitoring,
+    ledger_monitoring,
+    projection_monitoring,
+)
+from inventory_stream.adapters.monitoring.endpoint import Endpoint
 from inventory_stream.adapters.redis.preflight import check_redis
-from inventory_stream.adapters.worker_process import Work, fail, run_worker
+from inventory_stream.adapters.worker_process import Work, failing, run_worker
 from inventory_stream.bootstrap import (
     LEDGER_GROUP,
     PROJECTION_GROUP,
@@ -19,7 +30,10 @@ from inventory_stream.bootstrap import (
     ledger_parts,
     projection_parts,
 )
-from inventory_stream.settings import load_settings
+from inventory_stream.cli import EXIT_FAILED, EXIT_SETTINGS
+from inventory_stream.errors import InventoryStreamError, SettingsError, UnreachableError
+from inventory_stream.ports.monitor import SILENT_PROJECTION
+from inventory_stream.settings import Settings, load_settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Run a worker until SIGTERM or Ctrl-C.")
 
@@ -32,16 +46,19 @@ def ledger() -> None:
 
     Example: inventory-stream worker ledger
     """
-    configure_logging()
-    settings = load_settings()
+    settings, end = _begin()
+    fail = failing(end)
+    monitoring = ledger_monitoring(settings)
 
     def new_work() -> Work:
-        parts = ledger_parts(settings, fail)
+        monitor_of = None if monitoring is None else monitoring.owners.of
+        parts = ledger_parts(settings, fail, end=end, monitor_of=monitor_of)
         options = consumer_options(settings, LEDGER_GROUP)
         host = new_ledger_host(parts.new_owner, input_topics(settings), options, fail)
-        return Work(host, close=parts.close)
+        return Work(host, parts.background, parts.close)
 
-    run_worker(lambda: check_before_start(settings), new_work)
+    with _one_line(settings):
+        run_worker(lambda: check_before_start(settings), new_work, _shown_by(monitoring), fail)
 
 
 @app.command()
@@ -55,8 +72,9 @@ def projection(
 
     Example: inventory-stream worker projection --rebuild
     """
-    configure_logging()
-    settings = load_settings()
+    settings, end = _begin()
+    fail = failing(end)
+    monitoring = projection_monitoring(settings)
 
     async def check() -> None:
         # Before the group is joined: a worker without Redis would take partitions from one that has it.
@@ -64,9 +82,41 @@ def projection(
         await check_before_start(settings)
 
     def new_work() -> Work:
-        parts = projection_parts(settings, is_rebuild_asked=rebuild)
+        monitor = SILENT_PROJECTION if monitoring is None else monitoring.monitor
+        parts = projection_parts(settings, is_rebuild_asked=rebuild, monitor=monitor)
         options = consumer_options(settings, PROJECTION_GROUP, is_raw=True)
         host = new_projection_host(parts.flow, settings.topic(LEDGER), options, fail)
-        return Work(host, (parts.flow.run_heartbeats,), parts.close)
 
-    run_worker(check, new_work)
+        async def why_not_ready() -> Sequence[str]:
+            # Asked of the server itself: without partitions nothing else would notice its absence.
+            with suppress(UnreachableError):  # the monitor has heard of it
+                await parts.view.marker()
+            return () if monitoring is None else monitoring.monitor.why_not_ready()
+
+        return Work(host, (parts.flow.run_heartbeats,), parts.close, why_not_ready)
+
+    with _one_line(settings):
+        run_worker(check, new_work, _shown_by(monitoring), fail)
+
+
+def _shown_by(monitoring: LedgerMonitoring | ProjectionMonitoring | None) -> Endpoint | None:
+    return None if monitoring is None else monitoring.endpoint
+
+
+def _begin() -> tuple[Settings, EndProcess]:
+    """Read the settings, set up the log, and choose the form of a last line."""
+    settings = load_settings()
+    configure_logging(settings.logs)
+    return settings, end_process_in_json if is_json(settings.logs) else end_process
+
+
+@contextmanager
+def _one_line(settings: Settings) -> Iterator[None]:
+    """Say why nothing was started in the form of the other lines; the command line says it in plain text."""
+    try:
+        yield
+    except InventoryStreamError as error:
+        if not is_json(settings.logs):
+            raise
+        structlog.get_logger(__name__).critical("worker_not_started", reason=str(error))
+        raise typer.Exit(EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_FAILED) from error
