@@ -123,6 +123,7 @@ class Cluster:
             "KAFKA__SESSION_TIMEOUT_SECONDS": kafka.session_timeout_seconds,
             "REDIS__URL": self.settings.redis.url,
             "WORKER__DATA_DIR": worker.data_dir,
+            "LOGS__FORMAT": "console",  # for the eyes of whoever reads why a test failed
         }
         return {ENV_PREFIX + name: str(value) for name, value in values.items()}
 
