@@ -17,11 +17,13 @@ from inventory_stream.errors import CorruptLedgerError
 from inventory_stream.flows.verify_positions import Change, PositionAudit, replay
 from inventory_stream.flows.verify_refusals import refusal_fault
 from inventory_stream.flows.verify_report import Finding, Findings, PartitionReport
+from inventory_stream.flows.verify_transfers import KINDS, TransferAudit
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.outcomes import NOT_FINAL, Outcome
 from models.rows import (
     FIRST_ANSWER,
     ID_REUSED_ANSWER,
+    TRANSFER_PREFIX,
     Answer,
     Line,
     Movement,
@@ -83,6 +85,7 @@ class PartitionAudit:
         self.positions: dict[bytes, PositionAudit] = {}
         self._reservations: dict[int, _Lines] = {}
         self._receipts: dict[int, _ReceiptState] = {}
+        self._transfers = TransferAudit(self._audit)
         self._outcomes: dict[int, int] = {}
         self._lives: dict[int, int] = {}
         self._stretch = 0
@@ -129,10 +132,13 @@ class PartitionAudit:
             for check, name, expected, found in (
                 ("I1", "reserved", audit.reserved, row.reserved),
                 ("I1", "allocated", audit.allocated, row.allocated),
+                ("R12", "in_transit", audit.in_transit, row.in_transit),
                 ("I4", "on_hand", row.base + audit.moved, row.on_hand),
             ):
                 if expected != found:
-                    said = "base and deltas" if check == "I4" else "the lines"
+                    said = {"I1": "lines and transfers", "R12": "the transfers", "I4": "base and deltas"}[
+                        check
+                    ]
                     self._find(check, audit.key, audit.offset, f"{name} {expected} by {said}", str(found))
             if audit.pending and audit.stretch == self._stretch and audit.is_known:
                 last = max(audit.pending, key=attrgetter("version"))
@@ -178,6 +184,8 @@ class PartitionAudit:
                 self.positions.pop(key, None)
             else:
                 self._take_position(record, _decode_position(value))
+        elif key.startswith(TRANSFER_PREFIX):
+            self._transfers.take(record, is_whole=self.report.whole_from_offset == 0)
 
     def _take_position(self, record: LedgerRecord, row: PositionRow) -> None:
         audit = self._audit(record.key)
@@ -365,6 +373,7 @@ class PartitionAudit:
                     record.offset,
                     delta,
                     movement.on_hand,
+                    allocated_delta=self._transfers.change_at(position.key) if row.kind in KINDS else 0,
                     unavailable=row.units if row.kind == "unavailable" else None,
                     safety_stock=row.units if row.kind == "safety_stock" else None,
                 )

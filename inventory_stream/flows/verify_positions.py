@@ -40,7 +40,9 @@ class PositionAudit:
     reserved: int = 0
     """Sum over reservation lines (I1)."""
     allocated: int = 0
-    """Sum over reservation lines (I1)."""
+    """Sum over reservation lines and planned transfers (I1)."""
+    in_transit: int = 0
+    """Sum over transfers to it (R12)."""
     moved: int = 0
     """Sum over receipts and reservation lines (I4)."""
     stretch: int = -1

@@ -63,6 +63,9 @@ def _command(chance: random.Random, number: int, now_ms: int) -> c.Command:
     some_place = chance.choice((None, None, place))
     when = now_ms - chance.choice((0, 0, 1_000, 30_000))
     name = f"c{number}"
+    transfer = f"T{chance.randrange(max(1, number // 6), number // 6 + 5)}"
+    elsewhere = chance.choice([other for other in PLACES if other != place])
+    ways = ((None, None), (place, elsewhere), (place, None))
     kinds: list[tuple[int, Callable[[], c.Command]]] = [
         (5, lambda: c.Reserve(name, reservation, sku, units, 10, location=place)),
         (
@@ -95,6 +98,12 @@ def _command(chance: random.Random, number: int, now_ms: int) -> c.Command:
         (1, lambda: c.Sync(name, sku, place, chance.randrange(5, 40), when)),
         (1, lambda: c.SetUnavailable(name, sku, place, chance.randrange(4), when)),
         (1, lambda: c.SetSafetyStock(name, sku, place, chance.randrange(3), when)),
+        (2, lambda: c.PlanTransfer(name, transfer, sku, place, elsewhere, units)),
+        (2, lambda: c.ShipTransfer(name, transfer, sku, units, when, *chance.choice(ways))),
+        (2, lambda: c.ReceiveTransfer(name, transfer, sku, units, when, final=chance.random() < 0.3)),
+        (1, lambda: c.CancelTransfer(name, transfer, sku)),
+        (1, lambda: c.Expect(name, f"I-{transfer}", sku, place, units * 3, now_ms + 86_400_000)),
+        (1, lambda: c.Receive(name, f"I-{transfer}", sku, units, when, some_place)),
     ]
     weights = [weight for weight, _ in kinds]
     return chance.choices([make for _, make in kinds], weights)[0]()

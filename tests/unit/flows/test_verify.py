@@ -13,7 +13,7 @@ from inventory_stream.ledger.rules import Rules
 from inventory_stream.ports.projection import LocationUnits, Version
 from inventory_stream.settings import ProjectionSettings
 from models.outcomes import Outcome
-from models.rows import PositionRow, ReceiptRow, ReservationRow, Row
+from models.rows import PositionRow, ReceiptRow, ReservationRow, Row, TransferRow
 from tests.fakes.ledger_reader import FakeLedger
 from tests.fakes.projection import FakeAvailabilityView, FakeHash, FakeProjection, FakeServer
 from tests.unit.flows.decided_ledger import planted, random_ledger
@@ -332,6 +332,31 @@ async def test_r16_more_returned_than_shipped() -> None:
     ledger = random_ledger(9)
     planted(ledger, reservation(lambda row: bool(row.lines), lambda row: with_line(row, returned=99)), b"r/")
     assert checks(await verify(ledger)) == {"R16"}
+
+
+@pytest.mark.parametrize(("field", "check"), [("planned", "I1"), ("in_transit", "R12")])
+async def test_r12_transfer_that_its_positions_do_not_show(field: str, check: str) -> None:
+    """I1, R12: planned units are in the source's allocated, those on the way in the target's in_transit."""
+    ledger = random_ledger(11)
+
+    def change(row: Row) -> Row | None:
+        assert isinstance(row, TransferRow)
+        return replace(row, **{field: getattr(row, field) + 1})
+
+    planted(ledger, change, b"s/transfer/")
+    assert check in checks(await verify(ledger))
+
+
+async def test_r12_planned_units_that_no_transfer_names() -> None:
+    """I1, I5: a version of a position whose allocated grew must be explained by a row, at that version."""
+    ledger = random_ledger(11)
+
+    def change(row: Row) -> Row | None:
+        assert isinstance(row, ReceiptRow)
+        return replace(row, movements=()) if row.outcome == Outcome.TRANSFER_PLANNED else None
+
+    planted(ledger, change, b"c/")
+    assert {"I1", "I5"} <= checks(await verify(ledger))
 
 
 async def test_only_the_first_findings_are_kept_and_all_are_counted() -> None:
