@@ -8,6 +8,8 @@ from typing import Final
 from inventory_stream.adapters.kafka.batch_transport import ConsumerOptions
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.dead_letters import KafkaDeadLetters
+from inventory_stream.adapters.kafka.event_log import KafkaEventLog
+from inventory_stream.adapters.kafka.held_clock import HeldClock
 from inventory_stream.adapters.kafka.input_offsets import KafkaInputOffsets
 from inventory_stream.adapters.kafka.ledger_log import KafkaLedgerLog
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
@@ -18,9 +20,11 @@ from inventory_stream.adapters.redis.projection import RedisProjection
 from inventory_stream.adapters.system_clock import now_ms
 from inventory_stream.flows.own_partition import OwnPartition
 from inventory_stream.flows.project import ProjectionFlow
+from inventory_stream.flows.publish import PublishFlow
 from inventory_stream.flows.watch_owners import OwnerWatch
 from inventory_stream.ledger.rules import Rules
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
+from inventory_stream.ports.events import EVENTS_GROUP, EventLog, EventTopic
 from inventory_stream.ports.inputs import Input
 from inventory_stream.ports.monitor import (
     SILENT_OWNER,
@@ -117,6 +121,7 @@ def ledger_parts(
 
     def new_owner(partition: int) -> PartitionOwner:
         monitor = SILENT_OWNER if monitor_of is None else monitor_of(partition)
+        clock = HeldClock(settings.ledger.clock_skew_ms)
         log = KafkaLedgerLog(
             connection=connection,
             topic=settings.topic(LEDGER),
@@ -126,6 +131,7 @@ def ledger_parts(
             request_timeout_seconds=kafka.request_timeout_seconds,
             end_process=end,
             clock_skew_ms=settings.ledger.clock_skew_ms,
+            on_stamp=clock.note,
             monitor=monitor,
         )
         return OwnPartition(
@@ -135,7 +141,7 @@ def ledger_parts(
             log=log,
             dead_letters=dead_letters,
             offsets=offsets,
-            wall_clock_ms=now_ms,
+            wall_clock_ms=clock.now_ms,
             fail=fail,
             topics=input_topics(settings),
             inbox_batches_max=worker.inbox_batches_max,
@@ -154,31 +160,55 @@ class ProjectionParts:
     """What a projection worker is made of, but for its Faust app."""
 
     flow: ProjectionFlow
+    publisher: PublishFlow
     view: RedisProjection
-    reader: KafkaLedgerReader
+    readers: tuple[KafkaLedgerReader, ...]
 
     async def close(self) -> None:
         """Let go of the connections."""
-        await asyncio.gather(self.view.close(), self.reader.close())
+        await asyncio.gather(self.view.close(), *(reader.close() for reader in self.readers))
 
 
 def projection_parts(
     settings: Settings, *, is_rebuild_asked: bool, monitor: ProjectionMonitor = SILENT_PROJECTION
 ) -> ProjectionParts:
-    """Build what keeps the Redis view; nothing is connected yet."""
+    """Build what keeps the Redis view and publishes events; nothing is connected yet."""
     view = RedisProjection.connect(settings.redis, monitor)
-    reader = KafkaLedgerReader(
-        connection=KafkaConnection.of(settings.kafka),
-        topic=settings.topic(LEDGER),
-        request_timeout_seconds=settings.kafka.request_timeout_seconds,
+    connection = KafkaConnection.of(settings.kafka)
+    # One each: the view must not wait until the publisher has read a whole partition.
+    for_view, for_events = (
+        KafkaLedgerReader(
+            connection=connection,
+            topic=settings.topic(LEDGER),
+            request_timeout_seconds=settings.kafka.request_timeout_seconds,
+        )
+        for _ in range(2)
     )
     flow = ProjectionFlow(
         view,
-        reader,
+        for_view,
         LiveRows,
         settings.projection,
         now_ms,
         is_rebuild_asked=is_rebuild_asked,
         monitor=monitor,
     )
-    return ProjectionParts(flow, view, reader)
+
+    def new_event_log(partition: int) -> EventLog:
+        return KafkaEventLog(
+            connection=connection,
+            topics={topic: settings.topic(topic.value) for topic in EventTopic},
+            ledger_topic=settings.topic(LEDGER),
+            group=settings.topic(EVENTS_GROUP),
+            partition=partition,
+            request_timeout_seconds=settings.kafka.request_timeout_seconds,
+        )
+
+    publisher = PublishFlow(
+        settings.topic(LEDGER),
+        new_event_log,
+        for_events,
+        LiveRows,
+        interval_ms=settings.projection.events_interval_ms,
+    )
+    return ProjectionParts(flow, publisher, view, (for_view, for_events))

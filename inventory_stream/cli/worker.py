@@ -85,7 +85,7 @@ def projection(
         monitor = SILENT_PROJECTION if monitoring is None else monitoring.monitor
         parts = projection_parts(settings, is_rebuild_asked=rebuild, monitor=monitor)
         options = consumer_options(settings, PROJECTION_GROUP, is_raw=True)
-        host = new_projection_host(parts.flow, settings.topic(LEDGER), options, fail)
+        host = new_projection_host(parts.flow, parts.publisher, settings.topic(LEDGER), options, fail)
 
         async def why_not_ready() -> Sequence[str]:
             # Asked of the server itself: without partitions nothing else would notice its absence.

@@ -9,13 +9,14 @@ from inventory_stream.ports.projection import Extent, LocationUnits, SkuChange, 
 from models.ids import decode_id
 from models.rows import PositionRow, decode_row
 
-_POSITION_PREFIX: Final = b"p/"
+POSITION_PREFIX: Final = b"p/"
+"""Begins the key of every position row."""
 
 
 def latest_positions(rows: Iterable[LedgerRecord], into: dict[bytes, LedgerRecord]) -> None:
     """Keep the newest row of each position; all other kinds of row are passed over undecoded."""
     for row in rows:
-        if row.key.startswith(_POSITION_PREFIX):
+        if row.key.startswith(POSITION_PREFIX):
             into[row.key] = row
 
 
@@ -41,7 +42,7 @@ def changes_of(
     locations: dict[str, dict[str, LocationUnits | None]] = {}
     newest: dict[str, LedgerRecord] = {}
     for record in positions.values():
-        sku, location, units = _units(record)
+        sku, location, units = units_of(record)
         locations.setdefault(sku, {})[location] = units
         known = newest.get(sku)
         if known is None or known.offset < record.offset:
@@ -62,7 +63,12 @@ def without_gone(locations: Mapping[str, LocationUnits | None]) -> dict[str, Loc
     return {location: units for location, units in locations.items() if units is not None}
 
 
-def _units(record: LedgerRecord) -> tuple[str, str, LocationUnits | None]:
+def units_of(record: LedgerRecord) -> tuple[str, str, LocationUnits | None]:
+    """Give SKU, location and units of a position row; None where it is a tombstone.
+
+    Raises:
+        CorruptLedgerError: it cannot be decoded.
+    """
     if record.value is None:
         _, sku, location = record.key.decode().split("/")
         return decode_id(sku), decode_id(location), None

@@ -20,6 +20,16 @@ class Projecting(Protocol):
         """Give a partition up."""
 
 
+class Publishing(Protocol):
+    """What publishes partitions' events beside the view; flows/publish.py."""
+
+    def start(self, partition: int) -> None:
+        """Begin with a partition; returns at once."""
+
+    async def stop(self, partition: int) -> None:
+        """Give a partition up."""
+
+
 class ProjectedPartitions:
     """A `HostedPartitions` of the ledger topic.
 
@@ -29,11 +39,15 @@ class ProjectedPartitions:
 
     Args:
         flow: What follows partitions.
+        publisher: Given the same partitions; it reads the ledger itself, at its own pace.
         fail: Ends the process; called with what a batch failed with, for nothing may follow it.
     """
 
-    def __init__(self, flow: Projecting, fail: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, flow: Projecting, publisher: Publishing, fail: Callable[[BaseException], None]
+    ) -> None:
         self._flow = flow
+        self._publisher = publisher
         self._fail = fail
         self._next: dict[int, int] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -45,13 +59,15 @@ class ProjectedPartitions:
         starts = await asyncio.gather(*(self._flow.start(partition) for partition in partitions))
         for partition, start in zip(partitions, starts, strict=True):
             self._next[partition] = start
+            self._publisher.start(partition)
 
     async def revoked(self, partitions: frozenset[int]) -> None:
         """Give partitions up; the flow bounds its own end."""
         await asyncio.gather(*(self._revoke(partition) for partition in partitions))
 
     async def _revoke(self, partition: int) -> None:
-        await self._flow.stop(partition)  # from here on its `apply` does nothing
+        # From here on `apply` does nothing.
+        await asyncio.gather(self._flow.stop(partition), self._publisher.stop(partition))
         task = self._tasks.pop(partition, None)
         if task is not None:
             await asyncio.wait([task])

@@ -28,6 +28,7 @@ class FakeLedger:
     def __init__(self, start_ms: int = START_MS) -> None:
         self.start_ms = start_ms
         self.is_down = False
+        self.refusals = 0
         self.partitions: dict[int, list[FakeRecord]] = {}
         self._ends: dict[int, int] = {}
         self._terms: dict[int, int] = {}
@@ -116,4 +117,5 @@ class FakeLedger:
 
     def _check(self) -> None:
         if self.is_down:
+            self.refusals += 1
             raise UnreachableError("the fake broker is down")

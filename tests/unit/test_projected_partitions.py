@@ -52,6 +52,21 @@ class FakeFlow:
         self.may_go_on.set()
 
 
+class FakePublisher:
+    """Notes what it is given."""
+
+    def __init__(self) -> None:
+        self.partitions: list[int] = []
+
+    def start(self, partition: int) -> None:
+        """Note it."""
+        self.partitions.append(partition)
+
+    async def stop(self, partition: int) -> None:
+        """Forget it."""
+        self.partitions.remove(partition)
+
+
 @pytest.fixture
 async def flow() -> FakeFlow:
     """Give a flow that waits."""
@@ -65,9 +80,17 @@ def failures() -> list[BaseException]:
 
 
 @pytest.fixture
-async def partitions(flow: FakeFlow, failures: list[BaseException]) -> ProjectedPartitions:
+def publisher() -> FakePublisher:
+    """Give a publisher without partitions."""
+    return FakePublisher()
+
+
+@pytest.fixture
+async def partitions(
+    flow: FakeFlow, publisher: FakePublisher, failures: list[BaseException]
+) -> ProjectedPartitions:
     """Give two partitions, taken up."""
-    both = ProjectedPartitions(flow, failures.append)
+    both = ProjectedPartitions(flow, publisher, failures.append)
     await both.assigned(frozenset({1, 2}), frozenset())
     return both
 
@@ -102,12 +125,14 @@ async def test_partitions_do_not_wait_for_each_other(partitions: ProjectedPartit
 
 
 async def test_a_revoked_partition_is_stopped_and_forgotten(
-    partitions: ProjectedPartitions, flow: FakeFlow
+    partitions: ProjectedPartitions, flow: FakeFlow, publisher: FakePublisher
 ) -> None:
-    """A revocation ends the batch under way; its offsets are the next owner's."""
+    """A revocation ends the batch under way, and its events; its offsets are the next owner's."""
+    assert publisher.partitions == [1, 2]
     await partitions.put(TOPIC, 1, [Record(100)], note_done)
     await partitions.revoked(frozenset({1}))
     assert flow.stopped == [1]
+    assert publisher.partitions == [2]
     with pytest.raises(KeyError):
         partitions.next_offset(TOPIC, 1)
 

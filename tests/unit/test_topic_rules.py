@@ -15,7 +15,7 @@ from inventory_stream.adapters.kafka.topic_rules import (
 from inventory_stream.settings import KafkaSettings, Settings
 
 SPECS = topic_specs(Settings(kafka=KafkaSettings(partitions=2, replication_factor=3)))
-STOCK, ORDERS, LEDGER, LETTERS = SPECS
+STOCK, ORDERS, LEDGER, AVAILABILITY, EXCEPTIONS, LETTERS = SPECS
 GOOD_BROKER = {rule.name: rule.wanted for rule in BROKER_RULES}
 
 
@@ -56,6 +56,11 @@ def test_missing_topic_is_an_error_with_the_command_that_makes_it() -> None:
         (LEDGER, "segment_bytes", "1073741824", Severity.WARNING),
         (LEDGER, "compression_type", "zstd", Severity.WARNING),
         (LEDGER, "min_insync_replicas", "1", Severity.ERROR),
+        (AVAILABILITY, "cleanup_policy", "delete", Severity.ERROR),
+        (AVAILABILITY, "delete_retention_ms", "3600000", Severity.WARNING),
+        (AVAILABILITY, "max_message_bytes", "1048588", Severity.ERROR),
+        (EXCEPTIONS, "cleanup_policy", "compact", Severity.ERROR),
+        (EXCEPTIONS, "retention_ms", "86400000", Severity.WARNING),
         (LETTERS, "cleanup_policy", "delete", Severity.WARNING),
         (LETTERS, "max_message_bytes", "1000", Severity.ERROR),
     ],

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
+from inventory_stream.ports.events import EventTopic
 from inventory_stream.settings import Settings
 
 LEDGER: Final = "ledger"
@@ -126,6 +127,34 @@ _DEAD_LETTER_RULES: Final = (
     _at_least("max.message.bytes", 2 * MIB, "a letter holds its original, and could not be written"),
 )
 
+_EVENT_RULES: Final = (
+    _at_least("max.message.bytes", 2 * MIB, "a SKU in thousands of locations makes a record of 1 MiB"),
+    _NO_UNCLEAN,
+)
+
+_AVAILABILITY_RULES: Final = (
+    Rule(
+        "cleanup.policy",
+        "compact",
+        "whoever reads from the beginning must find every SKU, and its newest numbers",
+    ),
+    _at_least(
+        "delete.retention.ms",
+        DAY_MS,
+        "a consumer that was away for a day must still see that a SKU is gone",
+        Severity.WARNING,
+    ),
+    *_EVENT_RULES,
+)
+
+_EXCEPTION_RULES: Final = (
+    Rule("cleanup.policy", "delete", "compaction would drop older exceptions of the same SKU"),
+    _at_least(
+        "retention.ms", 7 * DAY_MS, "exceptions must outlive a consumer's longest outage", Severity.WARNING
+    ),
+    *_EVENT_RULES,
+)
+
 BROKER_RULES: Final = (
     _at_least(
         "producer.id.expiration.ms",
@@ -172,6 +201,9 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(settings.topic(STOCK_EVENTS), *shape, _INPUT_RULES),
         TopicSpec(settings.topic(ORDER_EVENTS), *shape, (*_INPUT_RULES, _LOG_APPEND_TIME)),
         TopicSpec(settings.topic(LEDGER), *shape, _LEDGER_RULES),
+        # As many partitions as the ledger: an event lies in the partition of its row.
+        TopicSpec(settings.topic(EventTopic.AVAILABILITY.value), *shape, _AVAILABILITY_RULES),
+        TopicSpec(settings.topic(EventTopic.EXCEPTIONS.value), *shape, _EXCEPTION_RULES),
         TopicSpec(
             settings.topic(DEAD_LETTERS), DEAD_LETTER_PARTITIONS, kafka.replication_factor, _DEAD_LETTER_RULES
         ),

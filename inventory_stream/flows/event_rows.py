@@ -1,0 +1,117 @@
+"""From ledger rows to exception events: pure.
+
+Raised generically: an outcome that says `is_exception`, a movement that left a shortfall, and a
+row by which the owner took reserved units back. A new exception outcome needs nothing here.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from inventory_stream.errors import CorruptLedgerError
+from inventory_stream.ports.ledger_log import LedgerRecord
+from models.events import REVOKED, SHORTFALL, ExceptionDetail, ExceptionMovement
+from models.ids import encode_id
+from models.outcomes import Outcome
+from models.rows import FIRST_ANSWER, Answer, Movement, ReceiptRow, ReservationRow, decode_row
+
+_OWNER_ACTED: Final = -1
+"""`answered` of a reservation row that answers no command."""
+
+_EXCEPTIONS: Final = frozenset(int(outcome) for outcome in Outcome if outcome.is_exception)
+_KNOWN: Final = frozenset(map(int, Outcome))
+
+
+class Raised(NamedTuple):
+    """An exception and the id of its event, the same each time that it is found."""
+
+    event_id: str
+    detail: ExceptionDetail
+
+
+def exceptions_of(record: LedgerRecord) -> Iterable[Raised]:
+    """Give what a row raises: nothing unless it gives a first answer, or takes units back.
+
+    Raises:
+        CorruptLedgerError: the row cannot be decoded, or has an outcome that this version does not
+            know: whether that is an exception only a newer one can say.
+    """
+    if record.value is None or record.key[:2] not in (b"r/", b"c/"):
+        return ()
+    try:
+        row = decode_row(record.key, record.value)
+    except ValueError as error:  # msgspec's errors are ValueErrors
+        raise CorruptLedgerError(f"row {record.key!r} at offset {record.offset}: {error}") from error
+    if isinstance(row, ReceiptRow):
+        return _of_answer(row, row.reservation_id, row.sku, None) if row.repeat == FIRST_ANSWER else ()
+    assert isinstance(row, ReservationRow)  # noqa: S101  # there are no others under these keys
+    if row.answered == _OWNER_ACTED:
+        return _of_revocation(row, record.timestamp_ms)
+    if row.repeat != FIRST_ANSWER:
+        return ()
+    answer = row.answers[row.answered]
+    return _of_answer(answer, row.reservation_id, row.sku, row.paid_order_id or row.order_id)
+
+
+def _of_answer(
+    answer: Answer | ReceiptRow, reservation_id: str | None, sku: str | None, order_id: str | None
+) -> list[Raised]:
+    if answer.outcome not in _KNOWN:
+        raise CorruptLedgerError(
+            f"outcome {answer.outcome} of command {answer.command_id!r} is of a newer version: update this "
+            "process"
+        )
+    # The decision's time sets two decisions of one id apart: outcomes that bind none (R27).
+    name = f"{encode_id(reservation_id or '')}/{encode_id(answer.command_id)}/{answer.at_ms}"
+    shared = ExceptionDetail(
+        kind="",
+        at_ms=answer.at_ms,
+        sku=sku,
+        outcome=answer.outcome,
+        command=answer.kind,
+        command_id=answer.command_id,
+        reservation_id=reservation_id,
+        order_id=order_id,
+    )
+    raised: list[Raised] = []
+    if answer.outcome in _EXCEPTIONS:
+        kind = Outcome(answer.outcome).name.lower()
+        moved = tuple(map(_movement, answer.movements))
+        detail = replace(shared, kind=kind, units=answer.units, movements=moved)
+        raised.append(Raised(f"{kind}/{name}", detail))
+    for movement in answer.movements:
+        if movement.shortfall_units > 0:
+            detail = replace(
+                shared,
+                kind=SHORTFALL,
+                location=movement.location,
+                units=movement.shortfall_units,
+                orders=movement.short_orders,
+                movements=(_movement(movement),),
+            )
+            raised.append(Raised(f"{SHORTFALL}/{name}/{encode_id(movement.location)}", detail))
+    return raised
+
+
+def _of_revocation(row: ReservationRow, record_ms: int) -> Iterator[Raised]:
+    """Tell a revocation from an expiry: a deadline takes all that is reserved, and so comes last."""
+    revoked = sum(line.revoked for line in row.lines)
+    if revoked == 0 or any(line.expired for line in row.lines):
+        return
+    detail = ExceptionDetail(
+        kind=REVOKED,
+        at_ms=record_ms,
+        sku=row.sku,
+        reservation_id=row.reservation_id,
+        order_id=row.paid_order_id or row.order_id,
+        units=revoked,
+    )
+    # Units revoked so far only grow while more can be taken.
+    yield Raised(f"{REVOKED}/{encode_id(row.reservation_id)}/{row.commands}/{revoked}", detail)
+
+
+def _movement(movement: Movement) -> ExceptionMovement:
+    return ExceptionMovement(
+        movement.location, movement.delta, movement.effective_at_ms, movement.on_hand, movement.version
+    )
