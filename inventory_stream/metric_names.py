@@ -379,8 +379,8 @@ WINDOW: Final = Metric(
     "Shorter than producers retry: a late repeat would be decided anew.",
     "window-decided-by-count",
 )
-WINDOW_BY_COUNT: Final = Metric(
-    f"{PREFIX}window_by_count",
+WINDOW_COUNT_DECIDES: Final = Metric(
+    f"{PREFIX}window_count_decides",
     Kind.GAUGE,
     Role.LEDGER,
     "0 or 1",

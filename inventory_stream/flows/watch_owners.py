@@ -6,7 +6,6 @@ Runs only where somebody watches: deciding does not need it.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Final, Protocol
 
 import structlog
@@ -41,6 +40,7 @@ class _Followed:
     monitor: OwnerMonitor
     decided_ms: dict[Input, int] = field(default_factory=dict)
     """When each input was last seen decided to its end."""
+    looks: int = 0
     spans: dict[Input, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -67,19 +67,12 @@ class OwnerWatch:
 
     async def run(self) -> None:
         """Look again and again until cancelled; a broker that does not answer is asked again."""
-        for number in count():
+        while True:
             try:
                 await self.look()
             except UnreachableError as error:
                 _log.warning("input_lag_unknown", why=str(error))
-            if number % LOOKS_PER_COUNT == 0:
-                await self.count_positions()
             await asyncio.sleep(LOOK_INTERVAL_SECONDS)
-
-    async def count_positions(self) -> None:
-        """Count the positions of every partition."""
-        for followed in list(self._followed.values()):
-            followed.monitor.positions(await followed.owner.count_positions())
 
     async def look(self) -> None:
         """Look once at every input of every partition.
@@ -90,6 +83,9 @@ class OwnerWatch:
         for partition, followed in list(self._followed.items()):
             for source in Input:
                 await self._look(partition, source, followed)
+            if followed.looks % LOOKS_PER_COUNT == 0:
+                followed.monitor.positions(await followed.owner.count_positions())
+            followed.looks += 1
 
     async def _look(self, partition: int, source: Input, followed: _Followed) -> None:
         held = await self._offsets.range_of(source, partition)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from inventory_stream import metric_names as names
 from inventory_stream.adapters.monitoring.endpoint import Endpoint
@@ -54,6 +54,7 @@ def projection_monitoring(settings: Settings) -> ProjectionMonitoring | None:
 
 
 def _instruments(settings: Settings, role: names.Role) -> Instruments:
+    disable_created_metrics()  # a second series for each counter, which says when it began: with the process
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     instruments = Instruments(role, registry)

@@ -143,7 +143,7 @@ class PrometheusOwner:
             gauge(names.KEPT, name, kind).set(entries)
         for kind, window in seen.windows.items():
             gauge(names.WINDOW, name, kind).set(window.seconds)
-            gauge(names.WINDOW_BY_COUNT, name, kind).set(window.is_by_count)
+            gauge(names.WINDOW_COUNT_DECIDES, name, kind).set(window.is_by_count)
         margin = self.lease_margin_seconds
         if margin is not None:
             gauge(names.LEASE_MARGIN, name).set(margin)
