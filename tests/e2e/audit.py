@@ -104,6 +104,10 @@ class LedgerAudit:
         """The next offset to read of each partition."""
         self.claims = [0] * partitions
         """How often each partition was claimed."""
+        self.producer_ids: list[set[int]] = [set() for _ in range(partitions)]
+        """Under which ids each partition was claimed."""
+        self.fenced_ids: list[set[int]] = [set() for _ in range(partitions)]
+        """Which ids a later owner fenced (P1)."""
         self.progress: dict[int, ProgressRow] = {}
         self._live: list[list[LedgerRecord]] = [[] for _ in range(partitions)]
         self._rows = [LiveRows() for _ in range(partitions)]
@@ -117,7 +121,13 @@ class LedgerAudit:
         """Take the next rows of a partition."""
         for record in records:
             key = record.key or b""
-            if key.startswith(CLAIM_PREFIX) and not decode_claim(record.offset, record.value or b"").fenced:
+            if not key.startswith(CLAIM_PREFIX):
+                continue
+            claim = decode_claim(record.offset, record.value or b"")
+            if claim.fenced:
+                self.fenced_ids[partition].add(claim.producer_id)
+            else:
+                self.producer_ids[partition].add(claim.producer_id)
                 self.claims[partition] += 1
         live = self._rows[partition].feed(records)
         self._live[partition] += live
