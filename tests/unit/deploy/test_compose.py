@@ -1,0 +1,103 @@
+"""What docker-compose.yml says of our processes agrees with the code; no container is started."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from typer.testing import CliRunner
+
+from inventory_stream.cli import app
+from tests.unit.deploy.files import COMPOSE_FILE, MONITORING_PORT, STOP_SECONDS, compose
+from tests.unit.deploy.process_settings import settings_of
+
+SERVERS: Final = {"kafka", "valkey"}
+WORKERS: Final = {"ledger", "projection"}
+CONFIG_SECONDS_MAX: Final = 60
+"""It takes a second."""
+
+
+def ours() -> dict[str, dict[str, Any]]:
+    """Give the services that run our image."""
+    return {name: one for name, one in compose()["services"].items() if name not in SERVERS}
+
+
+def test_servers_alone_are_what_starts_without_a_profile() -> None:
+    """Development needs Kafka and Valkey; the processes come when asked for."""
+    assert {name for name, one in compose()["services"].items() if "profiles" not in one} == SERVERS
+    assert ours().keys() == {"topics", *WORKERS}
+
+
+@pytest.mark.parametrize("name", ["topics", *sorted(WORKERS)])
+def test_settings_are_real_and_lead_to_the_servers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each process starts with its variables, and finds the servers where the network has them."""
+    settings = settings_of(ours()[name]["environment"], None, monkeypatch)
+    advertised = compose()["services"]["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert f"NETWORK://{settings.kafka.bootstrap_servers}" in advertised.split(",")
+    assert settings.redis.url == "redis://valkey:6379/0"
+    assert (settings.monitoring.host, settings.monitoring.port) == ("0.0.0.0", MONITORING_PORT)  # noqa: S104
+
+
+@pytest.mark.parametrize("name", ["topics", *sorted(WORKERS)])
+def test_commands_are_those_of_the_command_line(name: str) -> None:
+    """Each service runs a command that exists."""
+    assert CliRunner().invoke(app, [*ours()[name]["command"], "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", sorted(WORKERS))
+def test_workers_are_started_again_and_asked_whether_they_are_ready(name: str) -> None:
+    """A worker that ends with status 70 comes back (P7); one that stops has time to; /ready decides."""
+    worker = ours()[name]
+    assert worker["restart"] == "unless-stopped"
+    assert int(worker["stop_grace_period"].removesuffix("s")) > STOP_SECONDS
+    assert f"'http://127.0.0.1:{MONITORING_PORT}/ready'" in worker["healthcheck"]["test"][-1]
+    assert worker["healthcheck"]["test"][0] == "CMD", "the image is not asked through a shell"
+    assert worker["expose"] == [str(MONITORING_PORT)]
+    compile(worker["healthcheck"]["test"][-1], "healthcheck", "exec")
+
+
+def test_processes_wait_for_what_they_need() -> None:
+    """Servers answer and topics exist before a worker starts; the projection alone waits for Valkey."""
+    healthy, done = {"condition": "service_healthy"}, {"condition": "service_completed_successfully"}
+    assert {name: one["depends_on"] for name, one in ours().items()} == {
+        "topics": {"kafka": healthy},
+        "ledger": {"kafka": healthy, "topics": done},
+        "projection": {"kafka": healthy, "valkey": healthy, "topics": done},
+    }
+
+
+def test_two_ledger_workers_share_the_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is another to take over when one is killed, and none without a partition."""
+    ledger = ours()["ledger"]
+    settings = settings_of(ledger["environment"], None, monkeypatch)
+    assert 2 == ledger["deploy"]["replicas"] <= settings.kafka.partitions
+    assert "INVENTORY_STREAM_WORKER__INSTANCE_ID" not in ledger["environment"], "two would have one name"
+
+
+def test_processes_can_write_their_scratch_folder_alone() -> None:
+    """The root is read-only, the scratch folder belongs to the image's user, and nothing is privileged."""
+    for one in ours().values():
+        assert one["read_only"]
+        assert one["cap_drop"] == ["ALL"]
+        assert [mount.partition(":")[0] for mount in one["tmpfs"]] == ["/scratch"]
+
+
+def test_an_older_compose_reads_the_file(tmp_path: Path) -> None:
+    """The reader of docker-compose 1.29 resolves it, once without the key that is younger than itself."""
+    program = shutil.which("docker-compose")
+    if program is None:
+        pytest.skip("docker-compose is missing: apt install docker-compose")
+    (tmp_path / "docker-compose.yml").write_text(
+        re.sub(r"\n +start_interval: .*", "", COMPOSE_FILE.read_text())
+    )
+    done = subprocess.run(  # noqa: S603  # our own file
+        [program, "--profile", "app", "config", "--quiet"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=CONFIG_SECONDS_MAX,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
