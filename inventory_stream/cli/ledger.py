@@ -1,8 +1,6 @@
-"""`ledger dump` and `ledger verify`: read the one truth, and prove that it is right."""
+"""`ledger dump`, `verify` and `explain`: read the one truth, prove that it is right, and say why."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -10,29 +8,28 @@ import orjson
 import typer
 import uvloop
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from inventory_stream.adapters.kafka.connection import KafkaConnection
-from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.preflight import check_ledger_shape, quiet_client
-from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.adapters.redis.preflight import check_redis
 from inventory_stream.adapters.redis.view import RedisAvailabilityView
+from inventory_stream.cli import explain
+from inventory_stream.cli.reading import PartitionOption, asked_partitions, ledger_reader, progress, say
 from inventory_stream.flows.dump_ledger import RowKind, dump_ledger
 from inventory_stream.flows.verify import verify_ledger
 from inventory_stream.flows.verify_report import PartitionReport, VerifyReport
-from inventory_stream.settings import Settings, load_settings
+from inventory_stream.settings import load_settings
 
 EXIT_BROKEN: Final = 1
 
 KINDS: Final = {kind.name.lower(): kind for kind in RowKind}
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show the ledger, or prove it right.")
-
-PartitionOption = Annotated[int | None, typer.Option(min=0, help="Only this partition.", show_default=False)]
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Show the ledger, prove it right, or say why it says so."
+)
+app.add_typer(explain.app, name="explain")
 
 
 @app.command()
@@ -60,11 +57,11 @@ def dump(
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--kind")
     settings = load_settings()
 
-    partitions = _partitions(settings, partition)
+    partitions = asked_partitions(settings, partition)
 
     async def run() -> None:
         await check_ledger_shape(settings)
-        reader = _reader(settings)
+        reader = ledger_reader(settings)
         try:
             wanted = KINDS[kind] if kind else None
             async for row in dump_ledger(
@@ -98,18 +95,18 @@ def verify(
     Example: inventory-stream ledger verify
     """
     settings = load_settings()
-    partitions = _partitions(settings, partition)
+    partitions = asked_partitions(settings, partition)
 
     async def run() -> VerifyReport:
         # To learn after minutes of reading that Redis is not there would be a pity.
         if is_redis_compared:
             await check_redis(settings.redis)
         await check_ledger_shape(settings)
-        reader = _reader(settings)
+        reader = ledger_reader(settings)
         view = RedisAvailabilityView.connect(settings.redis) if is_redis_compared else None
         try:
             rows = sum([await reader.end_offset(one) for one in partitions])
-            with _progress(rows) as advance:
+            with progress("reading the ledger", rows) as advance:
                 return await verify_ledger(reader, LiveRows, partitions, view, advance)
         finally:
             await reader.close()
@@ -155,27 +152,27 @@ def print_report(report: VerifyReport, console: Console | None = None) -> None:
     positions = sum(one.positions for one in report.partitions)
     reservations = sum(one.reservations for one in report.partitions)
     repeats = sum(one.repeats for one in report.partitions)
-    _say(console, f"{positions:,} positions, {reservations:,} reservations, {repeats:,} answers given again")
-    _say(console, f"oversold units (granted against I2): {oversold:,}", "red" if oversold else "green")
-    _say(console, f"shortfall that facts caused (till sales, recounts, recorded orders): {shortfall:,}")
+    say(console, f"{positions:,} positions, {reservations:,} reservations, {repeats:,} answers given again")
+    say(console, f"oversold units (granted against I2): {oversold:,}", "red" if oversold else "green")
+    say(console, f"shortfall that facts caused (till sales, recounts, recorded orders): {shortfall:,}")
     fenced = sum(one.fenced_rows for one in report.partitions)
     if fenced:
-        _say(console, f"rows that fenced owners wrote, dropped by every reader (P4): {fenced:,}", "yellow")
+        say(console, f"rows that fenced owners wrote, dropped by every reader (P4): {fenced:,}", "yellow")
     if report.skus_compared is None:
-        _say(console, "Redis: not compared")
+        say(console, "Redis: not compared")
     else:
         moved_on = f"; {report.skus_moved_on:,} changed meanwhile" if report.skus_moved_on else ""
-        _say(console, f"Redis: {report.skus_compared:,} SKUs compared{moved_on}")
+        say(console, f"Redis: {report.skus_compared:,} SKUs compared{moved_on}")
     if report.is_sound:
         held = (
             "I1-I5, I7 and R16 hold; I6 was not compared"
             if report.skus_compared is None
             else "I1-I7 and R16 hold"
         )
-        _say(console, held, "green")
+        say(console, held, "green")
         return
     for check, times in sorted(report.findings.counts.items()):
-        _say(console, f"{check} BROKEN: {times:,} times", "bold red")
+        say(console, f"{check} BROKEN: {times:,} times", "bold red")
     findings = Table("invariant", "partition", "offset", "key", "expected", "found")
     for finding in report.findings.first:
         # Text, not str: a key may hold what rich takes for markup.
@@ -190,32 +187,3 @@ def _reach(one: PartitionReport) -> str:
     if one.whole_from_offset == 0:
         return "the beginning"
     return datetime.fromtimestamp(one.whole_from_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _say(console: Console, text: str, style: str | None = None) -> None:
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _progress(rows: int) -> Iterator[Any]:
-    """Show how far the reading is, on a terminal only."""
-    columns = (TextColumn("reading the ledger"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=rows)
-        yield lambda read: progress.advance(task, read)
-
-
-def _reader(settings: Settings) -> KafkaLedgerReader:
-    return KafkaLedgerReader(
-        connection=KafkaConnection.of(settings.kafka),
-        topic=settings.topic(LEDGER),
-        request_timeout_seconds=settings.kafka.request_timeout_seconds,
-    )
-
-
-def _partitions(settings: Settings, only: int | None) -> Sequence[int]:
-    if only is not None and only >= settings.kafka.partitions:
-        hint = f"the ledger has partitions 0 to {settings.kafka.partitions - 1} (kafka.partitions)"
-        raise typer.BadParameter(hint, param_hint="--partition")
-    return range(settings.kafka.partitions) if only is None else [only]

@@ -81,7 +81,7 @@ def _decode(record: LedgerRecord) -> dict[str, Any] | None:
     if record.value is None:
         return None
     try:
-        row: dict[str, Any] = _plain(decode_row(record.key, record.value))
+        row: dict[str, Any] = plain(decode_row(record.key, record.value))
     except ValueError as error:  # msgspec's errors are ValueErrors
         raise CorruptLedgerError(f"row {record.key!r} at offset {record.offset}: {error}") from error
     return row
@@ -91,10 +91,10 @@ def _sku_of(row: dict[str, Any] | None) -> str | None:
     return row.get("sku") if row is not None else None
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  # any value inside a row
+def plain(value: Any) -> Any:  # noqa: ANN401  # any value inside a row
     """Turn a row into JSON values, with field names; bytes become hex digits."""
     if isinstance(value, msgspec.Struct):
-        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value.hex() if isinstance(value, bytes) else value

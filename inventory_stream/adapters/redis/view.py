@@ -58,7 +58,7 @@ class RedisAvailabilityView:
         while True:
             with reaching(self._address):
                 cursor, found = await self._client.scan(cursor, match=keys.SKU_KEYS, count=_SCAN_KEYS)
-            yield [keys.sku_of(key) for key in found]
+            yield [keys.sku_of(str(key)) for key in found]
             if not cursor:
                 return
 

@@ -1,0 +1,123 @@
+"""Makes an input record of a letter again, as it was or mended."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import orjson
+
+from inventory_stream.ports.dead_letters import DeadLetter, Resend, StoredLetter
+from models.codec import ORDER_DECODER, STOCK_DECODER, CommandDecoder
+from models.commands import POSITIONAL, type_name
+from models.ids import partition_of
+
+_FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    type_name(command): command.__struct_fields__ for command in POSITIONAL
+}
+"""Of each type on the wire its fields in the order of a positional command."""
+
+
+class Mending(NamedTuple):
+    """What to change before a letter is sent again: fields by name, or the whole record; or nothing."""
+
+    fields: Mapping[str, Any]
+    record: bytes | None = None
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.fields) or self.record is not None
+
+
+AS_IT_WAS: Final = Mending({})
+
+
+class Inputs(NamedTuple):
+    """The two input topics by their full names, and how many partitions each has."""
+
+    stock: str
+    orders: str
+    partitions: int
+
+    def decoder_of(self, topic: str) -> CommandDecoder | None:
+        """Give what decodes the records of a topic, None for one that is none of ours."""
+        return {self.stock: STOCK_DECODER, self.orders: ORDER_DECODER}.get(topic)
+
+
+class Unmendable(NamedTuple):
+    """Why a letter is not sent again."""
+
+    reason: str
+
+
+def mend(stored: StoredLetter, mending: Mending, inputs: Inputs) -> Resend | Unmendable:
+    """Give the record to send: of a pack only the letter's own command.
+
+    What no owner could decode is not sent: it would only become another letter. An unchanged record
+    goes to the partition that it was in, with the key that it had; one whose SKU was changed goes where
+    the new SKU belongs.
+    """
+    letter = stored.letter
+    decoder = inputs.decoder_of(letter.topic)
+    if decoder is None:
+        return Unmendable(f"{letter.topic} is no input of this environment ({inputs.stock}, {inputs.orders})")
+    if letter.partition >= inputs.partitions:
+        return Unmendable(f"{letter.topic} has no partition {letter.partition} any more")
+    value = _value_of(stored, mending)
+    if isinstance(value, Unmendable):
+        return value
+    commands, poison = decoder.decode(value)
+    if poison:
+        return Unmendable(f"it would be refused again: {poison[0].reason}")
+    skus = {getattr(command, "sku", None) for command in commands}
+    moved = _sku_of(letter.value) not in skus and mending.is_any
+    if moved and len(skus) == 1 and (sku := skus.pop()) is not None:
+        return Resend(letter.topic, partition_of(sku, inputs.partitions), sku.encode(), value)
+    return Resend(letter.topic, letter.partition, letter.key, value)
+
+
+def as_object(value: bytes | None) -> dict[str, Any] | None:
+    """Give a command as an object with named fields, whatever its form; None: it is none.
+
+    Positions past the last known field are kept under their numbers.
+    """
+    try:
+        decoded = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(decoded, dict):
+        return decoded
+    if not isinstance(decoded, list) or not decoded or not isinstance(decoded[0], str):
+        return None
+    names = ("type", *_FIELDS.get(decoded[0], ()))
+    return {names[at] if at < len(names) else str(at): part for at, part in enumerate(decoded)}
+
+
+def _value_of(stored: StoredLetter, mending: Mending) -> bytes | Unmendable:
+    if mending.record is not None:
+        return mending.record
+    if stored.is_cut:
+        return Unmendable("the original was too large to be kept whole: send it anew from its source")
+    return _with_fields(stored.letter, mending.fields)
+
+
+def _with_fields(letter: DeadLetter, fields: Mapping[str, Any]) -> bytes | Unmendable:
+    value = letter.value
+    if value is None:
+        return Unmendable("the record was empty: there is nothing to send")
+    if not fields:
+        # One command of a positional pack is an array, which only a pack may hold.
+        is_positional = letter.pack_index is not None and value.lstrip().startswith(b"[")
+        return b"[" + value + b"]" if is_positional else value
+    command = as_object(value)
+    if command is None:
+        return Unmendable(
+            "it is not one JSON command, so no field can be set: give the whole with --edit FILE"
+        )
+    return msgspec.json.encode({**command, **fields})
+
+
+def _sku_of(value: bytes | None) -> str | None:
+    command = as_object(value)
+    sku = command.get("sku") if command is not None else None
+    return sku if isinstance(sku, str) else None
