@@ -100,10 +100,10 @@ def _explain(error: Exception, connection: KafkaConnection, server: str) -> str 
     if isinstance(error, UnsupportedSaslMechanismError):
         name = variable(("kafka", "sasl_mechanism"))
         return f"{server} does not take kafka.sasl_mechanism = {mechanism}: set {name} to one that it takes"
-    if isinstance(error, ValueError):
-        return f"{server} could not prove that it knows our password ({error}): is it the right broker?"
     if line := explain_tls(error, "kafka", server, f"set {_PROTOCOL} without SSL"):
         return line
+    if isinstance(error, ValueError):  # after TLS, whose faults are ValueErrors, too
+        return f"{server} could not prove that it knows our password ({error}): is it the right broker?"
     # It took the connection, and closed it when it saw what we say.
     if isinstance(error, KafkaConnectionError | IllegalSaslStateError | ConnectionResetError):
         return (

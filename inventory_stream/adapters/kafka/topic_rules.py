@@ -1,7 +1,7 @@
 """What P12 demands of topics and brokers, and the judgement of what is there. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -176,6 +176,8 @@ class TopicSpec:
     partitions: int
     replicas: int
     rules: tuple[Rule, ...]
+    may_be_hidden: bool = False
+    """Whether the broker knows who asks: it then does not show topics that the user may not see."""
 
     @property
     def config(self) -> dict[str, str]:
@@ -197,7 +199,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     """Give the topics of this environment."""
     kafka = settings.kafka
     shape = (kafka.partitions, kafka.replication_factor)
-    return (
+    specs = (
         TopicSpec(settings.topic(STOCK_EVENTS), *shape, _INPUT_RULES),
         TopicSpec(settings.topic(ORDER_EVENTS), *shape, (*_INPUT_RULES, _LOG_APPEND_TIME)),
         TopicSpec(settings.topic(LEDGER), *shape, _LEDGER_RULES),
@@ -208,6 +210,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
             settings.topic(DEAD_LETTERS), DEAD_LETTER_PARTITIONS, kafka.replication_factor, _DEAD_LETTER_RULES
         ),
     )
+    return tuple(replace(spec, may_be_hidden=kafka.security_protocol != "PLAINTEXT") for spec in specs)
 
 
 def judge_topic(spec: TopicSpec, state: TopicState | None) -> list[Finding]:
@@ -229,7 +232,8 @@ def judge_shape(spec: TopicSpec, partitions: int | None) -> list[Finding]:
                 Severity.ERROR,
                 spec.name,
                 "the topic does not exist",
-                "create it: inventory-stream topics create",
+                "create it: inventory-stream topics create"
+                + (", or let this user see it (docs/security.md)" if spec.may_be_hidden else ""),
             )
         ]
     if partitions == spec.partitions:

@@ -169,7 +169,7 @@ def _was_created(name: str, code: int, message: Sequence[str | None], settings: 
     error = for_code(code)
     if error in {NoError, TopicAlreadyExistsError}:  # somebody else was faster: just as well
         return error is NoError
-    reason = next((text for text in message if text), error.__name__)
+    reason = next((text for text in message if text), error.__name__).rstrip(".")
     way_out = advice(error()).removeprefix(": ") or "see the broker's log"
     if error is InvalidReplicationFactorError:
         replicas = settings.kafka.replication_factor

@@ -3,6 +3,7 @@
 from redis.exceptions import RedisError, ResponseError
 
 from inventory_stream.adapters.redis.connection import address_of, connect, reaching
+from inventory_stream.adapters.tls_faults import causes
 from inventory_stream.errors import RefusedError, UnreachableError
 from inventory_stream.settings import RedisSettings, variable, without_password
 
@@ -33,9 +34,12 @@ async def check_redis(settings: RedisSettings) -> None:
 
 
 def _hint(settings: RedisSettings, error: Exception) -> str:
-    """Say what else it may be: a server for TLS hangs up on whoever does not speak it."""
-    is_hung_up = not settings.is_tls and "closed" in str(error).lower()
-    return "; a server that hangs up at once may want TLS: rediss://" if is_hung_up else ""
+    """Say what else it may be: one side speaks TLS, the other waits or hangs up."""
+    if settings.is_tls and any(isinstance(link, TimeoutError) for link in causes(error)):
+        return "; a server that never answers a TLS handshake may want none: redis://"
+    if not settings.is_tls and any(isinstance(link, ConnectionResetError) for link in causes(error)):
+        return "; a server that hangs up at once may want TLS: rediss://"
+    return ""
 
 
 def _cause(error: Exception) -> str:
