@@ -17,6 +17,7 @@ from rich.table import Table
 
 from inventory_stream.adapters.redis.preflight import check_redis
 from inventory_stream.adapters.redis.view import RedisAvailabilityView
+from inventory_stream.cli.outlook import outlook
 from inventory_stream.errors import UnreachableError
 from inventory_stream.ports.projection import AvailabilityView, SkuAvailability, Version
 from inventory_stream.settings import load_settings
@@ -27,7 +28,8 @@ EXIT_NOT_FOUND: Final = 1
 # projection is told within 3 s.
 FRESHNESS_INTERVAL_SECONDS: Final = 1.0
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show available-to-promise from Redis.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show available-to-promise.")
+app.command()(outlook)
 
 Skus = Annotated[list[str], typer.Argument(metavar="SKU...", help="One or more SKUs.", show_default=False)]
 
