@@ -12,7 +12,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.admin import CreateAclsRequest
 
 from inventory_stream.adapters.kafka.connection import KafkaConnection
-from inventory_stream.cli.rights import Resource, Right, rights_of
+from inventory_stream.cli.rights import Operation, Resource, Right, rights_of
 from inventory_stream.devservers import KafkaServer, ValkeyServer
 from inventory_stream.settings import ENV_PREFIX, KafkaSettings, RedisSettings, Settings
 from tests.security.certificates import Certificates
@@ -132,10 +132,10 @@ def run(variables: Mapping[str, str], *arguments: str) -> subprocess.CompletedPr
     )
 
 
-def without(rights: Collection[Right], resource: Resource, name: str, operation: str) -> list[Right]:
+def without(rights: Collection[Right], resource: Resource, name: str, operation: Operation) -> list[Right]:
     """Take one operation on one resource out of some rights."""
     return [
-        right._replace(operations=tuple(one for one in right.operations if one.name != operation))
+        right._replace(operations=tuple(one for one in right.operations if one is not operation))
         if (right.resource, right.name) == (resource, name)
         else right
         for right in rights

@@ -12,10 +12,13 @@ from typing import Final
 import pytest
 
 from inventory_stream.adapters.kafka.command_sink import open_command_sink
+from inventory_stream.adapters.kafka.process_end import EXIT_CODE
+from inventory_stream.adapters.kafka.topic_rules import LEDGER
+from inventory_stream.cli.rights import Operation, Resource, rights_of
 from inventory_stream.devservers.supervisor import Supervisor
 from inventory_stream.settings import ENV_PREFIX
 from models.commands import Adjust
-from tests.security.shop import Shop, password_of, run
+from tests.security.shop import NOBODY, Shop, password_of, run, without
 
 pytestmark = [pytest.mark.broker, pytest.mark.redis]
 
@@ -84,8 +87,27 @@ async def test_a_ledger_worker_that_may_not_write_the_ledger_says_so_and_ends(sh
     """P12: only ledger workers may write the ledger; who may not is told in one line which right."""
     await shop.grant_roles()
     assert run(shop.variables("maker"), "topics", "create").returncode == 0
-    # The reader's group and its transactional id are not the reason: the projection has both.
+    rights = rights_of("worker ledger", shop.settings().topic)
+    await shop.grant(NOBODY, without(rights, Resource.TOPIC, shop.settings().topic(LEDGER), Operation.WRITE))
+    ended = run(shop.variables(NOBODY), "worker", "ledger")
+    assert ended.returncode == EXIT_CODE
+    said = _reason(ended.stderr)
+    assert "TopicAuthorizationFailed" in said
+    assert "docs/security.md" in said
+
+
+async def test_a_worker_that_may_not_join_its_group_says_so_and_ends(shop: Shop) -> None:
+    """It does not wait for ever for an assignment that cannot come."""
+    await shop.grant_roles()
+    assert run(shop.variables("maker"), "topics", "create").returncode == 0
     ended = run(shop.variables("projection"), "worker", "ledger")
-    assert ended.returncode != 0
-    (line,) = ended.stderr.splitlines()
-    assert "docs/security.md" in line
+    assert ended.returncode == EXIT_CODE
+    said = _reason(ended.stderr)
+    assert "GroupAuthorizationFailed" in said
+    assert "docs/security.md" in said
+
+
+def _reason(stderr: str) -> str:
+    """Give what the process said at its end: the last line, after those of its work; no traceback."""
+    assert "Traceback" not in stderr
+    return stderr.splitlines()[-1]

@@ -30,7 +30,8 @@ from mode import Service
 from mode.threads import QueueServiceThread, ServiceThread
 from mode.utils.futures import maybe_async
 
-from inventory_stream.errors import InventoryStreamError
+from inventory_stream.adapters.kafka.access import advice
+from inventory_stream.errors import HostError, InventoryStreamError
 
 TESTED_VERSIONS: Final = {"faust-streaming": "0.15.", "mode-streaming": "0.7.", "aiokafka": "0.14."}
 """Releases whose source was read for this module, by the start of their version."""
@@ -84,6 +85,8 @@ TOUCHED: Final[tuple[tuple[object, str, str], ...]] = (
     (FaustCollection, "on_rebalance", "self assigned revoked newly_assigned generation_id"),
     (KafkaFetcher, "fetched_records", "self partitions timeout max_records"),
     (GroupCoordinator, "_start_heartbeat_task", "self"),
+    (GroupCoordinator, "check_errors", "self"),
+    (driver.AIOKafkaConsumerThread, "on_start", "self"),
 )
 
 TOUCHED_ATTRIBUTES: Final[tuple[tuple[type, str], ...]] = (
@@ -95,6 +98,10 @@ TOUCHED_ATTRIBUTES: Final[tuple[tuple[type, str], ...]] = (
     (TableManager, "_tables_finalized"),
 )
 """Instance attributes that Faust declares on the class: owner, name."""
+
+
+GROUP_LOOK_SECONDS: Final = 1.0
+"""Between two looks at what the group coordinator complains of; a look costs a microsecond."""
 
 
 class UntestedFaustError(InventoryStreamError):
@@ -137,6 +144,26 @@ class SameLoopDriver(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
     async def stop(self) -> None:
         """Stop as an ordinary service."""
         await Service.stop(self)
+
+    async def on_start(self) -> None:
+        """Create the Kafka consumer, and look after its place in the group."""
+        await super().on_start()
+        self.add_future(self._watch_group())
+
+    async def _watch_group(self) -> None:
+        """End the process when the group cannot be joined or kept.
+
+        aiokafka tells it to who polls next, and Faust polls only once it has an assignment: a worker
+        whose user may not join the group waited for ever without a word.
+        """
+        while not self.should_stop:
+            await self.sleep(GROUP_LOOK_SECONDS)
+            try:
+                self._ensure_consumer()._coordinator.check_errors()  # noqa: SLF001
+            except KafkaError as error:
+                if not self.should_stop:
+                    group = self.consumer.app.conf.id
+                    self.consumer.app.fail(HostError(f"Kafka's group {group}: {error!r}{advice(error)}"))
 
     async def on_stop(self) -> None:
         """Close the Kafka consumer, which leaves the group."""
