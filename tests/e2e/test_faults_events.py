@@ -26,18 +26,29 @@ pytestmark = [pytest.mark.broker, pytest.mark.redis, pytest.mark.slow]
 PER_SECOND = 2_000
 COMMANDS_MIN = 10_000
 KILLS = 2
-ASTRAY = 60
+ASTRAY = 40
 """Commands of each phase sent to a partition that is not their SKU's: exceptions that move nothing."""
 
 
-async def send_astray(producer: Producer, phase: int) -> None:
-    """Send commands to where nobody may decide them (R30), one record each."""
+async def send_astray(producer: Producer, phase: str) -> str:
+    """Send commands to where nobody may decide them (R30), one record each; gives their ids' beginning."""
     for number in range(ASTRAY):
         sku = f"quiet-{number}"
-        command = Adjust(f"astray-{phase}-{number}", sku, LOCATIONS[0], 1, time.time_ns() // 1_000_000)
+        command = Adjust(f"{phase}-{number}", sku, LOCATIONS[0], 1, time.time_ns() // 1_000_000)
         partition = (partition_of(sku, PARTITIONS) + 1) % PARTITIONS
         await producer.send_pack([command], partition)
         producer.sent.may_bind_nothing.add(Asked(partition, None, command.id))
+    return phase
+
+
+async def until_told_of(cluster: Cluster, phase: str) -> None:
+    """Wait until some of a phase's exceptions are published: this projection has told something."""
+
+    async def is_told() -> bool:
+        events = await events_of(cluster, EventTopic.EXCEPTIONS)
+        return any(phase in event["id"] for _, event in events if event is not None)
+
+    await cluster.until(is_told, f"exceptions of the phase {phase}")
 
 
 async def events_of(cluster: Cluster, topic: EventTopic) -> list[tuple[str, dict[str, Any] | None]]:
@@ -85,10 +96,11 @@ async def test_killed_projection_and_flushed_redis_lose_and_repeat_no_event(clus
         async with Rush(producer, 11, PER_SECOND, COMMANDS_MIN) as rush:
             for phase in range(KILLS):
                 await rush.until_sent(PER_SECOND)
-                await send_astray(producer, phase)
+                await until_told_of(cluster, await send_astray(producer, f"before-{phase}"))
+                await send_astray(producer, f"at-{phase}")
                 cluster.supervisor.kill(PROJECTION)
+            await send_astray(producer, "after")
             await rush.until_sent(PER_SECOND)
-            await send_astray(producer, KILLS)
             async with Redis.from_url(cluster.settings.redis.url) as operator:
                 await operator.flushall()
         await judge(cluster, producer)
@@ -102,6 +114,6 @@ async def test_killed_projection_and_flushed_redis_lose_and_repeat_no_event(clus
     outcomes = {outcome.name.lower() for outcome in Outcome}
     events = [event for _, event in await events_of(cluster, EventTopic.EXCEPTIONS) if event is not None]
     ids = Counter(event["id"] for event in events if event["data"]["kind"] in outcomes)
-    assert len(expected) >= ASTRAY * (KILLS + 1)
+    assert len(expected) >= ASTRAY * (2 * KILLS + 1)
     assert ids == Counter(expected)
     await cluster.end_in_order({PROJECTION: [-9]})
