@@ -210,5 +210,6 @@ def projection_parts(
         for_events,
         LiveRows,
         interval_ms=settings.projection.events_interval_ms,
+        monitor=monitor,
     )
     return ProjectionParts(flow, publisher, view, (for_view, for_events))

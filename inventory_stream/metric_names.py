@@ -455,6 +455,34 @@ PROJECTION_REBUILDING: Final = Metric(
     ("partition",),
     "1 while a rebuild runs.",
 )
+EVENTS_PUBLISHED: Final = Metric(
+    f"{PREFIX}events_published_total",
+    Kind.COUNTER,
+    Role.PROJECTION,
+    "events",
+    ("partition", "topic"),
+    "Events that outside consumers were told, by topic; each may be told again after a fault.",
+)
+EXCEPTION_EVENTS: Final = Metric(
+    f"{PREFIX}exception_events_total",
+    Kind.COUNTER,
+    Role.PROJECTION,
+    "events",
+    ("partition", "kind"),
+    "Exceptions among them by kind, shortfall and revoked included (models/events.py).",
+    "shortfall: more is promised than there is.",
+    "shortfall",
+)
+EVENT_FAILURES: Final = Metric(
+    f"{PREFIX}event_failures_total",
+    Kind.COUNTER,
+    Role.PROJECTION,
+    "faults",
+    ("partition",),
+    "Times that publishing stopped, to catch up anew after a pause.",
+    "Keeps growing: outside consumers hear nothing.",
+    "events-not-published",
+)
 REDIS_UP: Final = Metric(
     f"{PREFIX}redis_up",
     Kind.GAUGE,

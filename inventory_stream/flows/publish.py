@@ -14,6 +14,7 @@ from inventory_stream.errors import InventoryStreamError
 from inventory_stream.flows.publish_partition import PartitionPublisher
 from inventory_stream.ports.events import EventLog, EventLogFactory
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilterFactory
+from inventory_stream.ports.monitor import SILENT_PROJECTION, ProjectionMonitor
 
 PAUSE_SECONDS_MIN: Final = 1.0
 PAUSE_SECONDS_MAX: Final = 60.0
@@ -34,6 +35,7 @@ class PublishFlow:
         row_filter: Makes a fresh term filter.
         interval_ms: Between two looks for new rows. What changes more often is told once.
         pause_seconds_min: First pause after a fault.
+        monitor: Hears of events and of faults.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class PublishFlow:
         *,
         interval_ms: int,
         pause_seconds_min: float = PAUSE_SECONDS_MIN,
+        monitor: ProjectionMonitor = SILENT_PROJECTION,
     ) -> None:
         self._ledger_topic = ledger_topic
         self._new_log = new_log
         self._reader = reader
         self._row_filter = row_filter
+        self._monitor = monitor
         self._interval_seconds = interval_ms / 1_000
         self._pause_seconds_min = pause_seconds_min
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -69,7 +73,9 @@ class PublishFlow:
         pause_seconds = self._pause_seconds_min
         while True:
             log = self._new_log(partition)
-            publisher = PartitionPublisher(partition, self._ledger_topic, log, self._reader, self._row_filter)
+            publisher = PartitionPublisher(
+                partition, self._ledger_topic, log, self._reader, self._row_filter, self._monitor
+            )
             try:
                 await publisher.catch_up()
                 pause_seconds = self._pause_seconds_min
@@ -80,6 +86,7 @@ class PublishFlow:
                 _log.exception("events_not_published", partition=partition)
             finally:
                 await _close(log)
+            self._monitor.not_published(partition)
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, PAUSE_SECONDS_MAX)
 

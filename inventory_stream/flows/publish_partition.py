@@ -5,6 +5,7 @@ the events are lies with the events (`PublishedTo`), not with the Redis view. So
 view publishes nothing again, and an outage of Redis holds up no event.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -16,6 +17,7 @@ from inventory_stream.flows.event_rows import exceptions_of
 from inventory_stream.ports.events import EventLog, EventTopic, OutgoingEvent, PublishedTo
 from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilter, RowFilterFactory
+from inventory_stream.ports.monitor import SILENT_PROJECTION, ProjectionMonitor
 from models.events import availability_changed, encode_event, exception_raised, sequence_of, source_of
 
 EVENTS_MAX: Final = 1_000
@@ -45,6 +47,7 @@ class PartitionPublisher:
         log: Where events go.
         reader: The ledger topic.
         row_filter: Makes a fresh term filter.
+        monitor: Hears of events.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class PartitionPublisher:
         log: EventLog,
         reader: LedgerReader,
         row_filter: RowFilterFactory,
+        monitor: ProjectionMonitor = SILENT_PROJECTION,
     ) -> None:
         self.number = number
         self.next_offset = 0
@@ -61,6 +65,7 @@ class PartitionPublisher:
         self._source = source_of(ledger_topic, number)
         self._log = log
         self._reader = reader
+        self._monitor = monitor
         self._new_filter = row_filter
         self._rows: RowFilter = row_filter()
         self._shelf = AvailabilityShelf()
@@ -144,12 +149,13 @@ class PartitionPublisher:
         for row in rows:
             self._waiting += self._exceptions(row)
             while len(self._waiting) >= EVENTS_MAX:
-                await self._log.publish(self._waiting[:EVENTS_MAX], None)
+                await self._publish(self._waiting[:EVENTS_MAX], None)
                 del self._waiting[:EVENTS_MAX]
 
     def _exceptions(self, row: LedgerRecord) -> Iterator[OutgoingEvent]:
         for event_id, detail in exceptions_of(row):
             sequence = sequence_of(self._rows.generation_ms, row.offset)
+            self._monitor.raised(self.number, detail.kind)
             event = exception_raised(self._source, event_id, detail, sequence, row.timestamp_ms)
             yield OutgoingEvent(EventTopic.EXCEPTIONS, event.partitionkey, encode_event(event))
 
@@ -157,13 +163,18 @@ class PartitionPublisher:
         """Publish the exceptions that wait, then the SKUs that changed; the place goes with the last."""
         for event in self._changes():
             if len(self._waiting) >= EVENTS_MAX:
-                await self._log.publish(self._waiting, None)
+                await self._publish(self._waiting, None)
                 self._waiting = []
             self._waiting.append(event)
         place = PublishedTo(end_offset, self._rows.generation_ms, self._row_ms)
-        await self._log.publish(self._waiting, place)
+        await self._publish(self._waiting, place)
         self._waiting = []
         self.next_offset = end_offset
+
+    async def _publish(self, events: Sequence[OutgoingEvent], place: PublishedTo | None) -> None:
+        await self._log.publish(events, place)
+        for topic, count in Counter(event.topic for event in events).items():
+            self._monitor.published(self.number, topic.value, count)
 
     def _changes(self) -> Iterator[OutgoingEvent]:
         for sku, availability, version, at_ms in self._shelf.take_changed(self._rows.generation_ms):

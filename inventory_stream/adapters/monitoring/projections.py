@@ -2,6 +2,7 @@
 
 from inventory_stream import metric_names as names
 from inventory_stream.adapters.monitoring.instruments import Instruments
+from models.events import SHORTFALL
 
 
 class PrometheusProjection:
@@ -23,6 +24,8 @@ class PrometheusProjection:
         self._instruments.gauge(names.PROJECTION_REBUILDING, name).set(0)
         self._instruments.counter(names.PROJECTION_REBUILDS, name)
         self._instruments.counter(names.FENCED_ROWS, name)
+        self._instruments.counter(names.EVENT_FAILURES, name)
+        self._instruments.counter(names.EXCEPTION_EVENTS, name, SHORTFALL)
 
     def given_up(self, partition: int) -> None:
         """See the port."""
@@ -59,6 +62,18 @@ class PrometheusProjection:
     def dropped(self, partition: int, rows: int) -> None:
         """See the port."""
         self._instruments.counter(names.FENCED_ROWS, str(partition)).inc(rows)
+
+    def published(self, partition: int, topic: str, events: int) -> None:
+        """See the port."""
+        self._instruments.counter(names.EVENTS_PUBLISHED, str(partition), topic).inc(events)
+
+    def raised(self, partition: int, kind: str) -> None:
+        """See the port."""
+        self._instruments.counter(names.EXCEPTION_EVENTS, str(partition), kind).inc()
+
+    def not_published(self, partition: int) -> None:
+        """See the port."""
+        self._instruments.counter(names.EVENT_FAILURES, str(partition)).inc()
 
     def view_answered(self) -> None:
         """See the port."""
