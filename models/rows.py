@@ -198,6 +198,7 @@ class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     `older` holds 8 bytes for each command that left `answers` (R27). `commands` counts all.
     `ended_ms` is when nothing was left to happen but returns, 0 before that. `paid_order_id` is what
     its confirm named; `order_id` stays what the reserve asked, of which a repeat is known (R28).
+    `released_early`: its release or cancel came first, so it never held anything (R21).
     """
 
     term: int
@@ -224,6 +225,7 @@ class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     older: bytes = b""
     recorded: bool = False
     paid_order_id: str | None = None
+    released_early: bool = False
 
 
 class ReceiptRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
@@ -231,7 +233,7 @@ class ReceiptRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
 
     Of an order command it is an answer that binds nothing (`Outcome.is_final` is false) or a fact
     about a reservation that nobody knows. One that is REMEMBERED holds the `command` itself, as JSON,
-    and its arrival, to be decided when its order comes (R21).
+    and its arrival, to be decided when its order comes, by `early_index` within it (R21).
     """
 
     term: int
@@ -248,6 +250,7 @@ class ReceiptRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     movements: tuple[Movement, ...] = ()
     command: bytes = b""
     arrival_ms: int = 0
+    early_index: int = 0
 
 
 class LocationGroupRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
@@ -330,7 +333,7 @@ Row = (
     | TransferRow
 )
 
-_KINDS: Final[tuple[tuple[bytes, type[Row]], ...]] = (
+ROW_KINDS: Final[tuple[tuple[bytes, type[Row]], ...]] = (
     (b"r/", ReservationRow),
     (b"p/", PositionRow),
     (b"c/", ReceiptRow),
@@ -343,9 +346,10 @@ _KINDS: Final[tuple[tuple[bytes, type[Row]], ...]] = (
     (INCOMING_PREFIX, IncomingRow),
     (TRANSFER_PREFIX, TransferRow),
 )
-_DECODERS: Final = {kind: msgspec.msgpack.Decoder(kind) for _, kind in _KINDS}
+"""How the key of each kind of row begins, the most frequent first."""
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(kind) for _, kind in ROW_KINDS}
 # Recovery decodes millions of these three: one look at two bytes instead of a walk over the kinds.
-_DECODE_BY_START: Final = {prefix: _DECODERS[kind].decode for prefix, kind in _KINDS if len(prefix) == 2}
+_DECODE_BY_START: Final = {prefix: _DECODERS[kind].decode for prefix, kind in ROW_KINDS if len(prefix) == 2}
 
 encode_row: Final = msgspec.msgpack.Encoder().encode
 """Row -> value bytes."""
@@ -357,7 +361,7 @@ def row_kind(key: bytes) -> type[Row]:
     Raises:
         ValueError: no such kind in this version.
     """
-    for prefix, kind in _KINDS:
+    for prefix, kind in ROW_KINDS:
         if key.startswith(prefix):
             return kind
     raise ValueError(f"unknown kind of ledger row: {key[:64]!r}")

@@ -369,7 +369,7 @@ def _begins_with(new: object, stored: object) -> bool:
 
 def test_every_kind_of_row_has_a_sample() -> None:
     """A new kind of row brings a sample along."""
-    assert {row_kind(key) for key, _, _ in SAMPLES} == {kind for _, kind in rows_module._KINDS}
+    assert {row_kind(key) for key, _, _ in SAMPLES} == {kind for _, kind in rows_module.ROW_KINDS}
 
 
 def test_a_reservation_stored_before_its_last_fields_is_still_read() -> None:
