@@ -25,6 +25,10 @@ class Commands(LazyGroup):
         ),
         "atp": Entry("inventory_stream.cli.atp", "Show what can be sold, as storefronts see it: atp get SKU"),
         "ledger": Entry("inventory_stream.cli.ledger", "Show the ledger, or prove it right: ledger verify"),
+        "dead-letters": Entry(
+            "inventory_stream.cli.dead_letters",
+            "Show what could not be decided, and send it again: dead-letters list",
+        ),
         "doctor": Entry(
             "inventory_stream.cli.doctor", "Say what is wrong with a set-up, and the way out: doctor"
         ),

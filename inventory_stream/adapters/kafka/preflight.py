@@ -37,9 +37,19 @@ async def check_ledger_shape(settings: Settings) -> None:
         UnreachableError: no broker of the list answers in time.
         TopicsError: there is no ledger, or it has another number of partitions.
     """
+    await check_topic_shape(settings, LEDGER)
+
+
+async def check_topic_shape(settings: Settings, topic: str) -> None:
+    """See that the broker answers and that a topic, named without prefix, has the partitions that it must.
+
+    Raises:
+        UnreachableError: no broker of the list answers in time.
+        TopicsError: the topic is missing, or has another number of partitions.
+    """
     with reaching_kafka(settings):
         async with asyncio.timeout(PREFLIGHT_SECONDS_MAX):
-            findings = await check_shape(settings, LEDGER)
+            findings = await check_shape(settings, topic)
     _refuse_errors(findings)
 
 
