@@ -110,7 +110,7 @@ class World:
 class Owner:
     """One process that owns the partition: fed from its next offsets, dead once anything failed."""
 
-    def __init__(self, world: World, **options: float) -> None:
+    def __init__(self, world: World, **options: object) -> None:
         self.world = world
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self.flow = OwnPartition(
@@ -123,7 +123,7 @@ class Owner:
             wall_clock_ms=lambda: world.now_ms,
             fail=self._fail,
             topics=TOPICS,
-            **options,  # type: ignore[arg-type]  # intervals in seconds, by name
+            **options,  # type: ignore[arg-type]  # by name
         )
 
     def _end_process(self, code: int, reason: str) -> None:
