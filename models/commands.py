@@ -327,6 +327,8 @@ ORDER_COMMANDS: Final[tuple[type[Command], ...]] = (
     Fulfil,
     Cancel,
     Return,
+    Reroute,
+    SetUnits,
 )
 """What the topic order-events carries."""
 

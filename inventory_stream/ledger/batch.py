@@ -20,8 +20,8 @@ OUTCOMES: Final = 128
 # What a position row and a row's overhead in a record batch may add, estimated high: the position
 # rows of a batch are written at its end, and the batch must still close below aiokafka's limit.
 _ROW_OVERHEAD_BYTES: Final = 24
-# A position row is its key, once more its two names, and 13 integers of up to 9 bytes.
-_POSITION_INTEGERS_BYTES: Final = 120
+# A position row is its key, once more its two names, 14 integers of up to 9 bytes, and its product.
+_POSITION_INTEGERS_BYTES: Final = 130
 
 
 class ImpossibleCommandError(Exception):
@@ -41,7 +41,8 @@ class Sealed(NamedTuple):
     """One atomic append: the rows of whole commands, then positions, then `@progress` (P6).
 
     `outcomes[n]` counts the decisions with outcome number n; `repeats` those of them that were
-    answered before (R27).
+    answered before (R27). `dropped_memories` counts early commands that waited in vain (R21),
+    `folded_by_count` the rows that left because there were too many, before their time (R29).
     """
 
     rows: list[tuple[bytes, bytes | None]]
@@ -51,6 +52,8 @@ class Sealed(NamedTuple):
     revoked_units: int
     clock_ahead: int
     repeats: int = 0
+    dropped_memories: int = 0
+    folded_by_count: int = 0
 
 
 class Batch:
@@ -58,7 +61,9 @@ class Batch:
 
     __slots__ = (
         "clock_ahead",
+        "dropped_memories",
         "expired_units",
+        "folded_by_count",
         "now_ms",
         "outcomes",
         "refused",
@@ -81,6 +86,8 @@ class Batch:
         self.expired_units = 0
         self.revoked_units = 0
         self.clock_ahead = 0
+        self.dropped_memories = 0
+        self.folded_by_count = 0
         self.repeats = 0
 
     @property
@@ -125,6 +132,8 @@ class Batch:
         if position not in self.touched:
             self.touched[position] = None
             self.size_bytes += 2 * len(position.key) + _POSITION_INTEGERS_BYTES + _ROW_OVERHEAD_BYTES
+            if position.product is not None:
+                self.size_bytes += len(position.product.encode())
 
     def seal(self, state: PartitionState) -> Sealed:
         """Close the batch: position rows, then progress. Use a new batch afterwards."""
@@ -140,4 +149,6 @@ class Batch:
             self.revoked_units,
             self.clock_ahead,
             self.repeats,
+            self.dropped_memories,
+            self.folded_by_count,
         )

@@ -6,19 +6,14 @@ from typing import Any, Final, NamedTuple
 
 from inventory_stream.ledger.authority import set_count_authority, set_time_zone
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError, Refused, Sealed
+from inventory_stream.ledger.changes import reroute, set_units
 from inventory_stream.ledger.expiry import sweep
 from inventory_stream.ledger.incoming import cancel_incoming, expect, receive
 from inventory_stream.ledger.movements import revoke
-from inventory_stream.ledger.orders import (
-    cancel,
-    confirm,
-    extend,
-    fulfil,
-    record_order,
-    release,
-    return_units,
-)
+from inventory_stream.ledger.orders import cancel, confirm, extend, release
+from inventory_stream.ledger.recorded import record_order
 from inventory_stream.ledger.reserve import reserve
+from inventory_stream.ledger.shipping import fulfil, return_units
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.stock import (
     adjust,
@@ -51,6 +46,7 @@ from models.commands import (
     ReceiveTransfer,
     RecordOrder,
     Release,
+    Reroute,
     Reserve,
     Return,
     SetCountAuthority,
@@ -58,6 +54,7 @@ from models.commands import (
     SetSafetyStock,
     SetTimeZone,
     SetUnavailable,
+    SetUnits,
     ShipTransfer,
     Sync,
     TillSale,
@@ -91,6 +88,8 @@ _BY_COMMAND: Final[dict[type[Command], Decide]] = {
     Fulfil: fulfil,
     Cancel: cancel,
     Return: return_units,
+    Reroute: reroute,
+    SetUnits: set_units,
 }
 DECISIONS: Final[dict[type[Command], Decide]] = {
     form: decide for command, decide in _BY_COMMAND.items() for form in (command, POSITIONAL[command])

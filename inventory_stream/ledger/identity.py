@@ -51,13 +51,18 @@ def id_hash(command_id: str) -> bytes:
 def repeated_receipt(
     state: PartitionState, batch: Batch, command: Command, reservation_id: str | None = None
 ) -> int | None:
-    """Answer a command whose receipt is kept and final; None when there is no such receipt."""
+    """Answer a command whose receipt is kept and final; None when there is no such receipt.
+
+    One that waits for its order is heard again, too; it binds its id only where units moved (R21).
+    """
     receipt = state.receipts.get(receipt_key(command.id, reservation_id))
-    if receipt is None or receipt.outcome in _NOT_FINAL:
+    if receipt is None or (receipt.outcome in _NOT_FINAL and receipt.outcome != Outcome.REMEMBERED):
         return None
     if receipt.content == content_hash(command):
         batch.write_receipt(receipt, REPEATED_ANSWER)
         return receipt.outcome
+    if receipt.outcome == Outcome.REMEMBERED and not receipt.movements:
+        return None
     batch.write_receipt(receipt, ID_REUSED_ANSWER)
     return Outcome.COMMAND_ID_REUSED
 
@@ -236,6 +241,8 @@ def append_answer(state: PartitionState, batch: Batch, reservation: ReservationR
         answers = answers[1:]
     reservation.answers = (*answers, new)
     reservation.commands += 1
+    if reservation.ended_ms and reservation.lines:
+        heappush(state.to_slim, (batch.now_ms, reservation.reservation_id))
 
 
 def forget_movements(state: PartitionState, batch: Batch, sku: str, movements: tuple[Movement, ...]) -> None:

@@ -4,8 +4,9 @@ from datetime import datetime
 from heapq import heapify, heappush
 
 from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.netting import netted_at
 from inventory_stream.ledger.position import Position
-from inventory_stream.ledger.rules import SHORT_ORDERS_NAMED
+from inventory_stream.ledger.rules import NETTING_WINDOW_MS, SHORT_ORDERS_NAMED
 from inventory_stream.ledger.state import PartitionState, line_at
 from models.rows import Line, Movement, ReservationRow
 
@@ -56,20 +57,33 @@ def move(
 
 
 def count(
-    state: PartitionState, batch: Batch, position: Position, on_hand: int, counted_at_ms: int
+    state: PartitionState,
+    batch: Batch,
+    position: Position,
+    on_hand: int,
+    counted_at_ms: int,
+    orders_through_ms: int,
 ) -> Movement | None:
     """Apply a count as of `counted_at_ms`: later movements are added to it (R8).
 
-    None when it is older than the last count or than the kept movements: nothing changed.
+    One that had taken off the open orders up to `orders_through_ms` gets them back (R9); 0: it had not.
+    None when it is older than the last count or than what is kept: nothing changed.
     """
     if counted_at_ms < position.sync_at_ms or counted_at_ms < position.horizon_ms:
         return None
+    netted = 0
+    if orders_through_ms:
+        # An order's end may lie ahead of the clock by as much as a movement may (R7).
+        if counted_at_ms < batch.now_ms - NETTING_WINDOW_MS + state.rules.clock_ahead_ms:
+            return None
+        netted = netted_at(position, orders_through_ms, counted_at_ms, batch.now_ms)
     later = [entry for entry in position.movements if entry[0] > counted_at_ms]
     heapify(later)
-    new_on_hand = on_hand + sum(delta for _, delta in later)
+    new_on_hand = on_hand + netted + sum(delta for _, delta in later)
     delta = new_on_hand - position.on_hand
     position.on_hand = new_on_hand
     position.sync_at_ms = counted_at_ms
+    position.orders_through_ms = orders_through_ms
     position.movements = later
     batch.touch(position)
     return settle(state, batch, position, delta, counted_at_ms)
@@ -148,6 +162,7 @@ def end_if_over(state: PartitionState, batch: Batch, reservation: ReservationRow
         reservation.ended_ms = batch.now_ms
         state.ended_kept += 1
         heappush(state.ended, (batch.now_ms, reservation.reservation_id))
+        heappush(state.to_slim, (batch.now_ms, reservation.reservation_id))
 
 
 def _orders_at(position: Position) -> tuple[str, ...]:

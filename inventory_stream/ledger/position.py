@@ -1,9 +1,13 @@
 """One SKU at one location, as its owner holds it in memory."""
 
+from collections import deque
+from collections.abc import Iterator
 from heapq import heappop, heappush
+from itertools import chain
 from operator import attrgetter
 from typing import Final
 
+from inventory_stream.ledger.rules import NETTING_WINDOW_MS
 from models.rows import PositionRow, ReservationRow, position_key
 
 # Below this many listed reservations a walk over ended ones costs less than avoiding it.
@@ -16,7 +20,8 @@ class Position:
 
     `movements` holds (effective_at_ms, delta) of what moved on_hand after the last count and the
     horizon, as a heap: exactly what a recovery finds in the rows (R8, I8). `holds` counts live lines
-    by deadline, `reservations` lists those with a line here, with some that ended since.
+    by deadline, `reservations` lists those with a line here, with some that ended since, `settled`
+    those that ended lately and were allocated here once (R9), None before the first.
     """
 
     __slots__ = (
@@ -39,6 +44,7 @@ class Position:
         "reserved",
         "safety_stock",
         "safety_stock_at_ms",
+        "settled",
         "sku",
         "sync_at_ms",
         "unavailable",
@@ -69,6 +75,7 @@ class Position:
         self.holds: dict[int, int] = {}
         self._deadlines: list[int] = []
         self.reservations: list[ReservationRow] = []
+        self.settled: deque[ReservationRow] | None = None
         self._prune_at = _PRUNE_MIN
         # How long `reservations` was when it was last in order.
         self._sorted = 0
@@ -119,12 +126,35 @@ class Position:
     def attach(self, reservation: ReservationRow) -> None:
         """List a reservation that got a line here; now and then forget those that ended."""
         if len(self.reservations) >= self._prune_at:
+            for row in self.reservations:
+                if row.ended_ms:
+                    self.settle(row, reservation.created_ms)
             self.reservations = [row for row in self.reservations if not row.ended_ms]
             # Twice what lives: each walk is paid for by as many grants.
             self._prune_at = 2 * len(self.reservations) + _PRUNE_MIN
             self._sorted = 0
         # After the walk: a late confirm is listed while its reservation still counts as ended.
         self.reservations.append(reservation)
+
+    def settle(self, reservation: ReservationRow, now_ms: int) -> None:
+        """Remember for a while a reservation that ended, if units of it were allocated here (R9)."""
+        if any(line.allocations for line in reservation.lines if line.location == self.location):
+            settled = self.settled
+            if settled is None:
+                settled = self.settled = deque()
+            settled.append(reservation)
+            # Nearly in the order of their ends: what is a little too old may stay a little longer.
+            while settled[0].ended_ms < now_ms - NETTING_WINDOW_MS:
+                settled.popleft()
+                if not settled:
+                    break
+
+    def lately(self, now_ms: int) -> Iterator[ReservationRow]:
+        """List what is live here and what ended within the window of netting counts (R9)."""
+        oldest_ms = now_ms - NETTING_WINDOW_MS
+        for row in chain(self.settled or (), self.reservations):
+            if not row.ended_ms or row.ended_ms >= oldest_ms:
+                yield row
 
     def by_age(self) -> list[ReservationRow]:
         """List the reservations here, oldest first; those of one batch by id, as after a recovery (I8)."""

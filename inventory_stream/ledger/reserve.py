@@ -13,11 +13,12 @@ from inventory_stream.ledger.identity import (
     repeated_answer,
     reserve_content,
 )
-from inventory_stream.ledger.movements import epoch_ms
+from inventory_stream.ledger.lines import Shipped, add_shipped
+from inventory_stream.ledger.movements import end_if_over, epoch_ms
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.together import decide_together
 from models.commands import Reserve
-from models.ids import partition_of
 from models.outcomes import Outcome
 from models.rows import Answer, Line, ReservationRow, encode_row, reservation_key
 
@@ -25,8 +26,10 @@ _GRANTED = int(Outcome.GRANTED)
 _PARTIALLY_GRANTED = int(Outcome.PARTIALLY_GRANTED)
 
 
-def reserve(state: PartitionState, command: Reserve, arrival_ms: int, batch: Batch) -> int:  # noqa: ARG001  # one shape for all commands
-    """Set units aside for a shopper until a deadline, or say why not.
+def reserve(
+    state: PartitionState, command: Reserve, arrival_ms: int, batch: Batch, shipped: Shipped = ()
+) -> int:
+    """Set units aside for a shopper until a deadline, or say why not; what was `shipped` needs no stock.
 
     Returns the outcome; the first match wins:
         the first answer again   the command id was decided before (R27)
@@ -34,8 +37,9 @@ def reserve(state: PartitionState, command: Reserve, arrival_ms: int, batch: Bat
         RESERVATION_ID_REUSED    the reservation holds units and other content was asked (R28)
         ALREADY_GRANTED          it holds or shipped units for the same content
         NOT_LIVE                 it held units once; a new reservation needs a new id
+        RELEASED_EARLY           its release or cancel came before it (R21)
         TOO_LATE                 decided after `answer_by`; nothing held, nothing bound
-        WRONG_PARTITION          the SKU belongs elsewhere (R30)
+        WRONG_PARTITION, PRODUCT_CHANGED   the SKU belongs elsewhere (R30)
         UNKNOWN_SKU, UNKNOWN_GROUP
         GRANTED, PARTIALLY_GRANTED
         NO_SINGLE_LOCATION, ALL_RESERVED, SOLD_OUT, with the breakdown behind them
@@ -50,16 +54,28 @@ def reserve(state: PartitionState, command: Reserve, arrival_ms: int, batch: Bat
             return known
         if reservation.lines:
             return answer(state, batch, reservation, command, _standing(reservation, command))
+        if reservation.released_early:
+            return answer(state, batch, reservation, command, Outcome.RELEASED_EARLY)
+    elif state.early and command.reservation_id in state.early:
+        return decide_together(
+            state, batch, command, arrival_ms, reserve, lambda: _new_reservation(state, command)
+        )
     if command.answer_by is not None and batch.now_ms > epoch_ms(command.answer_by):
         return _not_final(state, batch, command, Outcome.TOO_LATE)
     by_location = state.skus.get(command.sku)
-    if by_location is None and partition_of(command.sku, state.partitions) != state.partition:
-        return _not_final(state, batch, command, Outcome.WRONG_PARTITION)
+    if by_location is None or state.moved_skus:
+        misplaced = state.misplaced(command.sku)
+        if misplaced is not None:
+            return _not_final(state, batch, command, misplaced)
     if command.path != "common":
         raise ImpossibleCommandError(f"path {command.path!r} is unknown: this version sells from 'common'")
 
     asked: tuple[Position, ...]
     units = command.units
+    if shipped:
+        units -= sum(left for _, left, _ in shipped)
+        if not units:
+            return _grant(state, batch, command, reservation, (), _GRANTED, shipped)
     location = command.location
     if location is not None:
         if command.group is not None:
@@ -70,11 +86,13 @@ def reserve(state: PartitionState, command: Reserve, arrival_ms: int, batch: Bat
         if position is not None:
             free = position.available_to_promise
             if units <= free:
-                if reservation is None:
+                if reservation is None and not shipped:
                     return _grant_new(state, batch, command, position)
-                return _grant(state, batch, command, reservation, ((position, units),), _GRANTED)
+                return _grant(state, batch, command, reservation, ((position, units),), _GRANTED, shipped)
             if free > 0 and command.allow_partial:
-                return _grant(state, batch, command, reservation, ((position, free),), _PARTIALLY_GRANTED)
+                return _grant(
+                    state, batch, command, reservation, ((position, free),), _PARTIALLY_GRANTED, shipped
+                )
         asked = (position,) if position is not None else ()
     else:
         if command.group is None:
@@ -85,13 +103,13 @@ def reserve(state: PartitionState, command: Reserve, arrival_ms: int, batch: Bat
         if by_location is None:
             return _refuse(state, batch, command, reservation, Outcome.UNKNOWN_SKU, ())
         asked = tuple(by_location[name] for name in group if name in by_location)
-        plan = _plan(asked, command)
+        plan = _plan(asked, command.strategy, units)
         got = sum(taken for _, taken in plan)
         if got == units:
-            return _grant(state, batch, command, reservation, plan, _GRANTED)
+            return _grant(state, batch, command, reservation, plan, _GRANTED, shipped)
         if got and command.allow_partial:
-            return _grant(state, batch, command, reservation, plan, _PARTIALLY_GRANTED)
-    return _refuse(state, batch, command, reservation, _why_not(asked, command), asked)
+            return _grant(state, batch, command, reservation, plan, _PARTIALLY_GRANTED, shipped)
+    return _refuse(state, batch, command, reservation, _why_not(asked, command, units), asked)
 
 
 def _grant_new(state: PartitionState, batch: Batch, command: Reserve, position: Position) -> int:
@@ -137,14 +155,14 @@ def _grant_new(state: PartitionState, batch: Batch, command: Reserve, position: 
     return _GRANTED
 
 
-def _plan(asked: tuple[Position, ...], command: Reserve) -> tuple[tuple[Position, int], ...]:
+def _plan(asked: tuple[Position, ...], strategy: str, units: int) -> tuple[tuple[Position, int], ...]:
     """Source a group: in its order; first_fit takes one location, split as many as it needs.
 
     A plan that does not reach `units` is the best partial one of the strategy.
     """
-    if command.strategy == "split":
+    if strategy == "split":
         plan = []
-        missing = command.units
+        missing = units
         for position in asked:
             taken = min(missing, position.available_to_promise)
             if taken > 0:
@@ -155,8 +173,8 @@ def _plan(asked: tuple[Position, ...], command: Reserve) -> tuple[tuple[Position
         return tuple(plan)
     best: Position | None = None
     for position in asked:
-        if position.available_to_promise >= command.units:
-            return ((position, command.units),)
+        if position.available_to_promise >= units:
+            return ((position, units),)
         if best is None or position.available_to_promise > best.available_to_promise:
             best = position
     if best is None or best.available_to_promise <= 0:
@@ -164,14 +182,14 @@ def _plan(asked: tuple[Position, ...], command: Reserve) -> tuple[tuple[Position
     return ((best, best.available_to_promise),)
 
 
-def _why_not(asked: tuple[Position, ...], command: Reserve) -> int:
+def _why_not(asked: tuple[Position, ...], command: Reserve, units: int) -> int:
     """Name the refusal: might the asked locations cover it together, or once reservations expire?"""
-    wanted = 1 if command.allow_partial else command.units
+    wanted = 1 if command.allow_partial else units
     if len(asked) == 1:  # one location: what a sold-out flash sale answers thousands of times a second
         hoped = asked[0].available_to_promise + asked[0].reserved
         return Outcome.ALL_RESERVED if hoped >= wanted else Outcome.SOLD_OUT
     free = [max(0, position.available_to_promise) for position in asked]
-    if command.group is not None and command.strategy == "first_fit" and sum(free) >= command.units:
+    if command.group is not None and command.strategy == "first_fit" and sum(free) >= units:
         return Outcome.NO_SINGLE_LOCATION
     hopes = [max(0, position.available_to_promise + position.reserved) for position in asked]
     most = max(hopes, default=0) if command.strategy == "first_fit" else sum(hopes)
@@ -185,6 +203,7 @@ def _grant(
     reservation: ReservationRow | None,
     plan: tuple[tuple[Position, int], ...],
     outcome: int,
+    shipped: Shipped = (),
 ) -> int:
     # From here on nothing can fail: quantities, indexes, row.
     deadline_ms = batch.now_ms + command.ttl_seconds * 1_000
@@ -209,6 +228,10 @@ def _grant(
             Line(position.location, units, units, 0, 0, 0, 0, 0, 0, 0, 0, position.on_hand, position.version)
         )
     reservation.lines = tuple(lines)
+    if shipped:
+        add_shipped(state, batch, reservation, shipped)
+        granted += sum(units for _, units, _ in shipped)
+        end_if_over(state, batch, reservation)
     append_answer(
         state, batch, reservation, Answer(command.id, "reserve", b"", outcome, granted, batch.now_ms)
     )

@@ -15,6 +15,12 @@ FOLDED_PER_BATCH_MAX: Final = 8_000
 """Rows past their window that one batch folds, or half a batch of bytes, whichever is first. More than
 the 4,500 new rows that fit beside them, so that the bounds by count hold under load; about 15 ms."""
 
+NETTING_WINDOW_MS: Final = 86_400_000
+"""A count that nets orders is stale after 24 h, as movements are kept (R8, R9): for as long positions
+remember the orders that were shipped or cancelled meanwhile."""
+EARLY_PER_RESERVATION_MAX: Final = 16
+"""Commands that wait for one order (R21): all are decided with it in one batch, which must fit 1 MiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -29,4 +35,7 @@ class Rules:
     receipts_max: int = 2_000_000
     ended_reservations_max: int = 2_000_000
     ended_documents_max: int = 200_000
+    order_lag_ms: int = 300_000
+    early_window_ms: int = 2 * 86_400_000
+    early_max: int = 100_000
     revoke_on_shortfall: bool = True

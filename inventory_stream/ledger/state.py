@@ -1,12 +1,14 @@
 """Everything one partition knows, held in memory by its one owner and changed in place."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heapify, heappush
+from operator import attrgetter
 from typing import Any, Final
 
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.rules import Rules
 from models.ids import decode_id, partition_of
+from models.outcomes import Outcome
 from models.rows import (
     INCOMING_PREFIX,
     TRANSFER_PREFIX,
@@ -27,6 +29,7 @@ from models.rows import (
     transfer_key,
 )
 
+_EARLY_INDEX: Final = attrgetter("early_index")
 # Rows indexed between two chances for other work: about 10 ms, far below any heartbeat.
 _ROWS_PER_YIELD: Final = 4_096
 
@@ -36,28 +39,36 @@ class PartitionState:
 
     `due` holds the reservations by deadline and `deadlines` those deadlines as a heap; an entry
     may be stale (released, extended): the sweep looks at the reservation itself. `ended`
-    (something was granted), `refused` (nothing was), `ended_documents` (transfers and incoming)
-    and `receipt_order` are heaps of (ms, key) for the windows of R29: by key within a moment, as a
-    recovery finds them (I8). Their entries may be stale too; `*_kept` count what they stand for,
-    not entries. `to_revoke` holds positions whose revocations did not fit one batch (R11).
+    (something was granted), `refused` (nothing was), `ended_documents` (transfers and incoming) and
+    `receipt_order` are heaps of (ms, key) for the windows of R29: by key within a moment, as a recovery
+    finds them (I8). Their entries may be stale too; `*_kept` count what they stand for, not entries.
+    `early` holds the commands that wait for a reservation, in their order (R21), `early_order` is a heap
+    of them, `to_slim` one of what ended and still keeps answers. `to_revoke` holds positions whose
+    revocations did not fit one batch (R11). `products` is the catalog, `moved_skus` are those with
+    positions of another product (R30).
     """
 
     __slots__ = (
         "authorities",
         "deadlines",
         "due",
+        "early",
+        "early_kept",
+        "early_order",
         "ended",
         "ended_documents",
         "ended_documents_kept",
         "ended_kept",
         "groups",
         "incoming",
+        "moved_skus",
         "now_ms",
         "orders_arrival_ms",
         "orders_done",
         "orders_next",
         "partition",
         "partitions",
+        "products",
         "receipt_order",
         "receipts",
         "refused",
@@ -71,13 +82,22 @@ class PartitionState:
         "term",
         "time_zones",
         "to_revoke",
+        "to_slim",
         "transfers",
     )
 
-    def __init__(self, partition: int = 0, partitions: int = 1, rules: Rules | None = None) -> None:
+    def __init__(
+        self,
+        partition: int = 0,
+        partitions: int = 1,
+        rules: Rules | None = None,
+        products: Mapping[str, str] | None = None,
+    ) -> None:
         self.partition = partition
         self.partitions = partitions
         self.rules = rules or Rules()
+        self.products = products or {}
+        self.moved_skus: set[str] = set()
         self.term = 0
         self.now_ms = 0
         self.stock_next = 0
@@ -103,7 +123,11 @@ class PartitionState:
         self.refused: list[tuple[int, str]] = []
         self.refused_kept = 0
         self.receipt_order: list[tuple[int, bytes]] = []
+        self.early: dict[str, list[ReceiptRow]] = {}
+        self.early_kept = 0
+        self.early_order: list[tuple[int, bytes]] = []
         self.to_revoke: dict[Position, None] = {}
+        self.to_slim: list[tuple[int, str]] = []
 
     def position(self, sku: str, location: str) -> Position:
         """Give a position, created empty when it is new."""
@@ -113,11 +137,30 @@ class PartitionState:
         position = by_location.get(location)
         if position is None:
             position = by_location[location] = Position(sku, location)
+            position.product = self.products.get(sku)
         return position
 
-    def is_foreign(self, sku: str) -> bool:
-        """Whether a SKU has no position here and its key belongs to another partition (R30)."""
-        return sku not in self.skus and partition_of(sku, self.partitions) != self.partition
+    def remember(self, receipt: ReceiptRow) -> None:
+        """List a command that waits for its order, in its place among the others."""
+        waiting = self.early.setdefault(receipt.reservation_id or "", [])
+        waiting.append(receipt)
+        waiting.sort(key=_EARLY_INDEX)
+        self.early_kept += 1
+
+    def misplaced(self, sku: str) -> Outcome | None:
+        """Say why commands for a SKU cannot be decided here, if so (R30).
+
+        PRODUCT_CHANGED: its positions were made under another product than the catalog names now.
+        WRONG_PARTITION: it has none here, and its key belongs to another partition.
+        """
+        if sku in self.moved_skus:
+            return Outcome.PRODUCT_CHANGED
+        if (
+            sku not in self.skus
+            and partition_of(self.products.get(sku, sku), self.partitions) != self.partition
+        ):
+            return Outcome.WRONG_PARTITION
+        return None
 
     def positions(self) -> Iterable[Position]:
         """All positions, in order of creation per SKU."""
@@ -215,6 +258,7 @@ class StateLoader:
                 yield
         heapify(state.ended)
         heapify(state.refused)
+        heapify(state.to_slim)
         state.ended_kept, state.refused_kept = len(state.ended), len(state.refused)
         for key, ended_ms in state.documents():
             if ended_ms:
@@ -223,14 +267,21 @@ class StateLoader:
         state.ended_documents_kept = len(state.ended_documents)
         yield
         for number, (key, receipt) in enumerate(state.receipts.items()):
-            state.receipt_order.append((receipt.at_ms, key))
+            if receipt.outcome == Outcome.REMEMBERED:
+                state.remember(receipt)
+                state.early_order.append((receipt.at_ms, key))
+            else:
+                state.receipt_order.append((receipt.at_ms, key))
             for movement in receipt.movements:
                 _remember(state.position(receipt.sku or "", movement.location), movement)
             if number % _ROWS_PER_YIELD == 0:
                 yield
         heapify(state.receipt_order)
+        heapify(state.early_order)
         for position in state.positions():
             heapify(position.movements)
+            if position.product != state.products.get(position.sku):
+                state.moved_skus.add(position.sku)
         if state.rules.revoke_on_shortfall:
             for position in state.positions():
                 if position.reserved and position.uncommitted < 0:
@@ -271,12 +322,17 @@ class StateLoader:
             if line.reserved:
                 position.hold(row.deadline_ms)
                 live = True
-            if line.reserved or line.allocated:
+            if line.reserved or line.allocated or (line.allocations and not row.ended_ms):
                 position.attach(row)
+            elif row.ended_ms:
+                position.settle(row, state.now_ms)
         if live:
             state.schedule(row)
         if row.ended_ms:
             (state.ended if row.lines else state.refused).append((row.ended_ms, row.reservation_id))
+            slim_ms = slim_from_ms(row)
+            if slim_ms:
+                state.to_slim.append((slim_ms, row.reservation_id))
         for answer in row.answers:
             for movement in answer.movements:
                 _remember(state.position(row.sku, movement.location), movement)
@@ -285,6 +341,13 @@ class StateLoader:
 def _remember(position: Position, movement: Movement) -> None:
     if movement.delta and movement.effective_at_ms > max(position.sync_at_ms, position.horizon_ms):
         position.movements.append((movement.effective_at_ms, movement.delta))
+
+
+def slim_from_ms(reservation: ReservationRow) -> int:
+    """Since when a reservation could do without its answers: ended, and nothing asked; 0 if it cannot."""
+    if not reservation.ended_ms or not reservation.lines or not reservation.answers:
+        return 0
+    return max(reservation.ended_ms, reservation.answers[-1].at_ms)
 
 
 def line_at(reservation: ReservationRow, location: str) -> Line | None:

@@ -6,7 +6,7 @@ from inventory_stream.ledger.authority import may_count
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
 from inventory_stream.ledger.identity import keep_receipt, repeated_receipt
-from inventory_stream.ledger.movements import count, effective_ms, move, settle
+from inventory_stream.ledger.movements import count, effective_ms, epoch_ms, move, settle
 from inventory_stream.ledger.state import PartitionState
 from models.commands import (
     Adjust,
@@ -58,13 +58,29 @@ def sync(state: PartitionState, command: Sync, arrival_ms: int, batch: Batch) ->
     position = state.position(command.sku, command.location)
     counted_at, ahead = effective_ms(state, batch, command.effective_at, arrival_ms)
     on_hand = command.on_hand + (position.unavailable if command.excludes_unavailable else 0)
-    movement = count(state, batch, position, on_hand, counted_at)
+    movement = count(
+        state, batch, position, on_hand, counted_at, _orders_through_ms(state, command, counted_at)
+    )
     if movement is None:
         return keep_receipt(state, batch, command, _STALE, sku=command.sku)
     movement.clock_ahead = ahead
     return keep_receipt(
         state, batch, command, _APPLIED, sku=command.sku, units=command.on_hand, movements=(movement,)
     )
+
+
+def _orders_through_ms(state: PartitionState, command: Sync, counted_at_ms: int) -> int:
+    """Up to when a count had taken off open orders; 0 if it had not (R9).
+
+    Never after the count itself: too few orders added back undersell, too many oversell.
+    """
+    if not command.nets_orders:
+        if command.orders_through is not None:
+            raise ImpossibleCommandError("sync names orders_through without nets_orders (R9)")
+        return 0
+    if command.orders_through is None:
+        return max(1, counted_at_ms - state.rules.order_lag_ms)
+    return max(1, min(counted_at_ms, epoch_ms(command.orders_through)))
 
 
 def set_unavailable(state: PartitionState, command: SetUnavailable, arrival_ms: int, batch: Batch) -> int:
@@ -147,6 +163,7 @@ def answered_before(state: PartitionState, batch: Batch, command: Command, sku: 
     known = repeated_receipt(state, batch, command)
     if known is not None:
         return known
-    if state.is_foreign(sku):
-        return keep_receipt(state, batch, command, Outcome.WRONG_PARTITION, sku=sku)
+    misplaced = state.misplaced(sku)
+    if misplaced is not None:
+        return keep_receipt(state, batch, command, misplaced, sku=sku)
     return None

@@ -1,14 +1,16 @@
-"""How long answers are kept: receipts and whatever has ended fold away after their windows (R29)."""
+"""How long answers are kept: receipts, ended and refused reservations fold away after their windows (R29)."""
 
 from heapq import heapify, heappop
 from typing import Final
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.documents import fold_documents, is_document_fold_due
-from inventory_stream.ledger.identity import forget_movements
-from inventory_stream.ledger.rules import BATCH_BYTES, FOLDED_PER_BATCH_MAX
-from inventory_stream.ledger.state import PartitionState
-from models.rows import ReservationRow, reservation_key
+from inventory_stream.ledger.early import drop
+from inventory_stream.ledger.identity import forget_movements, id_hash
+from inventory_stream.ledger.rules import BATCH_BYTES, FOLDED_PER_BATCH_MAX, NETTING_WINDOW_MS, Rules
+from inventory_stream.ledger.state import PartitionState, slim_from_ms
+from models.outcomes import Outcome
+from models.rows import ReservationRow, receipt_key, reservation_key
 
 # Stale entries that a queue may hold beyond as many as it has others, before a walk drops them.
 _STALE_MIN: Final = 1_024
@@ -23,6 +25,9 @@ def is_fold_due(state: PartitionState, now_ms: int) -> bool:
         len(state.receipts) > rules.receipts_max
         or state.refused_kept > rules.ended_reservations_max
         or state.ended_kept > rules.ended_reservations_max
+        or state.early_kept > rules.early_max
+        or (state.early_order and state.early_order[0][0] < now_ms - rules.early_window_ms)
+        or (state.to_slim and state.to_slim[0][0] < now_ms - slim_after_ms(rules))
         or (receipts and receipts[0][0] < oldest_receipt_ms)
         or (refused and refused[0][0] < oldest_receipt_ms)
         or (ended and ended[0][0] < now_ms - rules.return_window_ms)
@@ -37,7 +42,7 @@ def fold(state: PartitionState, batch: Batch) -> None:
     """
     _drop_stale(state)
     rules = state.rules
-    budget = FOLDED_PER_BATCH_MAX
+    budget = _drop_early(state, batch, FOLDED_PER_BATCH_MAX)
     oldest_ms = batch.now_ms - rules.receipt_window_ms
     receipts = state.receipt_order
     while (
@@ -51,6 +56,7 @@ def fold(state: PartitionState, batch: Batch) -> None:
         if receipt is None or receipt.at_ms != at_ms:
             continue  # decided anew since: a younger entry stands for it
         budget -= 1
+        batch.folded_by_count += at_ms >= oldest_ms
         del state.receipts[key]
         if receipt.sku is not None:
             forget_movements(state, batch, receipt.sku, receipt.movements)
@@ -60,7 +66,56 @@ def fold(state: PartitionState, batch: Batch) -> None:
 
     budget = _fold_reservations(state, batch, budget, refused=True)
     budget = _fold_reservations(state, batch, budget, refused=False)
-    fold_documents(state, batch, budget)
+    budget = fold_documents(state, batch, budget)
+    _slim(state, batch, budget)
+
+
+def slim_after_ms(rules: Rules) -> int:
+    """How long after its end and its last answer a reservation keeps its answers (R29).
+
+    As long as other receipts, and as long as a netting count may look at its allocations (R9).
+    """
+    return max(rules.receipt_window_ms, NETTING_WINDOW_MS + rules.clock_ahead_ms)
+
+
+def _drop_early(state: PartitionState, batch: Batch, budget: int) -> int:
+    """Give up on commands that waited too long for their order, or are too many (R21)."""
+    rules = state.rules
+    waiting = state.early_order
+    oldest_ms = batch.now_ms - rules.early_window_ms
+    while (
+        waiting
+        and budget
+        and batch.size_bytes < BATCH_BYTES // 2
+        and (waiting[0][0] < oldest_ms or state.early_kept > rules.early_max)
+    ):
+        at_ms, key = heappop(waiting)
+        receipt = state.receipts.get(key)
+        if receipt is None or receipt.at_ms != at_ms or receipt.outcome != Outcome.REMEMBERED:
+            continue  # its order came, or something else was asked under its id
+        budget -= 1
+        batch.folded_by_count += at_ms >= oldest_ms
+        drop(state, batch, receipt)
+    return budget
+
+
+def _slim(state: PartitionState, batch: Batch, budget: int) -> None:
+    """Of reservations that ended long ago keep quantities and the hashes of their commands' ids (R29)."""
+    queue = state.to_slim
+    oldest_ms = batch.now_ms - slim_after_ms(state.rules)
+    while queue and budget and batch.size_bytes < BATCH_BYTES // 2 and queue[0][0] < oldest_ms:
+        entry = heappop(queue)
+        reservation = state.reservations.get(entry[1])
+        if reservation is None or slim_from_ms(reservation) != entry[0]:
+            continue  # it lives again, answered since, or is gone
+        budget -= 1
+        for answer in reservation.answers:
+            forget_movements(state, batch, reservation.sku, answer.movements)
+        reservation.older += b"".join(id_hash(answer.command_id) for answer in reservation.answers)
+        reservation.answers = ()
+        for line in reservation.lines:
+            line.allocations = ()
+        batch.write_reservation(reservation, -1)
 
 
 def _fold_reservations(state: PartitionState, batch: Batch, budget: int, *, refused: bool) -> int:
@@ -79,6 +134,7 @@ def _fold_reservations(state: PartitionState, batch: Batch, budget: int, *, refu
         if _stands(state, entry, refused=refused):
             budget -= 1
             kept -= 1
+            batch.folded_by_count += entry[0] >= oldest_ms
             _forget(state, batch, state.reservations[entry[1]])
     if refused:
         state.refused_kept = kept
@@ -101,8 +157,25 @@ def _stands(state: PartitionState, entry: tuple[int, str], *, refused: bool) -> 
 def _drop_stale(state: PartitionState) -> None:
     """Bound the queues by what they stand for, however often one id was refused or answered again."""
     if len(state.receipt_order) > 2 * len(state.receipts) + _STALE_MIN:
-        state.receipt_order = [(receipt.at_ms, key) for key, receipt in state.receipts.items()]
+        state.receipt_order = [
+            (receipt.at_ms, key)
+            for key, receipt in state.receipts.items()
+            if receipt.outcome != Outcome.REMEMBERED
+        ]
         heapify(state.receipt_order)
+    if len(state.early_order) > 2 * state.early_kept + _STALE_MIN:
+        waiting = (receipt for receipts in state.early.values() for receipt in receipts)
+        state.early_order = [
+            (receipt.at_ms, receipt_key(receipt.command_id, receipt.reservation_id)) for receipt in waiting
+        ]
+        heapify(state.early_order)
+    if len(state.to_slim) > 2 * state.ended_kept + _STALE_MIN:
+        state.to_slim = [
+            (at_ms, name)
+            for at_ms, name in set(state.to_slim)
+            if name in state.reservations and slim_from_ms(state.reservations[name]) == at_ms
+        ]
+        heapify(state.to_slim)
     for queue, kept, refused in (
         (state.refused, state.refused_kept, True),
         (state.ended, state.ended_kept, False),

@@ -80,6 +80,9 @@ def _field(kind: type[c.Command], name: str, now_ms: int) -> st.SearchStrategy[A
         "incoming_id": st.sampled_from(("I1", "I2")),
         "expected_at": st.sampled_from((now_ms - 90_000_000, now_ms, now_ms + 90_000_000)),
         "final": st.booleans(),
+        "nets_orders": st.booleans(),
+        "ordered_at": st.sampled_from((None, now_ms - 1_000, now_ms - 40_000, now_ms - 90_000)),
+        "use_safety_stock": st.booleans(),
         "source": st.sampled_from((None, None, "wms")),
         "time_zone": st.sampled_from(("UTC", "Europe/Berlin")),
         "group": st.none(),
@@ -124,6 +127,8 @@ def command(draw: st.DrawFn, kind: type[c.Command], command_id: str, now_ms: int
         fields["to_location"] = draw(
             st.sampled_from((*others, *(() if "to_location" in _required(kind) else (None,))))
         )
+    if fields.get("nets_orders"):
+        fields["orders_through"] = draw(st.sampled_from((None, now_ms - 1_000, now_ms - 40_000)))
     if fields.get("final"):
         fields["units"] = draw(st.integers(0, 6))
     return kind(**fields)

@@ -13,7 +13,7 @@ come the outcome as its row gives it, figures of the position (`at=` names anoth
 step checks all invariants, and every sealed batch by its rows alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -69,6 +69,9 @@ _NAMES: Final = {
     "from": "from_location",
     "to": "to_location",
     "exp": "expected_at",
+    "nets": "nets_orders",
+    "through": "orders_through",
+    "ordered": "ordered_at",
 }
 _GRANTS: Final = {
     Outcome.GRANTED,
@@ -188,6 +191,7 @@ class Ledger:
                     self._step([{"on_hand": "sync"}.get(name, name), value, "eff=-1h", *where])
             return None
         if verb == "again":
+            self._last = rest[0]
             return self.send(self._sent[rest[0]])
         return self._command(verb, rest)
 
@@ -220,7 +224,7 @@ class Ledger:
         return outcome
 
     def _value(self, name: str, text: str) -> Any:  # noqa: ANN401  # a field of any type
-        if name in {"effective_at", "answer_by", "ordered_at", "expected_at", "at"}:
+        if name in {"effective_at", "answer_by", "ordered_at", "orders_through", "expected_at", "at"}:
             if ":" in text:
                 hours, minutes = text.split(":")
                 return NOON + (int(hours) - 12) * 3_600_000 + int(minutes) * 60_000
@@ -287,9 +291,15 @@ class Ledger:
         assert_sound(self.recovered(compacted=True))
 
 
-def recover(rows: type_of_rows, rules: Rules | None = None, *, compacted: bool = False) -> PartitionState:
+def recover(
+    rows: type_of_rows,
+    rules: Rules | None = None,
+    *,
+    compacted: bool = False,
+    products: Mapping[str, str] | None = None,
+) -> PartitionState:
     """Rebuild a state from rows; `compacted` feeds only the newest of each key, tombstones included."""
-    state = PartitionState(rules=rules)
+    state = PartitionState(rules=rules, products=products)
     loader = StateLoader(state)
     newest = {key: at for at, (key, _) in enumerate(rows)}
     for at, (key, value) in enumerate(rows):

@@ -149,9 +149,9 @@ def test_unmatched_fact_keeps_its_receipt_when_its_id_is_used_again(verb: str) -
     Ledger().run(
         f"""
         given on_hand=9
-        fulfil R1 units=2 at=L1 id=X -> FULFIL_UNMATCHED on_hand=7
+        fulfil R1 units=2 at=L1 id=X -> REMEMBERED on_hand=7
         {verb} id=X                  -> COMMAND_ID_REUSED on_hand=7
-        fulfil R1 units=2 at=L1 id=X -> FULFIL_UNMATCHED on_hand=7
+        fulfil R1 units=2 at=L1 id=X -> REMEMBERED on_hand=7
         """
     )
 
@@ -164,7 +164,7 @@ def test_commands_of_two_reservations_may_share_an_id() -> None:
         adjust 1 id=X               -> APPLIED
         reserve R1 units=1 id=X     -> GRANTED
         reserve R2 units=1 id=X     -> GRANTED atp=8
-        fulfil R3 units=1 at=L1 id=X -> FULFIL_UNMATCHED
+        fulfil R3 units=1 at=L1 id=X -> REMEMBERED
         """
     )
 
@@ -174,7 +174,7 @@ def test_ids_with_separators_keep_apart_when_they_become_row_keys() -> None:
     ledger = Ledger().run("given on_hand=9")
     for reservation, command in (("R/1", "x"), ("R", "1/x"), ("R%2F1", "x")):
         fact = Fulfil(command, reservation, SKU, units=1, location="L1")
-        assert ledger.send(fact) is Outcome.FULFIL_UNMATCHED
+        assert ledger.send(fact) is Outcome.REMEMBERED
     ledger.run("show -> on_hand=6")
     assert len(ledger.recovered(compacted=True).receipts) == 4
 

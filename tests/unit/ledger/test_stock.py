@@ -190,8 +190,9 @@ def test_fulfil_and_return_apply_when_nobody_knows_the_reservation() -> None:
     Ledger().run(
         """
         given on_hand=10
+        reserve R9 units=99         -> SOLD_OUT
         fulfil R9 units=3 at=L1     -> FULFIL_UNMATCHED on_hand=7 move.delta=-3
-        again c2                    -> FULFIL_UNMATCHED on_hand=7
+        again c3                    -> FULFIL_UNMATCHED on_hand=7
         return R9 units=2 at=L1     -> RETURN_UNMATCHED on_hand=9
         return R9 units=1 at=L1 sellable=no -> RETURN_UNMATCHED on_hand=10 unavailable=1 atp=9
         """

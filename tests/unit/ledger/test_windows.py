@@ -46,7 +46,7 @@ def test_ended_reservations_fold_when_the_return_window_has_passed() -> None:
         """
     )
     assert b"r/R1" in _tombstones(ledger)
-    ledger.run("return R1 units=1 at=L1 -> RETURN_UNMATCHED on_hand=5")
+    ledger.run("return R1 units=1 at=L1 -> REMEMBERED on_hand=5")
 
 
 def test_refused_reservations_fold_with_the_receipts() -> None:
@@ -140,8 +140,10 @@ def test_tombstones_leave_no_row_behind_when_the_log_is_compacted() -> None:
         reserve R1 units=2          -> GRANTED
         fulfil R1                   -> FULFILLED
         reserve R2 units=9          -> SOLD_OUT
-        fulfil R7 units=1 at=L1     -> FULFIL_UNMATCHED
-        confirm R8                  -> UNKNOWN_RESERVATION
+        fulfil R7 units=1 at=L1     -> REMEMBERED
+        confirm R8                  -> REMEMBERED
+        extend R9 ttl=60s           -> UNKNOWN_RESERVATION
+        tick 30d, sweep             # what waited in vain is an answer from now on
         tick 30d, sweep             -> on_hand=2 base=2
         """
     )

@@ -1,0 +1,173 @@
+"""Edits of an open reservation: another location, other units (R19)."""
+
+from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
+from inventory_stream.ledger.breakdown import breakdown_of
+from inventory_stream.ledger.expiry import expire
+from inventory_stream.ledger.identity import answer
+from inventory_stream.ledger.known import known_reservation
+from inventory_stream.ledger.lines import (
+    allocate_units,
+    cancel_lines,
+    changed,
+    line_made_at,
+    lines_at,
+    release_lines,
+    unreserve,
+)
+from inventory_stream.ledger.movements import end_if_over
+from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.state import PartitionState, line_at
+from models.commands import Reroute, SetUnits
+from models.outcomes import Outcome
+from models.rows import Breakdown, Line, Movement, ReservationRow
+
+
+def reroute(state: PartitionState, command: Reroute, arrival_ms: int, batch: Batch) -> int:
+    """Move open units of a reservation to another location, all or none (R19).
+
+    Allocated units move first. Returns the outcome; the first match wins:
+        NOT_LIVE             nothing is open at `from_location`
+        MORE_THAN_HELD       asks for more units than are open there
+        REROUTED             the target could promise them; allocated units may use its safety stock
+                             when asked, reserved ones never
+        ALL_RESERVED, SOLD_OUT   it could not, with its breakdown; nothing moved
+
+    Raises:
+        ImpossibleCommandError: from a location to itself.
+    """
+    if command.from_location == command.to_location:
+        raise ImpossibleCommandError("reroute from a location to itself says nothing")
+    reservation = _live(state, command, arrival_ms, batch)
+    if isinstance(reservation, int):
+        return reservation
+    line = line_at(reservation, command.from_location)
+    held = line.reserved + line.allocated if line is not None else 0
+    if line is None or not held:
+        return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
+    units = held if command.units is None else command.units
+    if units > held:
+        return answer(state, batch, reservation, command, Outcome.MORE_THAN_HELD)
+    hard = min(units, line.allocated)
+    soft = units - hard
+    target = state.skus[reservation.sku].get(command.to_location)
+    if target is None:
+        nothing = breakdown_of(())
+        return answer(state, batch, reservation, command, Outcome.SOLD_OUT, breakdown=nothing)
+    offered = target.available_to_promise
+    if command.use_safety_stock:
+        # Each allocated unit may take one of those held back; reserved ones need what is promised to all.
+        offered = min(target.uncommitted, offered + min(hard, target.safety_stock))
+        offered = offered if soft <= max(0, target.available_to_promise) else 0
+    if units > offered:
+        own = sum(one.reserved for one in lines_at(reservation, command.to_location))
+        why_not = breakdown_of((target,))
+        return answer(state, batch, reservation, command, _refusal(why_not, units, own), breakdown=why_not)
+    movements = _carry(state, batch, reservation, line, target, hard, soft, arrival_ms)
+    return answer(state, batch, reservation, command, Outcome.REROUTED, units, movements=movements)
+
+
+def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: Batch) -> int:
+    """Give an open reservation, or its line at a location, as many units as asked (R19).
+
+    Edits the reserved units, or the allocated ones where nothing is reserved. Fewer: the rest is freed,
+    the last sourced line first. More: a new grant at its first open line that can promise them.
+
+    Returns:
+        UNITS_SET, NOT_LIVE where nothing is open, or SOLD_OUT / ALL_RESERVED with the breakdown.
+    """
+    reservation = _live(state, command, arrival_ms, batch)
+    if isinstance(reservation, int):
+        return reservation
+    lines = lines_at(reservation, command.location)
+    reserved = sum(line.reserved for line in lines)
+    allocated = sum(line.allocated for line in lines)
+    if not reserved and not allocated:
+        return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
+    more = command.units - (reserved or allocated)
+    movements: tuple[Movement, ...] = ()
+    if more < 0 and reserved:
+        release_lines(state, batch, reservation, lines, -more)
+    elif more < 0:
+        movements = cancel_lines(state, batch, reservation, lines, -more, arrival_ms)
+    elif more > 0:
+        open_lines = [line for line in lines if (line.reserved if reserved else line.allocated)]
+        places = {line.location: state.position(reservation.sku, line.location) for line in open_lines}
+        chosen = next((one for one in open_lines if places[one.location].available_to_promise >= more), None)
+        if chosen is None:
+            why_not = breakdown_of(tuple(places.values()))
+            return answer(
+                state, batch, reservation, command, _refusal(why_not, more, reserved), breakdown=why_not
+            )
+        movements = _grow(state, batch, chosen, places[chosen.location], more, arrival_ms)
+    end_if_over(state, batch, reservation)
+    return answer(state, batch, reservation, command, Outcome.UNITS_SET, abs(more), movements=movements)
+
+
+def _live(
+    state: PartitionState, command: Reroute | SetUnits, arrival_ms: int, batch: Batch
+) -> ReservationRow | int:
+    reservation = known_reservation(state, command, arrival_ms, batch)
+    if isinstance(reservation, int):
+        return reservation
+    if arrival_ms > reservation.deadline_ms and any(line.reserved for line in reservation.lines):
+        # Not swept before this record, so granted inside it, by a clock behind the broker's.
+        expire(state, batch, reservation)
+    return reservation
+
+
+def _refusal(why_not: Breakdown, units: int, own: int) -> Outcome:
+    """Name a refused grant: might others' reservations that expire make room for it? (R15)."""
+    hoped = why_not.available_to_promise + why_not.reserved - own
+    return Outcome.ALL_RESERVED if hoped >= units else Outcome.SOLD_OUT
+
+
+def _carry(
+    state: PartitionState,
+    batch: Batch,
+    reservation: ReservationRow,
+    line: Line,
+    target: Position,
+    hard: int,
+    soft: int,
+    arrival_ms: int,
+) -> tuple[Movement, ...]:
+    """Move `hard` allocated and `soft` reserved units of a line to another position."""
+    source = state.position(reservation.sku, line.location)
+    there = line_at(reservation, target.location)
+    was_listed = there is not None and bool(there.reserved + there.allocated)
+    there = line_made_at(reservation, target.location)
+    line.granted -= hard + soft
+    there.granted += hard + soft
+    netted_here = allocate_units(source, line, -hard, arrival_ms)
+    netted_there = allocate_units(target, there, hard, arrival_ms)
+    if soft:
+        unreserve(source, reservation, line, soft)
+        if not there.reserved:
+            target.hold(reservation.deadline_ms)
+        there.reserved += soft
+        target.reserved += soft
+    if not was_listed:
+        target.attach(reservation)
+    assert target.uncommitted >= 0, "I2: a reroute without physical cover"
+    movements = changed(state, batch, source, line, netted_here, arrival_ms)
+    return movements + changed(state, batch, target, there, netted_there, arrival_ms)
+
+
+def _grow(
+    state: PartitionState,
+    batch: Batch,
+    line: Line,
+    position: Position,
+    more: int,
+    arrival_ms: int,
+) -> tuple[Movement, ...]:
+    """Grant more units to an open line, in the state in which it is."""
+    line.granted += more
+    netted = 0
+    if line.reserved:
+        line.reserved += more
+        position.reserved += more
+    else:
+        netted = allocate_units(position, line, more, arrival_ms)
+    assert position.uncommitted >= 0, "I2: a grant without physical cover"
+    return changed(state, batch, position, line, netted, arrival_ms)

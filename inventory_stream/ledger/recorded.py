@@ -1,0 +1,159 @@
+"""Orders that were taken and paid elsewhere: never refused for stock (R20)."""
+
+from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
+from inventory_stream.ledger.identity import answer, pin_content, repeated_answer
+from inventory_stream.ledger.known import unknown
+from inventory_stream.ledger.lines import (
+    Shipped,
+    add_shipped,
+    allocate,
+    allocate_again,
+    allocate_units,
+    changed,
+    line_made_at,
+)
+from inventory_stream.ledger.movements import effective_ms, end_if_over, settle
+from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.together import decide_together
+from models.commands import RecordOrder
+from models.outcomes import Outcome
+from models.rows import Movement, ReservationRow
+
+
+def record_order(
+    state: PartitionState, command: RecordOrder, arrival_ms: int, batch: Batch, shipped: Shipped = ()
+) -> int:
+    """Allocate an order that was taken and paid elsewhere: never refused for stock (R20).
+
+    One that carries a reservation's id is the confirm of that reservation, forced where R17 would
+    refuse. RECORDED_SHORT means that less than nothing is free afterwards. What was `shipped` before
+    it came is allocated no more (R21).
+    """
+    reservation = state.reservations.get(command.reservation_id)
+    if reservation is None and command.reservation_id in state.early:
+        return decide_together(
+            state, batch, command, arrival_ms, record_order, lambda: _recorded(state, batch, command, None)
+        )
+    if reservation is not None:
+        known = repeated_answer(state, batch, reservation, command)
+        if known is not None:
+            return known
+        # One that was only refused binds nobody: a paid order is never turned away for it (R20, R27).
+        if reservation.lines and reservation.sku != command.sku:
+            return answer(state, batch, reservation, command, Outcome.RESERVATION_ID_REUSED)
+        if reservation.released_early:
+            return answer(state, batch, reservation, command, Outcome.RELEASED_EARLY)
+    elif state.misplaced(command.sku) is not None:
+        return unknown(state, batch, command, arrival_ms)
+    # An order counts from when the buyer placed it: a count that knew it may be on its way already (R9).
+    ordered_ms, _ = effective_ms(state, batch, command.ordered_at, arrival_ms)
+    if reservation is not None and reservation.lines:
+        missing = command.units - sum(line.allocated + line.fulfilled for line in reservation.lines)
+        if missing <= 0:
+            return answer(state, batch, reservation, command, Outcome.ALREADY_CONFIRMED)
+        reservation.paid_order_id = command.order_id or reservation.paid_order_id
+        held = min(missing, sum(line.reserved for line in reservation.lines))
+        movements = allocate(state, batch, reservation, reservation.lines, held, ordered_ms)
+        missing -= held
+        if not missing:
+            end_if_over(state, batch, reservation)
+            return answer(state, batch, reservation, command, Outcome.CONFIRMED, held, movements=movements)
+        where = command.location or reservation.lines[0].location
+    else:
+        held = sum(units for _, units, _ in shipped)
+        missing = command.units - held
+        where = _record_at(state, command)
+        reservation = _recorded(state, batch, command, reservation)
+        movements = add_shipped(state, batch, reservation, shipped, ordered_ms)
+    more, short = _force(state, batch, reservation, command, where, missing, ordered_ms)
+    outcome = Outcome.RECORDED_SHORT if short else Outcome.RECORDED
+    return answer(state, batch, reservation, command, outcome, missing + held, movements=movements + more)
+
+
+def _force(
+    state: PartitionState,
+    batch: Batch,
+    reservation: ReservationRow,
+    command: RecordOrder,
+    where: str,
+    missing: int,
+    ordered_ms: int,
+) -> tuple[tuple[Movement, ...], bool]:
+    """Allocate without asking whether there is stock: lost units of the reservation first, then new ones.
+
+    Gives the movements, and whether any of the positions is short now.
+    """
+    touched = []
+    movements: tuple[Movement, ...] = ()
+    units = missing
+    for line in reservation.lines:
+        taken = min(units, line.expired + line.revoked)
+        if taken:
+            movements += allocate_again(state, batch, reservation, line, taken, ordered_ms)
+            touched.append(line)
+            units -= taken
+    if units:
+        position = state.position(command.sku, where)
+        line = line_made_at(reservation, where)
+        line.granted += units
+        netted = allocate_units(position, line, units, ordered_ms)
+        position.attach(reservation)
+        movements += changed(state, batch, position, line, netted, ordered_ms)
+        touched.append(line)
+    end_if_over(state, batch, reservation)
+    for line in touched:
+        position = state.position(command.sku, line.location)
+        if position.uncommitted < 0:
+            movements += (settle(state, batch, position, 0, batch.now_ms),)
+    return movements, any(movement.shortfall_units for movement in movements)
+
+
+def _record_at(state: PartitionState, command: RecordOrder) -> str:
+    """Choose where an outside order is taken from: as asked, else the first of the group that has it."""
+    if command.location is not None:
+        return command.location
+    locations = state.groups.get(command.group or "", ())
+    if not locations:
+        raise ImpossibleCommandError("record_order names no location and no known group")
+    by_location = state.skus.get(command.sku, {})
+    for name in locations:
+        if name in by_location and by_location[name].available_to_promise >= command.units:
+            return name
+    known = [name for name in locations if name in by_location]
+    return max(known, key=lambda name: by_location[name].available_to_promise, default=locations[0])
+
+
+def _recorded(
+    state: PartitionState, batch: Batch, command: RecordOrder, refused: ReservationRow | None
+) -> ReservationRow:
+    """The reservation row of an outside order; what was refused under its id before keeps its answers."""
+    if refused is not None:
+        pin_content(refused)
+        state.refused_kept -= 1
+    recorded = ReservationRow(
+        0,
+        0,
+        0,
+        command.reservation_id,
+        command.sku,
+        command.units,
+        0,
+        command.location,
+        command.group,
+        "first_fit",
+        command.channel,
+        command.order_id,
+        False,  # noqa: FBT003  # allow_partial
+        "common",
+        None,
+        batch.now_ms,
+        0,
+        0,
+        refused.commands if refused else 0,
+        (),
+        refused.answers if refused else (),
+        refused.older if refused else b"",
+        True,  # noqa: FBT003  # recorded
+    )
+    state.reservations[command.reservation_id] = recorded
+    return recorded

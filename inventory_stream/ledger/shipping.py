@@ -1,0 +1,144 @@
+"""Goods that go out and come back: fulfil and return, facts whatever the reservation says (R10, R22)."""
+
+from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.early import has_room, remember
+from inventory_stream.ledger.identity import answer, keep_receipt
+from inventory_stream.ledger.known import known_for_fact, unknown
+from inventory_stream.ledger.lines import (
+    allocate_units,
+    gather,
+    line_made_at,
+    lines_at,
+    move_line,
+    unreserve,
+)
+from inventory_stream.ledger.movements import effective_ms, end_if_over, move
+from inventory_stream.ledger.state import PartitionState
+from models.commands import Fulfil, Return
+from models.outcomes import Outcome
+from models.rows import Movement, ReservationRow
+
+
+def fulfil(state: PartitionState, command: Fulfil, arrival_ms: int, batch: Batch) -> int:
+    """Take shipped units off on_hand: a fact, whatever the reservation says (R10).
+
+    Allocated units go first, then reserved ones (what was shipped needs no confirm any more). At
+    another location the line moves there first. Units that no line held answer FULFIL_UNMATCHED; one
+    that comes before its order is REMEMBERED (R21).
+    """
+    reservation = known_for_fact(state, command, batch)
+    if isinstance(reservation, int):
+        return reservation
+    effective, ahead = effective_ms(state, batch, command.effective_at, arrival_ms)
+    if reservation is None:
+        return _without_reservation(
+            state, batch, command, -(command.units or 0), arrival_ms, effective, ahead=ahead
+        )
+    held = sum(line.allocated for line in reservation.lines) or sum(
+        line.reserved for line in reservation.lines
+    )
+    asked = held if command.units is None else command.units
+    if not asked:
+        return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
+    gathered = 0
+    movements: tuple[Movement, ...] = ()
+    if command.location is not None:
+        gathered, movements = gather(state, batch, reservation, command.location, asked, effective)
+    lines = lines_at(reservation, command.location)
+    left = asked
+    from_reserved_left = asked - sum(line.allocated for line in lines)
+    for line in lines:
+        from_allocated = min(left, line.allocated)
+        from_reserved = max(0, min(from_reserved_left, line.reserved))
+        taken = from_allocated + from_reserved
+        if taken:
+            position = state.position(reservation.sku, line.location)
+            # What only passed through this location was never among its orders (R9).
+            passed = min(gathered, from_allocated)
+            line.allocated -= passed
+            position.allocated -= passed
+            netted = allocate_units(position, line, passed - from_allocated, effective)
+            if from_reserved:
+                unreserve(position, reservation, line, from_reserved)
+            line.fulfilled += taken
+            movements += (
+                move_line(state, batch, position, line, -taken, effective, netted=netted, ahead=ahead),
+            )
+            left -= taken
+            from_reserved_left -= from_reserved
+    if left:
+        where = command.location or (reservation.lines[-1].location if reservation.lines else None)
+        if where is None:
+            return unknown(state, batch, command, arrival_ms)
+        line = line_made_at(reservation, where)
+        position = state.position(reservation.sku, where)
+        movements += (move_line(state, batch, position, line, -left, effective, ahead=ahead),)
+    end_if_over(state, batch, reservation)
+    outcome = Outcome.FULFIL_UNMATCHED if left else Outcome.FULFILLED
+    return answer(state, batch, reservation, command, outcome, asked, movements=movements)
+
+
+def return_units(state: PartitionState, command: Return, arrival_ms: int, batch: Batch) -> int:
+    """Put units back on_hand at any location, held back unless sellable: a fact (R10, R22)."""
+    reservation = known_for_fact(state, command, batch)
+    if isinstance(reservation, int):
+        return reservation
+    effective, ahead = effective_ms(state, batch, command.effective_at, arrival_ms)
+    if reservation is None:
+        return _without_reservation(state, batch, command, command.units, arrival_ms, effective, ahead=ahead)
+    left, where = take_back(reservation, command)
+    if where is None:
+        return unknown(state, batch, command, arrival_ms)
+    line = line_made_at(reservation, where)
+    position = state.position(reservation.sku, where)
+    if not command.sellable and effective > position.unavailable_at_ms:
+        position.unavailable += command.units
+    movement = move_line(state, batch, position, line, command.units, effective, ahead=ahead)
+    if not reservation.ended_ms:
+        end_if_over(state, batch, reservation)
+    outcome = Outcome.RETURN_UNMATCHED if left else Outcome.RETURNED
+    return answer(state, batch, reservation, command, outcome, command.units - left, movements=(movement,))
+
+
+def take_back(reservation: ReservationRow, command: Return) -> tuple[int, str | None]:
+    """Count returned units against shipped ones; gives how many match none, and where they lie now."""
+    left = command.units
+    where = command.location
+    for shipped in reservation.lines:
+        taken = min(left, shipped.fulfilled - shipped.returned)
+        if taken:
+            shipped.returned += taken
+            left -= taken
+            where = where or shipped.location
+    return left, where or (reservation.lines[0].location if reservation.lines else None)
+
+
+def _without_reservation(
+    state: PartitionState,
+    batch: Batch,
+    command: Fulfil | Return,
+    units: int,
+    arrival_ms: int,
+    effective: int,
+    *,
+    ahead: bool,
+) -> int:
+    """Apply a fact about a reservation that holds nothing, or that is not there yet (R10, R21)."""
+    if state.misplaced(command.sku) or command.location is None or not units:
+        return unknown(state, batch, command, arrival_ms)
+    position = state.position(command.sku, command.location)
+    if isinstance(command, Return) and not command.sellable and effective > position.unavailable_at_ms:
+        position.unavailable += units
+    movement = move(state, batch, position, units, effective, clock_ahead=ahead)
+    if command.reservation_id not in state.reservations and has_room(state, command.reservation_id):
+        return remember(state, batch, command, arrival_ms, movement)
+    return keep_receipt(
+        state,
+        batch,
+        command,
+        Outcome.RETURN_UNMATCHED if isinstance(command, Return) else Outcome.FULFIL_UNMATCHED,
+        sku=command.sku,
+        units=abs(units),
+        reservation_id=command.reservation_id,
+        movements=(movement,),
+    )
