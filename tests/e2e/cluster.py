@@ -166,9 +166,11 @@ class Cluster:
 
     # --- waits -----------------------------------------------------------------------------------
 
-    async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    async def until(
+        self, condition: Callable[[], Awaitable[bool]], what: str, seconds_max: float = DEADLINE_SECONDS
+    ) -> None:
         """Wait for a condition, with a deadline; names what did not happen."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + seconds_max
         while not await condition():
             assert time.monotonic() < deadline, f"waited in vain for {what}\n{self.log_tails()}"
             await asyncio.sleep(LOOK_SECONDS)
@@ -250,6 +252,15 @@ class Cluster:
             return await self.undecided() == 0
 
         await self.until(is_decided, "every input record to be decided")
+
+    async def keys_in(self, topic: str) -> set[bytes]:
+        """Read the keys of all records of a topic of one partition."""
+        reader = KafkaLedgerReader(connection=self.connection, topic=self.settings.topic(topic))
+        try:
+            end = await reader.end_offset(0)
+            return {record.key or b"" async for records in reader.read(0, 0, end) for record in records}
+        finally:
+            await reader.close()
 
     # --- judgement -------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from inventory_stream.adapters.kafka.dead_letters import (
     KEY_BYTES_MAX,
     RECORD_BYTES_MAX,
     ROUND_BYTES_MAX,
+    ROUND_LETTERS_MAX,
     VALUE_BYTES_MAX,
     decode_letter,
     encode_letter,
@@ -63,6 +64,13 @@ def test_a_round_of_letters_is_bounded_and_none_is_left_out() -> None:
     assert all(sum(len(value) for _, value in one) <= ROUND_BYTES_MAX for one in several)
     assert [decode_letter(value) for one in several for _, value in one] == letters
     assert list(rounds([])) == []
+
+
+def test_small_letters_are_bounded_by_number() -> None:
+    """However small they are, the event loop gets its turn between two rounds, and none is left out."""
+    letters = [LETTER._replace(pack_index=number) for number in range(2 * ROUND_LETTERS_MAX + 1)]
+    sizes = [len(one) for one in rounds(letters)]
+    assert sizes == [ROUND_LETTERS_MAX, ROUND_LETTERS_MAX, 1]
 
 
 def test_reason_with_broken_text_is_kept() -> None:

@@ -32,6 +32,11 @@ ROUND_BYTES_MAX: Final = 4 * 1024 * 1024
 """Of encoded letters, handed to the producer before it is waited for: two of the largest. A batch of
 input can be refused as a whole, and all its letters at once would be held in memory twice."""
 
+ROUND_LETTERS_MAX: Final = 1_000
+"""Of letters, for small ones: encoding and queueing so many takes 25 ms, then the event loop's heartbeats
+get their turn. With 17,000 in a round a worker on a busy machine lost its session of 3 s amid 1 M letters,
+and the next owner wrote the same again. A pack's worth, so that a round trip is small beside it."""
+
 REASON_CHARACTERS_MAX: Final = 2_000
 """Most of a reason that is kept: decoders quote the input, which may be large."""
 
@@ -68,7 +73,7 @@ def encode_letter(letter: DeadLetter) -> bytes:
 
 
 def rounds(letters: Iterable[DeadLetter]) -> Iterator[list[tuple[bytes, bytes]]]:
-    """Encode letters as they are asked for: keys and values, at most `ROUND_BYTES_MAX` at once.
+    """Encode letters as they are asked for: keys and values, bounded by number and by bytes.
 
     A round never holds less than one letter.
     """
@@ -76,7 +81,7 @@ def rounds(letters: Iterable[DeadLetter]) -> Iterator[list[tuple[bytes, bytes]]]
     size_bytes = 0
     for letter in letters:
         key, value = letter_key(letter), encode_letter(letter)
-        if encoded and size_bytes + len(value) > ROUND_BYTES_MAX:
+        if len(encoded) == ROUND_LETTERS_MAX or (encoded and size_bytes + len(value) > ROUND_BYTES_MAX):
             yield encoded
             encoded, size_bytes = [], 0
         encoded.append((key, value))
