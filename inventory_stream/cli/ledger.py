@@ -165,9 +165,9 @@ def print_report(report: VerifyReport, console: Console | None = None) -> None:
         say(console, f"Redis: {report.skus_compared:,} SKUs compared{moved_on}")
     if report.is_sound:
         held = (
-            "I1-I5, I7 and R16 hold; I6 was not compared"
+            "I1-I5, I7, R12 and R16 hold; I6 was not compared"
             if report.skus_compared is None
-            else "I1-I7 and R16 hold"
+            else "I1-I7, R12 and R16 hold"
         )
         say(console, held, "green")
         return

@@ -19,6 +19,10 @@ class RowKind(Enum):
     RESERVATION = "r/"
     RECEIPT = "c/"
     GROUP = "s/group/"
+    AUTHORITY = "s/authority/"
+    ZONE = "s/zone/"
+    INCOMING = "s/incoming/"
+    TRANSFER = "s/transfer/"
     PROGRESS = "@progress"
 
 

@@ -18,6 +18,8 @@ def kept_of(state: PartitionState) -> Mapping[str, int]:
         "ended_reservations": state.ended_kept,
         "refused_reservations": state.refused_kept,
         "receipts": len(state.receipts),
+        "ended_documents": state.ended_documents_kept,
+        "open_documents": len(state.incoming) + len(state.transfers) - state.ended_documents_kept,
         "skus": len(state.skus),
     }
 
@@ -26,6 +28,7 @@ def windows_of(state: PartitionState, now_ms: int) -> Mapping[str, Window]:
     """Say how far back each kind of answer is kept now (R29): its setting, or less by count."""
     rules = state.rules
     receipts, refused, ended = state.receipt_order, state.refused, state.ended
+    documents = state.ended_documents
     return {
         "receipts": _window(
             receipts[0][0] if receipts else now_ms,
@@ -44,6 +47,12 @@ def windows_of(state: PartitionState, now_ms: int) -> Mapping[str, Window]:
             now_ms,
             rules.return_window_ms,
             is_full=state.ended_kept >= rules.ended_reservations_max,
+        ),
+        "ended_documents": _window(
+            documents[0][0] if documents else now_ms,
+            now_ms,
+            rules.receipt_window_ms,
+            is_full=state.ended_documents_kept >= rules.ended_documents_max,
         ),
     }
 

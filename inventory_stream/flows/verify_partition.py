@@ -185,7 +185,9 @@ class PartitionAudit:
             else:
                 self._take_position(record, _decode_position(value))
         elif key.startswith(TRANSFER_PREFIX):
-            self._transfers.take(record, is_whole=self.report.whole_from_offset == 0)
+            parts = self._transfers.take(record, is_whole=self.report.whole_from_offset == 0)
+            if parts is not None:
+                self._find("R12", key, record.offset, "units of a transfer that are somewhere", parts)
 
     def _take_position(self, record: LedgerRecord, row: PositionRow) -> None:
         audit = self._audit(record.key)

@@ -37,8 +37,8 @@ class TransferAudit:
         self._transfers: dict[int, _TransferState] = {}
         self._changes: dict[bytes, int] = {}
 
-    def take(self, record: LedgerRecord, *, is_whole: bool) -> None:
-        """Take a transfer's row, or its tombstone.
+    def take(self, record: LedgerRecord, *, is_whole: bool) -> str | None:
+        """Take a transfer's row, or its tombstone; gives the parts of one that do not add up.
 
         Args:
             record: Key `s/transfer/...`.
@@ -53,7 +53,7 @@ class TransferAudit:
             before.source.allocated -= before.planned
             before.target.in_transit -= before.in_transit
         if record.value is None:
-            return
+            return None
         row = _decode(record.value)
         after = _TransferState(
             self._position(position_key(row.sku, row.from_location)),
@@ -67,10 +67,11 @@ class TransferAudit:
         if before is None and not is_whole:
             # Its earlier rows may have been compacted away: what changed here cannot be told.
             after.source.is_known = False
-            return
-        change = after.planned - (before.planned if before is not None else 0)
-        if change:
-            self._changes[after.source.key] = change
+        elif after.planned != (known := before.planned if before is not None else 0):
+            self._changes[after.source.key] = after.planned - known
+        arrived = row.shipped - row.in_transit - row.lost
+        parts = {"planned": row.planned, "in transit": row.in_transit, "lost": row.lost, "arrived": arrived}
+        return None if min(parts.values()) >= 0 else f"{parts} of {row.shipped} shipped"
 
     def change_at(self, key: bytes) -> int:
         """Give, once, what the newest transfer row changed of a position's allocated."""

@@ -347,6 +347,18 @@ async def test_r12_transfer_that_its_positions_do_not_show(field: str, check: st
     assert check in checks(await verify(ledger))
 
 
+async def test_r12_transfer_whose_parts_do_not_add_up() -> None:
+    """R12: no more can be lost or on the way than was shipped."""
+    ledger = random_ledger(11)
+
+    def change(row: Row) -> Row | None:
+        assert isinstance(row, TransferRow)
+        return replace(row, lost=row.shipped + 1)
+
+    planted(ledger, change, b"s/transfer/")
+    assert checks(await verify(ledger)) == {"R12"}
+
+
 async def test_r12_planned_units_that_no_transfer_names() -> None:
     """I1, I5: a version of a position whose allocated grew must be explained by a row, at that version."""
     ledger = random_ledger(11)
