@@ -14,14 +14,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Files of one authority, of the servers on loopback, of a client, and what must not be trusted."""
+    """Files of one authority, of the servers on loopback, of a client, and of a stranger."""
 
     ca: Path
     server: Path
     """Private key and certificate for 127.0.0.1."""
-
-    other_name_server: Path
-    """The same for another name."""
 
     client_cert: Path
     client_key: Path
@@ -33,12 +30,11 @@ def make_certificates(folder: Path) -> Certificates:
     """Make them all in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     authority, stranger = trustme.CA(), trustme.CA()
-    names = ("ca", "server", "other_name_server", "client_cert", "client_key", "stranger_ca")
+    names = ("ca", "server", "client_cert", "client_key", "stranger_ca")
     made = Certificates(**{name: folder / f"{name}.pem" for name in names})
     authority.cert_pem.write_to_path(str(made.ca))
     stranger.cert_pem.write_to_path(str(made.stranger_ca))
     made.server.write_bytes(_key_and_chain(authority.issue_cert("127.0.0.1")))
-    made.other_name_server.write_bytes(_key_and_chain(authority.issue_cert("elsewhere.example")))
     client = authority.issue_cert("client.example", common_name="inventory")
     client.cert_chain_pems[0].write_to_path(str(made.client_cert))
     client.private_key_pem.write_to_path(str(made.client_key))

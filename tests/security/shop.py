@@ -31,8 +31,10 @@ USERS: Final = {
 
 REDIS_USERS: Final = {
     "projection": "on >redis-projection ~atp:* ~projection:* &atp +@all -@admin -@dangerous",
-    "shelf": "on >redis-shelf ~atp:* ~projection:* &atp +ping +hgetall +exists +mget +hmget +subscribe +get",
+    "shelf": "on >redis-shelf ~atp:* ~projection:* &atp +ping +select +hgetall +exists +subscribe",
+    "deaf": "on >redis-deaf +ping",
 }
+"""The rules of docs/security.md, with passwords; and a user that may do next to nothing."""
 
 PARTITIONS: Final = 2
 
