@@ -13,12 +13,15 @@ from tests.unit.deploy.manifests import Manifest, Manifests, name_of, secret_nam
 ACCESS_FOLDER: Final = "/etc/inventory-stream/access"
 """Where the component `secured` mounts the Secrets."""
 
-SECRETS: Final = {
-    "kafka-access": {
-        "INVENTORY_STREAM_KAFKA__SASL_USERNAME": "ledger",
-        "INVENTORY_STREAM_KAFKA__SASL_PASSWORD": "placeholder",
-        "kafka-ca.crt": None,
-    },
+KAFKA_ACCESS: Final = {
+    "INVENTORY_STREAM_KAFKA__SASL_USERNAME": "somebody",
+    "INVENTORY_STREAM_KAFKA__SASL_PASSWORD": "placeholder",
+    "kafka-ca.crt": None,
+}
+SECRETS: Final[dict[str, dict[str, str | None]]] = {
+    "kafka-access-topics": KAFKA_ACCESS,
+    "kafka-access-ledger": KAFKA_ACCESS,
+    "kafka-access-projection": KAFKA_ACCESS,
     "redis-access": {
         "INVENTORY_STREAM_REDIS__USERNAME": "projection",
         "INVENTORY_STREAM_REDIS__PASSWORD": "placeholder",

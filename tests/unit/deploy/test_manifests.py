@@ -125,6 +125,12 @@ def test_secrets_are_named_and_never_written(overlay: Manifests) -> None:
         assert not any("@" in value for value in environment.values())
 
 
+def test_each_process_is_its_own_user_of_kafka(production: Manifests) -> None:
+    """Only ledger workers may write the ledger (P12), so no other process has their password."""
+    users = {name_of(one): secret_names(one)[0] for one in production.workloads}
+    assert users == {name: f"kafka-access-{name}" for name in ("topics", "ledger", "projection")}
+
+
 def test_commands_are_those_of_the_command_line(overlay: Manifests) -> None:
     """Each container runs a command that exists."""
     assert {name_of(one): container_of(one)["args"] for one in overlay.workloads} == {
