@@ -35,7 +35,9 @@ from models.rows import (
     reservation_key,
 )
 
-_GRANTS: Final = frozenset({int(Outcome.GRANTED), int(Outcome.PARTIALLY_GRANTED)})
+_GRANTS: Final = frozenset(
+    map(int, (Outcome.GRANTED, Outcome.PARTIALLY_GRANTED, Outcome.REROUTED, Outcome.UNITS_SET))
+)
 _CONFIRMED_LATE: Final = int(Outcome.CONFIRMED_LATE)
 _NOT_FINAL: Final = frozenset(int(outcome) for outcome in NOT_FINAL)
 
@@ -306,7 +308,7 @@ class PartitionAudit:
         if answer is not None and kind in ("fulfil", "return"):
             movements = tuple(one for one in answer.movements if one.location == line.location)
         granted_units = 0
-        if answer is not None and kind == "reserve" and answer.outcome in _GRANTS:
+        if answer is not None and answer.outcome in _GRANTS and granted > 0:
             granted_units = granted
         elif answer is not None and answer.outcome == _CONFIRMED_LATE and kind == "confirm":
             granted_units = regained
@@ -315,7 +317,9 @@ class PartitionAudit:
             # the last: what was held, what was lost, what is new.
             steps = 1
             if kind in ("confirm", "record_order"):
-                steps = max(1, (reserved < 0) + (regained > 0) + (granted > 0))
+                # What was shipped before its order came may turn a netting count first (R9, R21).
+                shipped_early = bool(moved and before is None and line.fulfilled and allocated)
+                steps = max(1, (reserved < 0) + (regained > 0) + (granted > 0) + shipped_early)
             for earlier in range(1, steps):
                 audit.pending.append(Change(line.version - earlier, record.key, record.offset))
             audit.pending.append(
@@ -323,11 +327,12 @@ class PartitionAudit:
                     line.version,
                     record.key,
                     record.offset,
-                    0,
+                    moved,
                     line.on_hand,
                     reserved,
                     allocated,
                     granted_units=granted_units,
+                    is_hard=kind == "reroute" and allocated > 0,
                 )
             )
             return
@@ -367,6 +372,8 @@ class PartitionAudit:
             return
         if before is not None and (before.at_ms, before.outcome) == (row.at_ms, row.outcome):
             return  # the same row again: a new owner rewrites what a fenced one touched (P4)
+        if before is not None and before.outcome == Outcome.REMEMBERED:
+            return  # what it moved, it moved when it came; now it has its final outcome (R21)
         for (position, delta), movement in zip(moved, row.movements, strict=True):
             position.pending.append(
                 Change(

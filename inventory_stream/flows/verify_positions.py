@@ -14,7 +14,7 @@ class Change(NamedTuple):
 
     `on_hand` is the position's after the step as the row says, None where it does not say.
     `unavailable` and `safety_stock` are absolute, None where the step does not set them.
-    `granted_units` are those that I2 speaks of.
+    `granted_units` are those that I2 speaks of; `is_hard`: they may take safety stock (R19).
     """
 
     version: int
@@ -27,6 +27,7 @@ class Change(NamedTuple):
     unavailable: int | None = None
     safety_stock: int | None = None
     granted_units: int = 0
+    is_hard: bool = False
 
 
 @dataclass(slots=True)
@@ -100,7 +101,9 @@ def replay(
         if change.granted_units:
             granted += change.granted_units
             uncommitted = on_hand - unavailable - reserved - allocated
-            offered = min(uncommitted, uncommitted - safety_stock - fenced)
+            offered = uncommitted
+            if not change.is_hard:
+                offered = min(uncommitted, uncommitted - safety_stock - fenced)
             if offered < 0:
                 oversold += min(change.granted_units, -offered)
                 findings.add(

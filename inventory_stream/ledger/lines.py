@@ -33,8 +33,6 @@ def add_shipped(
             netted += note_allocated(position, line, shipped_ms, -units)
             if netted:
                 movements += changed(state, batch, position, line, netted, shipped_ms)
-        if not line.version:
-            stamp(line, position)
     return movements
 
 

@@ -92,10 +92,23 @@ def _command(chance: random.Random, number: int, now_ms: int) -> c.Command:
                 name, reservation, sku, units, some_place, sellable=chance.random() < 0.6, effective_at=when
             ),
         ),
-        (2, lambda: c.RecordOrder(name, reservation, sku, units * 3, place)),
+        (
+            2,
+            lambda: c.RecordOrder(
+                name, reservation, sku, units * 3, place, ordered_at=chance.choice((None, when))
+            ),
+        ),
         (2, lambda: c.Adjust(name, sku, place, chance.choice((-5, -1, 3, 9)), when)),
         (3, lambda: c.TillSale(name, sku, place, units, when)),
         (1, lambda: c.Sync(name, sku, place, chance.randrange(5, 40), when)),
+        (1, lambda: c.Sync(name, sku, place, chance.randrange(5, 40), when, nets_orders=True)),
+        (
+            2,
+            lambda: c.Reroute(
+                name, reservation, sku, place, elsewhere, some_units, use_safety_stock=units == 1
+            ),
+        ),
+        (2, lambda: c.SetUnits(name, reservation, sku, units, some_place)),
         (1, lambda: c.SetUnavailable(name, sku, place, chance.randrange(4), when)),
         (1, lambda: c.SetSafetyStock(name, sku, place, chance.randrange(3), when)),
         (2, lambda: c.PlanTransfer(name, transfer, sku, place, elsewhere, units)),

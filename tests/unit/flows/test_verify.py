@@ -205,7 +205,8 @@ async def test_i3_receipt_decided_twice() -> None:
 
     def change(row: Row) -> Row | None:
         assert isinstance(row, ReceiptRow)
-        return replace(row, units=row.units + 1) if row.repeat == 1 else None
+        is_final = Outcome(row.outcome).is_final
+        return replace(row, units=row.units + 1) if row.repeat == 1 and is_final else None
 
     planted(ledger, change, b"c/")
     assert checks(await verify(ledger)) == {"I3"}

@@ -36,6 +36,7 @@ from models.commands import (
     ReceiveTransfer,
     RecordOrder,
     Release,
+    Reroute,
     Reserve,
     Return,
     SetCountAuthority,
@@ -43,6 +44,7 @@ from models.commands import (
     SetSafetyStock,
     SetTimeZone,
     SetUnavailable,
+    SetUnits,
     ShipTransfer,
     Sync,
     TillSale,
@@ -73,6 +75,8 @@ EXAMPLES: list[Command] = [
     ShipTransfer("c", "t", "s", 9, 5, from_location="l", to_location="m"),
     ReceiveTransfer("c", "t", "s", 9, 5, location="n"),
     CancelTransfer("c", "t", "s"),
+    Reroute("c", "r", "s", "l", "m", use_safety_stock=True),
+    SetUnits("c", "r", "s", 2),
 ]
 ADJUST = b'{"type":"adjust","id":"c","sku":"s","location":"l","delta":%b,"effective_at":%b}'
 
