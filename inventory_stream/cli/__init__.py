@@ -29,6 +29,9 @@ class Commands(LazyGroup):
             "inventory_stream.cli.dead_letters",
             "Show what could not be decided, and send it again: dead-letters list",
         ),
+        "contracts": Entry(
+            "inventory_stream.cli.contracts", "Write the schemas that others build on: contracts write"
+        ),
         "doctor": Entry(
             "inventory_stream.cli.doctor", "Say what is wrong with a set-up, and the way out: doctor"
         ),
