@@ -43,7 +43,7 @@ class Endpoint:
         self._host = host
         self._port = port
         self._health = health
-        self._registry = registry
+        self.registry: Final = registry
         self._refresh = refresh
         self._note_ready = note_ready
         app = web.Application()
@@ -89,7 +89,7 @@ class Endpoint:
         self._note_ready(not await self._health.why_not_ready())
         self._refresh()
         parts = []
-        for family in self._registry.collect():
+        for family in self.registry.collect():
             parts.append(text_of(family))
             # Deciding goes on between two families: the whole page takes milliseconds.
             await asyncio.sleep(0)
