@@ -1,5 +1,6 @@
 """What in k8s/ refers to each other, or to the code, agrees."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import get_args
@@ -21,7 +22,7 @@ from tests.unit.deploy.manifests import (
     pod_of,
     secret_names,
 )
-from tests.unit.deploy.process_settings import load
+from tests.unit.deploy.process_settings import SECRETS, load
 
 PROBES = {"startupProbe": "/live", "livenessProbe": "/live", "readinessProbe": "/ready"}
 
@@ -123,6 +124,15 @@ def test_secrets_are_named_and_never_written(overlay: Manifests) -> None:
         environment = overlay.environment(workload)
         assert not secret_variables & environment.keys()
         assert not any("@" in value for value in environment.values())
+
+
+def test_secrets_are_created_as_the_document_says(production: Manifests) -> None:
+    """Whoever follows docs/deployment.md has every Secret that is mounted, with the keys that tests tried."""
+    users = " ".join(name for name in SECRETS if name.startswith("kafka-access-"))
+    document = (REPOSITORY / "docs/deployment.md").read_text().replace("kafka-access-$process", users)
+    for name in {name for one in production.workloads for name in secret_names(one)}:
+        assert name in document
+        assert all(re.search(f"--from-(literal|file)={re.escape(key)}=", document) for key in SECRETS[name])
 
 
 def test_each_process_is_its_own_user_of_kafka(production: Manifests) -> None:
