@@ -30,6 +30,7 @@ def test_last_statement_stands_when_goods_are_expected_anew() -> None:
         receive PO1 units=2                       -> APPLIED at=L2 on_hand=2
         expect PO1 units=9 exp=+48h               -> APPLIED PO1.open_units=3
         expect PO1 units=5 exp=+48h               -> APPLIED PO1.open_units=0
+        cancel_incoming PO1                       -> UNKNOWN_INCOMING
         """
     )
     assert ledger.send(c.Expect("x", "PO1", "SKU2", "L1", 1, NOON)) is Outcome.DOCUMENT_ID_REUSED
@@ -83,8 +84,9 @@ def test_cancelled_goods_are_awaited_no_more() -> None:
         cancel_incoming PO1                       -> APPLIED said.units=3 PO1.open_units=0
         cancel_incoming PO1                       -> UNKNOWN_INCOMING
         cancel_incoming PO9                       -> UNKNOWN_INCOMING
-        receive PO1 units=3                       -> RECEIVE_UNMATCHED on_hand=3
-        expect PO1 units=5 exp=+24h               -> APPLIED PO1.open_units=2
+        receive PO1 units=1                       -> RECEIVE_UNMATCHED on_hand=1 PO1.open_units=0
+        receive PO1 units=1                       -> RECEIVE_UNMATCHED on_hand=2 PO1.open_units=0
+        expect PO1 units=5 exp=+24h               -> APPLIED PO1.open_units=3
         """
     )
 

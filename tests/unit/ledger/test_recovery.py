@@ -161,3 +161,20 @@ def test_pack_goes_on_where_it_was_sealed(compacted: bool) -> None:  # noqa: FBT
     pack += [script.new(c.Confirm, name) for name in NAMES]
     script.calls.append(Call([], [DecodedRecord(0, NOON + 5_000, pack)], NOON))
     assert_recovers(script.calls, 1, compacted=compacted)
+
+
+@EACH_WAY
+@EACH_SIZE
+@pytest.mark.parametrize("bound", ["time", "count"])
+def test_ended_documents_fold_in_one_order(size: int, compacted: bool, bound: str) -> None:  # noqa: FBT001
+    """R12, R13, R29, I8: those of one moment by key, whichever was made, ended or opened again first."""
+    rules = Rules(receipt_window_ms=5_000) if bound == "time" else Rules(ended_documents_max=3)
+    script = Script().stock(STOCKED)
+    at_ms = NOON + 60_000
+    script.stock(*(c.PlanTransfer(f"p{name}", name, SKU, "L1", "L2", 1) for name in NAMES))
+    script.stock(*(c.Expect(f"e{name}", name, SKU, "L1", 1, at_ms) for name in NAMES))
+    script.tick(1_000).stock(*(c.CancelTransfer(f"x{name}", name, SKU) for name in SHUFFLED))
+    script.stock(*(c.CancelIncoming(f"y{name}", name, SKU) for name in reversed(SHUFFLED)))
+    script.tick(1_000).stock(*(c.Expect(f"f{name}", name, SKU, "L1", 2, at_ms) for name in NAMES[::2]))
+    script.tick(4_500).stock().tick(1_000).stock()
+    assert_recovers(script.calls, size, compacted=compacted, rules=rules)
