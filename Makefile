@@ -8,7 +8,7 @@ DEPLOY_READY := $(DEPLOY_VENV)/.ready
 PACKAGES := inventory_stream agents models tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules up bench lock clean
+.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules up bench lock lock-image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -67,10 +67,13 @@ bench: $(READY) ## the figures of the README, medians of 3, with the bare loop b
 lock: ## pin every dependency again (needs uv); the lock holds hashes and no download address
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras \
 	  --no-emit-package pandas --no-emit-package numpy --upgrade pyproject.toml -o requirements.lock
-	echo 'setuptools>=77' | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	  --constraint requirements.lock pyproject.toml - -o requirements-runtime.lock
+	$(MAKE) lock-image
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --upgrade k8s/checks.in -o k8s/checks.lock
+
+lock-image: ## pin what the image has: of requirements.lock what the program needs, and what builds it
+	echo 'setuptools>=77' | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --constraint requirements.lock pyproject.toml - -o requirements-runtime.lock
 
 clean: ## remove what these commands made here
 	rm -rf $(VENV) $(DEPLOY_VENV) .run build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -62,8 +62,8 @@ def test_every_package_of_the_project_is_copied() -> None:
 def test_lock_of_the_image_is_what_the_program_needs() -> None:
     """All that running needs, what builds it, and nothing for tests: in the versions that were tested."""
     image, all_pins = pins("requirements-runtime.lock"), pins("requirements.lock")
-    assert set(image) == needed(PROJECT["project"]["dependencies"]) | {BUILDER}, "run `make lock`"
-    assert image.items() <= all_pins.items(), "run `make lock`"
+    assert set(image) == needed(PROJECT["project"]["dependencies"]) | {BUILDER}, "run `make lock-image`"
+    assert image.items() <= all_pins.items(), "run `make lock-image`"
 
 
 def test_base_image_is_a_release_of_python_that_the_project_runs_on() -> None:
