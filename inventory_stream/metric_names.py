@@ -284,6 +284,22 @@ CLOCK_AHEAD: Final = Metric(
     ("partition",),
     "Facts dated further ahead than ledger.clock_ahead_ms and clamped to their arrival (R7).",
 )
+MEMORIES_DROPPED: Final = Metric(
+    f"{PREFIX}memories_dropped_total",
+    Kind.COUNTER,
+    Role.LEDGER,
+    "commands",
+    ("partition",),
+    "Commands that waited for their order in vain (R21); each is an exception event too.",
+)
+FOLDED_BY_COUNT: Final = Metric(
+    f"{PREFIX}folded_by_count_total",
+    Kind.COUNTER,
+    Role.LEDGER,
+    "rows",
+    ("partition",),
+    "Rows that left before their time because there were too many (R29).",
+)
 DEAD_LETTERS: Final = Metric(
     f"{PREFIX}dead_letters_total",
     Kind.COUNTER,
@@ -366,8 +382,8 @@ KEPT: Final = Metric(
     Role.LEDGER,
     "entries",
     ("partition", "kind"),
-    "What the state in memory holds: live, ended and refused reservations, receipts, SKUs, positions "
-    "(these counted once a minute).",
+    "What the state in memory holds: reservations (live, ended, refused), receipts, documents (transfers and "
+    "incoming), early commands, SKUs, positions (these counted once a minute).",
 )
 WINDOW: Final = Metric(
     f"{PREFIX}window_seconds",

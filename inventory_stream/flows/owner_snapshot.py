@@ -1,7 +1,7 @@
 """What a partition's state holds, counted and dated for whoever watches; cheap enough for every scrape."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from inventory_stream.ledger.state import PartitionState
@@ -19,6 +19,7 @@ def kept_of(state: PartitionState) -> Mapping[str, int]:
         "refused_reservations": state.refused_kept,
         "receipts": len(state.receipts),
         "ended_documents": state.ended_documents_kept,
+        "early_commands": state.early_kept,
         "open_documents": len(state.incoming) + len(state.transfers) - state.ended_documents_kept,
         "skus": len(state.skus),
     }
@@ -27,38 +28,32 @@ def kept_of(state: PartitionState) -> Mapping[str, int]:
 def windows_of(state: PartitionState, now_ms: int) -> Mapping[str, Window]:
     """Say how far back each kind of answer is kept now (R29): its setting, or less by count."""
     rules = state.rules
-    receipts, refused, ended = state.receipt_order, state.refused, state.ended
-    documents = state.ended_documents
+    ended_max = rules.ended_reservations_max
+    kinds: dict[str, tuple[Sequence[tuple[int, object]], int, bool]] = {
+        "receipts": (
+            state.receipt_order,
+            rules.receipt_window_ms,
+            len(state.receipts) >= rules.receipts_max,
+        ),
+        "refused_reservations": (state.refused, rules.receipt_window_ms, state.refused_kept >= ended_max),
+        "ended_reservations": (state.ended, rules.return_window_ms, state.ended_kept >= ended_max),
+        "ended_documents": (
+            state.ended_documents,
+            rules.receipt_window_ms,
+            state.ended_documents_kept >= rules.ended_documents_max,
+        ),
+        "early_commands": (state.early_order, rules.early_window_ms, state.early_kept >= rules.early_max),
+    }
     return {
-        "receipts": _window(
-            receipts[0][0] if receipts else now_ms,
-            now_ms,
-            rules.receipt_window_ms,
-            is_full=len(state.receipts) >= rules.receipts_max,
-        ),
-        "refused_reservations": _window(
-            refused[0][0] if refused else now_ms,
-            now_ms,
-            rules.receipt_window_ms,
-            is_full=state.refused_kept >= rules.ended_reservations_max,
-        ),
-        "ended_reservations": _window(
-            ended[0][0] if ended else now_ms,
-            now_ms,
-            rules.return_window_ms,
-            is_full=state.ended_kept >= rules.ended_reservations_max,
-        ),
-        "ended_documents": _window(
-            documents[0][0] if documents else now_ms,
-            now_ms,
-            rules.receipt_window_ms,
-            is_full=state.ended_documents_kept >= rules.ended_documents_max,
-        ),
+        kind: _window(oldest_first, now_ms, window_ms, is_full=is_full)
+        for kind, (oldest_first, window_ms, is_full) in kinds.items()
     }
 
 
-def _window(oldest_ms: int, now_ms: int, window_ms: int, *, is_full: bool) -> Window:
-    age_ms = max(0, now_ms - oldest_ms)
+def _window(
+    oldest_first: Sequence[tuple[int, object]], now_ms: int, window_ms: int, *, is_full: bool
+) -> Window:
+    age_ms = max(0, now_ms - oldest_first[0][0]) if oldest_first else 0
     if is_full and age_ms < window_ms:
         return Window(age_ms / 1_000, is_by_count=True)
     return Window(window_ms / 1_000, is_by_count=False)

@@ -54,7 +54,8 @@ def projection_monitoring(settings: Settings) -> ProjectionMonitoring | None:
 
 
 def _instruments(settings: Settings, role: names.Role) -> Instruments:
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which says when it began: with the process
+    # A second series for each counter, which says when it began: with the process.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     instruments = Instruments(role, registry)

@@ -29,10 +29,17 @@ class PrometheusOwner:
         self._snapshot: Callable[[], OwnerSnapshot] | None = None
         self._lease_margin: Callable[[], float] | None = None
         counter, histogram = instruments.counter, instruments.histogram
-        self._repeats = counter(names.REPEATS, name)
-        self._expired = counter(names.EXPIRED_UNITS, name)
-        self._revoked = counter(names.REVOKED_UNITS, name)
-        self._clock_ahead = counter(names.CLOCK_AHEAD, name)
+        self._amounts = [
+            counter(metric, name)
+            for metric in (
+                names.REPEATS,
+                names.EXPIRED_UNITS,
+                names.REVOKED_UNITS,
+                names.CLOCK_AHEAD,
+                names.MEMORIES_DROPPED,
+                names.FOLDED_BY_COUNT,
+            )
+        ]
         self._dead = {source: counter(names.DEAD_LETTERS, name, source.value) for source in Input}
         # From 0 on, not from the first: `increase` does not see a series that begins at 1.
         self._exceptions = {
@@ -88,14 +95,17 @@ class PrometheusOwner:
                 decisions.inc(count)
                 if number in self._exceptions:
                     self._exceptions[number].inc(count)
-        if batch.repeats:
-            self._repeats.inc(batch.repeats)
-        if batch.expired_units:
-            self._expired.inc(batch.expired_units)
-        if batch.revoked_units:
-            self._revoked.inc(batch.revoked_units)
-        if batch.clock_ahead:
-            self._clock_ahead.inc(batch.clock_ahead)
+        amounts = (
+            batch.repeats,
+            batch.expired_units,
+            batch.revoked_units,
+            batch.clock_ahead,
+            batch.dropped_memories,
+            batch.folded_by_count,
+        )
+        for counter, amount in zip(self._amounts, amounts, strict=True):
+            if amount:
+                counter.inc(amount)
 
     def _new_decisions(self, number: int) -> Counter:
         name = _NAMES.get(number, str(number))

@@ -52,7 +52,7 @@ def sealed(outcomes: Mapping[Outcome, int]) -> Sealed:
     counts = [0] * OUTCOMES
     for outcome, count in outcomes.items():
         counts[outcome] = count
-    return Sealed([], [], counts, 1, 1, 1, 1)
+    return Sealed([], [], counts, 2, 3, 4, 5, 6, 7)
 
 
 def sampled(registry: CollectorRegistry) -> dict[str, dict[tuple[str, ...], float]]:
@@ -140,6 +140,8 @@ def test_values_are_what_was_told() -> None:
     found = sampled(registry_of_a_ledger_worker())
     assert found[f"{PREFIX}decisions_total"] == {("GRANTED", "0"): 3, ("FULFIL_UNMATCHED", "0"): 2}
     assert found[f"{PREFIX}exceptions_total"][("FULFIL_UNMATCHED", "0")] == 2
+    sums = ("expired_units", "revoked_units", "clock_ahead", "repeats", "memories_dropped", "folded_by_count")
+    assert [found[f"{PREFIX}{name}_total"][("0",)] for name in sums] == [2, 3, 4, 5, 6, 7]
     assert found[f"{PREFIX}dead_letters_total"] == {("stock", "0"): 0, ("orders", "0"): 2}
     assert found[f"{PREFIX}clock_skew_seconds"] == {("0",): -0.5}
     assert found[f"{PREFIX}lease_margin_seconds"] == {("0",): 250}
