@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from inventory_stream.adapters.catalog import load_catalog
 from inventory_stream.adapters.kafka.batch_transport import ConsumerOptions
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.dead_letters import KafkaDeadLetters
@@ -56,6 +57,9 @@ def rules_of(ledger: LedgerSettings) -> Rules:
         receipts_max=ledger.receipts_max,
         ended_reservations_max=ledger.ended_reservations_max,
         ended_documents_max=ledger.ended_documents_max,
+        order_lag_ms=ledger.order_lag_seconds * 1_000,
+        early_window_ms=ledger.early_window_seconds * 1_000,
+        early_max=ledger.early_max,
         revoke_on_shortfall=ledger.revoke_on_shortfall,
     )
 
@@ -117,6 +121,7 @@ def ledger_parts(
         request_timeout_seconds=kafka.request_timeout_seconds,
     )
     rules = rules_of(settings.ledger)
+    products = load_catalog(settings.catalog.file)
     watch = None if monitor_of is None else OwnerWatch(offsets, now_ms)
 
     def new_owner(partition: int) -> PartitionOwner:
@@ -150,6 +155,7 @@ def ledger_parts(
             reclaim_interval_seconds=worker.reclaim_interval_seconds,
             monitor=monitor,
             watch=watch,
+            products=products,
         )
 
     return LedgerParts(new_owner, dead_letters, offsets, () if watch is None else (watch.run,))

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from inventory_stream.adapters.catalog import load_catalog
 from inventory_stream.adapters.kafka.dead_letter_box import KafkaDeadLetterBox
 from inventory_stream.adapters.kafka.preflight import check_ledger_shape, check_topic_shape, quiet_client
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS
@@ -246,7 +247,12 @@ def _filter(
 
 
 def _inputs(settings: Settings) -> Inputs:
-    return Inputs(settings.topic(STOCK_EVENTS), settings.topic(ORDER_EVENTS), settings.kafka.partitions)
+    return Inputs(
+        settings.topic(STOCK_EVENTS),
+        settings.topic(ORDER_EVENTS),
+        settings.kafka.partitions,
+        load_catalog(settings.catalog.file),
+    )
 
 
 def _fields(sets: list[str] | tuple[str, ...]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import typer
 import uvloop
 from rich.console import Console
 
+from inventory_stream.adapters.catalog import load_catalog
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.input_offsets import KafkaInputOffsets
 from inventory_stream.adapters.kafka.live_rows import LiveRows
@@ -251,7 +252,7 @@ def _partitions(settings: Settings, only: int | None, sku: str | None) -> Sequen
     asked = asked_partitions(settings, only)
     if only is not None or sku is None:
         return asked
-    home = partition_of(sku, settings.kafka.partitions)
+    home = partition_of(load_catalog(settings.catalog.file).get(sku, sku), settings.kafka.partitions)
     return [home, *(one for one in asked if one != home)]
 
 

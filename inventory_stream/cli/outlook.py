@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from inventory_stream.adapters.catalog import load_catalog
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.live_rows import LiveRows
@@ -41,7 +42,7 @@ def outlook(
     Example: inventory-stream atp outlook 85123A --days 7
     """
     settings = load_settings()
-    likely = partition_of(sku, settings.kafka.partitions)
+    likely = partition_of(load_catalog(settings.catalog.file).get(sku, sku), settings.kafka.partitions)
     # Where a catalog makes sizes of one product share a partition, the SKU lies elsewhere (R30).
     others = [partition for partition in range(settings.kafka.partitions) if partition != likely]
 

@@ -1,6 +1,7 @@
 """Makes an input record of a letter again, as it was or mended."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -33,11 +34,12 @@ AS_IT_WAS: Final = Mending({})
 
 
 class Inputs(NamedTuple):
-    """The two input topics by their full names, and how many partitions each has."""
+    """The two input topics by their full names, how many partitions each has, and the catalog (R30)."""
 
     stock: str
     orders: str
     partitions: int
+    products: Mapping[str, str] = MappingProxyType({})
 
     def decoder_of(self, topic: str) -> CommandDecoder | None:
         """Give what decodes the records of a topic, None for one that is none of ours."""
@@ -72,7 +74,8 @@ def mend(stored: StoredLetter, mending: Mending, inputs: Inputs) -> Resend | Unm
     skus = {getattr(command, "sku", None) for command in commands}
     moved = _sku_of(letter.value) not in skus and mending.is_any
     if moved and len(skus) == 1 and (sku := skus.pop()) is not None:
-        return Resend(letter.topic, partition_of(sku, inputs.partitions), sku.encode(), value)
+        key = inputs.products.get(sku, sku)
+        return Resend(letter.topic, partition_of(key, inputs.partitions), key.encode(), value)
     return Resend(letter.topic, letter.partition, letter.key, value)
 
 

@@ -8,7 +8,7 @@ The commit order, once per batch (ARCHITECTURE.md numbers the same steps):
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -97,10 +97,11 @@ class OwnPartition:
         reclaim_interval_seconds: float = 86_400.0,
         monitor: OwnerMonitor = SILENT_OWNER,
         watch: OwnerWatch | None = None,
+        products: Mapping[str, str] | None = None,
     ) -> None:
         self.figures = PartitionFigures()
         self._partition = partition
-        self._state = PartitionState(partition, partitions, rules)
+        self._state = PartitionState(partition, partitions, rules, products)
         self._log = log
         self._dead_letters = dead_letters
         self._offsets = offsets

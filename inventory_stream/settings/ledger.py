@@ -44,6 +44,22 @@ class LedgerSettings(Section):
     ended_documents_max: int = Field(
         200_000, ge=100, le=10_000_000, description="ended transfers and incoming kept per partition (R29)"
     )
+    order_lag_seconds: int = Field(
+        300,
+        ge=0,
+        le=DAY_SECONDS,
+        description="a count that nets orders and names no orders_through knew those older than this (R9)",
+    )
+    early_window_seconds: int = Field(
+        2 * DAY_SECONDS,
+        ge=1,
+        le=30 * DAY_SECONDS,
+        description="how long a command waits for an order that it came before (R21)",
+    )
+    # About 1 KB each in memory.
+    early_max: int = Field(
+        100_000, ge=100, le=10_000_000, description="commands waiting for their order per partition (R21)"
+    )
     revoke_on_shortfall: bool = Field(
         default=True, description="a fact that leaves less than nothing revokes soft reservations (R11)"
     )

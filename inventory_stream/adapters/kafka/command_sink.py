@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
+from inventory_stream.adapters.catalog import load_catalog
 from inventory_stream.adapters.kafka.command_lane import (
     LANE_BATCH_BYTES_MAX,
     PACK_COMMANDS_MAX,
@@ -46,6 +47,7 @@ class KafkaCommandSink:
         """Wrap a started producer. Several tasks may use one sink."""
         self.partitions = partitions
         """How many partitions each input topic has."""
+        self._products = load_catalog(settings.catalog.file)
         self.cluster_id = cluster_id
         """Kafka's own name of the cluster: a new broker at an old address has another one."""
         lanes = {
@@ -92,7 +94,8 @@ class KafkaCommandSink:
     def _place(self, key: str) -> tuple[int, bytes | None]:
         if len(self._places) >= _REMEMBERED_KEYS_MAX:
             self._places.clear()
-        place = partition_of(key, self.partitions), None if self._packed else key.encode()
+        product = self._products.get(key, key)
+        place = partition_of(product, self.partitions), None if self._packed else product.encode()
         self._places[key] = place
         return place
 
@@ -108,6 +111,7 @@ async def open_command_sink(
         pack_commands: None for one record per command, else the most commands of a packed record.
 
     Raises:
+        SettingsError: the catalog file is wrong.
         UnreachableError: Kafka does not answer.
         TopicsError: an input topic is missing, or the two differ in their partition count.
         ValueError: `pack_commands` is not between 1 and 1,000.
