@@ -1,12 +1,15 @@
 """Findings on a terminal: what is wrong, how bad it is, and the way out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from inventory_stream.adapters.kafka.topic_rules import Finding, Severity
+from inventory_stream.flows.doctor import Check, Level, in_order
 
+LEVEL_COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
@@ -40,3 +43,28 @@ def grouped(findings: Sequence[Finding]) -> list[Finding]:
 def has_errors(findings: Sequence[Finding]) -> bool:
     """Tell whether any finding means lost or doubled decisions, or no service at all."""
     return any(finding.severity is Severity.ERROR for finding in findings)
+
+
+def as_checks(findings: Sequence[Finding]) -> Iterator[Check]:
+    """Give findings about topics as checks: what is after the rule's number is why it matters."""
+    for finding in grouped(findings):
+        level = Level.FAIL if finding.severity is Severity.ERROR else Level.WARN
+        what, _, why = finding.problem.partition(": ")
+        yield Check(level, finding.subject, what, why, finding.way_out)
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """Print what was looked at, the worst first, each finding with why it matters and the way out."""
+    console = Console()
+    table = Table()
+    for heading in ("", "about", "found"):
+        table.add_column(heading, overflow="fold")  # a setting's name must not be cut
+    for check in in_order(checks):
+        found = Text(check.what)
+        if check.why:
+            found.append(f"\nwhy: {check.why}")
+        if check.way_out:
+            found.append(f"\nway out: {check.way_out}", style="bold")
+        # Text, not str: what a server says may look like rich's markup.
+        table.add_row(Text(check.level.value, style=LEVEL_COLOURS[check.level]), Text(check.subject), found)
+    console.print(table)
