@@ -42,6 +42,9 @@ LOOK_SECONDS: Final = 0.05
 LEDGER_WORKERS: Final = ("ledger-1", "ledger-2")
 PROJECTION: Final = "projection"
 
+NO_BROKER_CODE: Final = 1
+"""Status of a worker that is started while no broker answers: one line, and the supervisor tries again."""
+
 _LOG_TAIL_LINES: Final = 8
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 
+from inventory_stream.adapters.kafka.client_internals import abandon
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from models.codec import encode_command, encode_pack, to_positional
 from models.commands import (
@@ -167,7 +168,10 @@ class Producer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._producer.stop()
+        if error is None:
+            await self._producer.stop()
+        else:
+            await abandon(self._producer)  # stop() would wait for a broker that may be gone
 
     @property
     def count(self) -> int:

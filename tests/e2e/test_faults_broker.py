@@ -10,7 +10,7 @@ from inventory_stream.adapters.kafka.process_end import EXIT_CODE
 from inventory_stream.devservers import KafkaServer
 from inventory_stream.devservers.kafka import KafkaSettings as BrokerSettings
 from tests.conftest import start_or_skip
-from tests.e2e.cluster import LEDGER_WORKERS, PROJECTION, Cluster
+from tests.e2e.cluster import LEDGER_WORKERS, NO_BROKER_CODE, PROJECTION, Cluster
 from tests.e2e.conftest import BROKER_PROPERTIES
 from tests.e2e.fault_proxy import NO_FAULTS, PRODUCE, FaultProxy, Faults
 from tests.e2e.load import HOT_SKUS, Producer, Rush
@@ -26,7 +26,7 @@ LOST_SHARE = 0.1
 second: enough, as a batch then holds more."""
 LOST_MIN = 20
 """Fewer would be no test; on a quiet machine ten times as many are lost."""
-ENDS = {worker: [EXIT_CODE] for worker in (*LEDGER_WORKERS, PROJECTION)}
+ENDS = {worker: [EXIT_CODE, NO_BROKER_CODE] for worker in (*LEDGER_WORKERS, PROJECTION)}
 
 
 @pytest.fixture
