@@ -152,7 +152,10 @@ def _pass_on(ack: "asyncio.Future[object]", base_offset: "asyncio.Future[int]") 
 
 def _explain(error: BaseException) -> Exception:
     if isinstance(error, ProducerFenced):
-        return FencedError("the broker refuses our appends: somebody else claimed the partition")
+        return FencedError(
+            "the broker refuses our appends: somebody else claimed the partition; when this goes on, two "
+            "workers have one worker.instance_id: set each INVENTORY_STREAM_WORKER__INSTANCE_ID to its own"
+        )
     if isinstance(error, OutOfOrderSequenceNumber | UnknownProducerId):
         return ForeignAppendError(f"the broker does not know our last append ({error!r}): not ours any more")
     if isinstance(error, NotSentError) and isinstance(error.__cause__, LedgerLogError):
