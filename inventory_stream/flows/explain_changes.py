@@ -8,11 +8,23 @@ from typing import Final, NamedTuple
 from inventory_stream.flows.explain_walk import decoded
 from inventory_stream.flows.explain_words import outcome_name
 from inventory_stream.ports.ledger_log import LedgerRecord
-from models.rows import FIRST_ANSWER, Line, PositionRow, ReceiptRow, ReservationRow
+from models.commands import CancelTransfer, PlanTransfer, ShipTransfer, type_name
+from models.rows import (
+    FIRST_ANSWER,
+    TRANSFER_PREFIX,
+    Line,
+    PositionRow,
+    ReceiptRow,
+    ReservationRow,
+    TransferRow,
+)
 
 REMEMBERED_MAX: Final = 500_000
 """Reservations of the SKU whose last row is remembered, about 150 MB at most; past that, the next
 change of the one longest untouched is told without its deltas."""
+
+_PLANNING: Final = frozenset(type_name(kind) for kind in (PlanTransfer, ShipTransfer, CancelTransfer))
+"""Commands that change how many units a transfer has set aside."""
 
 UNKNOWN: Final = "unknown"
 """`what` of a change whose own row is not left."""
@@ -77,6 +89,9 @@ class ChangesOf:
         self._pending: dict[str, list[Change]] = {}
         self._versions: dict[str, int] = {}
         self._held: dict[int, dict[str, _Held]] = {}
+        self._planned: dict[int, int] = {}
+        # By location: what a transfer's row, which lies right before its receipt, changed of allocated.
+        self._planned_by: dict[str, int | None] = {}
 
     def take(self, record: LedgerRecord, *, is_from_first: bool) -> None:
         """Take any row that is no position row of the SKU.
@@ -89,10 +104,14 @@ class ChangesOf:
         if value is None:
             if key.startswith(b"r/"):
                 self._held.pop(hash(key), None)
+            elif key.startswith(TRANSFER_PREFIX):
+                self._planned.pop(hash(key), None)
             return
-        if self._sku_bytes not in value or not key.startswith((b"r/", b"c/")):
+        if self._sku_bytes not in value or not key.startswith((b"r/", b"c/", TRANSFER_PREFIX)):
             return
         row = decoded(record)
+        if isinstance(row, TransferRow) and row.sku == self._sku:
+            self._take_transfer(hash(key), row, is_from_first=is_from_first)
         if isinstance(row, ReservationRow) and row.sku == self._sku:
             self._take_reservation(record, row, is_from_first=is_from_first)
         elif isinstance(row, ReceiptRow) and row.sku == self._sku and row.repeat == FIRST_ANSWER:
@@ -129,7 +148,18 @@ class ChangesOf:
             on_hand=row.on_hand,
         )
 
+    def _take_transfer(self, identity: int, row: TransferRow, *, is_from_first: bool) -> None:
+        """Note what a transfer sets aside at its source, as a part of its allocated (R12)."""
+        known = self._planned.pop(identity, None)
+        if known is None and is_from_first:
+            known = 0
+        self._planned_by[row.from_location] = row.planned - known if known is not None else None
+        self._planned[identity] = row.planned
+        if len(self._planned) > REMEMBERED_MAX:
+            del self._planned[next(iter(self._planned))]
+
     def _take_receipt(self, record: LedgerRecord, row: ReceiptRow) -> None:
+        is_transfer = row.kind in _PLANNING
         for movement in row.movements:
             self._add(
                 Change(
@@ -145,6 +175,8 @@ class ChangesOf:
                     decided_ms=row.at_ms,
                     effective_at_ms=movement.effective_at_ms,
                     on_hand_delta=movement.delta,
+                    reserved_delta=0,
+                    allocated_delta=self._planned_by.pop(movement.location, 0) if is_transfer else 0,
                     on_hand=movement.on_hand,
                     is_clock_ahead=movement.clock_ahead,
                 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from inventory_stream.errors import InventoryStreamError
 from inventory_stream.flows.dead_letters_mend import as_object
 from inventory_stream.flows.dead_letters_words import how_to_mend
 from inventory_stream.flows.explain_walk import Reach
@@ -44,19 +45,23 @@ async def why_missing(
 ) -> Missing:
     """Look for the cause: dead letters that name it, input not decided yet, windows, partitions not read.
 
-    Raises:
-        InventoryStreamError: something in the dead letters is no letter of this version.
-        UnreachableError: Kafka does not answer.
+    A place that this user may not look at is told as such: reading the ledger takes fewer rights.
     """
     missing = Missing()
-    missing.letters = await letters_naming(box, name)
+    try:
+        missing.letters = await letters_naming(box, name)
+    except InventoryStreamError as error:
+        missing.reasons.append(f"the dead letters could not be read, and may hold it: {error}")
     for stored in missing.letters:
         missing.reasons.append(
             f"dead letter {stored.key}: {stored.letter.reason}. Way out: {how_to_mend(stored.letter.reason)} "
             f"(inventory-stream dead-letters show {stored.key})"
         )
-    for reach in reaches:
-        missing.reasons += await _undecided(reach, offsets, topics)
+    try:
+        for reach in reaches:
+            missing.reasons += await _undecided(reach, offsets, topics)
+    except InventoryStreamError as error:
+        missing.reasons.append(f"whether input waits to be decided could not be seen: {error}")
     if len(reaches) < partitions:
         names = ", ".join(str(reach.partition) for reach in reaches)
         missing.reasons.append(

@@ -11,7 +11,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.admin import ApiVersionRequest
 
-from inventory_stream.adapters.kafka.client_internals import close_client
+from inventory_stream.adapters.kafka.client_internals import RETRY_SECONDS, close_client
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import UnreachableError
 from inventory_stream.ports.servers import Group, Member
@@ -78,6 +78,9 @@ async def cluster_of(connection: KafkaConnection) -> Cluster:
 async def group_of(connection: KafkaConnection, name: str) -> Group:
     """Ask the coordinator of a consumer group who is in it.
 
+    A cluster without its topic of offsets (no group was ever there) makes it now, and coordinators
+    move: what passes is asked again.
+
     Raises:
         UnreachableError: no answer in time, or this user may not ask.
     """
@@ -85,10 +88,7 @@ async def group_of(connection: KafkaConnection, name: str) -> Group:
     try:
         async with asyncio.timeout(ASK_SECONDS_MAX):
             await admin.start()
-            (answer,) = await admin.describe_consumer_groups([name])
-            ((code, _, state, _, _, members, *_),) = answer.groups
-            if code:
-                raise for_code(code)
+            state, members = await _described(admin, name)
     except (KafkaError, TimeoutError) as error:
         raise UnreachableError(
             f"Kafka at {connection} does not tell who is in group {name} ({error!r}): allow this user to "
@@ -97,6 +97,22 @@ async def group_of(connection: KafkaConnection, name: str) -> Group:
     finally:
         await admin.close()
     return Group(name, state, [_member(*member) for member in members])
+
+
+async def _described(admin: AIOKafkaAdminClient, name: str) -> tuple[str, Sequence[tuple[object, ...]]]:
+    while True:
+        try:
+            (answer,) = await admin.describe_consumer_groups([name])
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+        else:
+            ((code, _, state, _, _, members, *_),) = answer.groups
+            if not code:
+                return state, members
+            if not for_code(code).retriable:
+                raise for_code(code)
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 def _member(*fields: object) -> Member:
