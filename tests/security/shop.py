@@ -29,12 +29,18 @@ USERS: Final = {
 }
 """Roles by user; ADMIN may do everything, NOBODY nothing."""
 
+PROJECTION_RULES: Final = "~atp:* ~projection:* ~soldout &atp +@all -@admin -@dangerous"
+STOREFRONT_RULES: Final = (
+    "~atp:* ~projection:* ~soldout &atp +ping +select +hgetall +exists +subscribe +unsubscribe"
+)
+"""As docs/security.md has them."""
+
 REDIS_USERS: Final = {
-    "projection": "on >redis-projection ~atp:* ~projection:* &atp +@all -@admin -@dangerous",
-    "shelf": "on >redis-shelf ~atp:* ~projection:* &atp +ping +select +hgetall +exists +subscribe",
+    "projection": f"on >redis-projection {PROJECTION_RULES}",
+    "shelf": f"on >redis-shelf {STOREFRONT_RULES}",
     "deaf": "on >redis-deaf +ping",
 }
-"""The rules of docs/security.md, with passwords; and a user that may do next to nothing."""
+"""Rules by user, with passwords; the last may do next to nothing."""
 
 PARTITIONS: Final = 2
 
