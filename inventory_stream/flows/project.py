@@ -177,8 +177,8 @@ class ProjectionFlow:
         lag_ms = self._clock_ms() - one.place.row_ms
         lag_records = max(0, end_offset - one.place.next_offset)
         is_fresh = lag_records == 0 or lag_ms < self._settings.lag_ms_max
-        if is_fresh:
-            await self._view.beat(one.number, self._settings.heartbeat_expiry_ms)
+        if is_fresh:  # unless the view was lost since `look`, which the next one will see
+            is_fresh = await self._view.beat(one.number, one.place, self._settings.heartbeat_expiry_ms)
         self._monitor.looked(one.number, lag_records, is_fresh=is_fresh)
 
 

@@ -158,8 +158,11 @@ class Projection(Protocol):
     async def remove(self, partition: int, skus: Collection[str]) -> None:
         """Take SKUs out of the view."""
 
-    async def beat(self, partition: int, expiry_ms: int) -> None:
-        """Say that the partition is fresh; holds for `expiry_ms`."""
+    async def beat(self, partition: int, place: Checkpoint, expiry_ms: int) -> bool:
+        """Say that the partition is fresh, for `expiry_ms`, if `place` is its checkpoint and the server's.
+
+        Looked at and said in one step: False, and nothing was said, once the server was flushed.
+        """
 
     async def stop_beating(self, partition: int) -> None:
         """Say at once that the partition is not fresh."""

@@ -63,6 +63,13 @@ class Bench:
         raise NotImplementedError
 
 
+async def taken(writer: Projection, partition: int) -> Checkpoint:
+    """Put a checkpoint of the server's own data there, as a writer does that begins; gives it."""
+    place = Checkpoint(await writer.ensure_marker(), 1_700_000_000_000, 0, 1, 1_700_000_000_000, "writer")
+    await writer.take(partition, place)
+    return place
+
+
 def change(
     sku: str,
     offset: int,
@@ -283,10 +290,22 @@ class ProjectionSuite:
 
     async def test_heartbeat_speaks_for_its_partition_only(self, bench: Bench) -> None:
         """A heartbeat lives until it is stopped, for one partition."""
-        await bench.writer.beat(1, 60_000)
+        place = await taken(bench.writer, 1)
+        assert await bench.writer.beat(1, place, 60_000)
         assert set(await bench.view.fresh([0, 1, 2])) == {1}
         await bench.writer.stop_beating(1)
         assert set(await bench.view.fresh([0, 1, 2])) == set()
+
+    async def test_heartbeat_is_refused_once_the_view_is_not_as_it_was_left(self, bench: Bench) -> None:
+        """After a flush, or beside another writer's checkpoint, nobody is told that the view is fresh."""
+        place = await taken(bench.writer, 1)
+        assert not await bench.writer.beat(1, place._replace(writer="another"), 60_000)
+        await bench.flush()
+        assert not await bench.writer.beat(1, place, 60_000)
+        later = await taken(bench.rival, 1)
+        assert later.marker != place.marker
+        assert not await bench.writer.beat(1, place, 60_000)
+        assert set(await bench.view.fresh([1])) == set()
 
     async def test_concurrent_writers_end_at_the_highest_version(self, bench: Bench) -> None:
         """Two writers of the same rows in different batches leave the newest of every SKU."""

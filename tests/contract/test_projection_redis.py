@@ -11,7 +11,7 @@ from inventory_stream.adapters.redis.projection import RedisProjection
 from inventory_stream.adapters.redis.view import RedisAvailabilityView
 from inventory_stream.ports.projection import Checkpoint, Extent
 from inventory_stream.settings import RedisSettings
-from tests.contract.projection_suite import WAIT_SECONDS_MAX, Bench, ProjectionSuite, change
+from tests.contract.projection_suite import WAIT_SECONDS_MAX, Bench, ProjectionSuite, change, taken
 
 
 @dataclass
@@ -80,5 +80,5 @@ class TestRedisProjection(ProjectionSuite):
 
     async def test_heartbeat_expires_by_itself(self, bench: RedisBench) -> None:
         """A worker that dies stops being believed: the key carries its expiry."""
-        await bench.writer.beat(4, 2_000)
+        assert await bench.writer.beat(4, await taken(bench.writer, 4), 2_000)
         assert 0 < await bench.operator.pttl("projection:heartbeat:4") <= 2_000

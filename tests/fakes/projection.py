@@ -157,10 +157,13 @@ class FakeProjection:
             self.server.sold_out.discard(sku)
             self.server.brought.get(partition, set()).discard(sku)
 
-    async def beat(self, partition: int, expiry_ms: int) -> None:
+    async def beat(self, partition: int, place: Checkpoint, expiry_ms: int) -> bool:
         """See the port."""
         await self.server.answer()
+        if self.server.marker != place.marker or self.server.checkpoints.get(partition) != place:
+            return False
         self.server.heartbeats[partition] = self.server.clock_ms + expiry_ms
+        return True
 
     async def stop_beating(self, partition: int) -> None:
         """See the port."""

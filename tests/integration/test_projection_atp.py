@@ -19,7 +19,7 @@ from inventory_stream.cli.atp import app
 from inventory_stream.errors import UnreachableError
 from inventory_stream.ports.projection import Announcement, Extent, SkuChange
 from inventory_stream.settings import RedisSettings
-from tests.contract.projection_suite import change
+from tests.contract.projection_suite import change, taken
 
 WAIT_SECONDS_MAX = 20.0
 
@@ -42,7 +42,7 @@ def put(redis_url: str, *changes: SkuChange, beating: tuple[int, ...] = ()) -> N
             [Announcement(c, t) for c, t in zip(changes, written.results, strict=True) if isinstance(t, int)]
         )
         for partition in beating:
-            await projection.beat(partition, 60_000)
+            await projection.beat(partition, await taken(projection, partition), 60_000)
         await projection.close()
 
     uvloop.run(run())

@@ -27,6 +27,7 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _GUARD: Final = "guard.lua"
 _ANNOUNCE: Final = "announce.lua"
 _SWAP: Final = "swap.lua"
+_BEAT: Final = "beat.lua"
 
 _REFUSALS: Final = {-1: Refusal.OLDER, -2: Refusal.ABSENT}
 
@@ -46,7 +47,7 @@ class RedisProjection:
         self._client = client
         self._monitor = monitor
         self._address = address
-        self._scripts = Scripts(client, (_GUARD, _ANNOUNCE, _SWAP))
+        self._scripts = Scripts(client, (_GUARD, _ANNOUNCE, _SWAP, _BEAT))
 
     @classmethod
     def connect(
@@ -170,10 +171,17 @@ class RedisProjection:
             with self._reaching():
                 await pipeline.execute()
 
-    async def beat(self, partition: int, expiry_ms: int) -> None:
+    async def beat(self, partition: int, place: Checkpoint, expiry_ms: int) -> bool:
         """See the port."""
+        call = Call(
+            _BEAT,
+            keys.heartbeat_key(partition),
+            (place.marker, format_checkpoint(place), str(expiry_ms)),
+            (keys.MARKER, keys.checkpoint_key(partition)),
+        )
         with self._reaching():
-            await self._client.set(keys.heartbeat_key(partition), "1", px=expiry_ms)
+            answers, _ = await self._scripts.run([call])
+        return answers == [1]
 
     async def stop_beating(self, partition: int) -> None:
         """See the port."""

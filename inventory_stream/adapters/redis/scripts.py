@@ -9,11 +9,12 @@ from redis.exceptions import NoScriptError
 
 
 class Call(NamedTuple):
-    """One run of a packaged script, by file name, on its one key."""
+    """One run of a packaged script, by file name: on one key, but where a script says why on more."""
 
     script: str
     key: str
     arguments: Sequence[str | bytes]
+    more_keys: Sequence[str] = ()
 
 
 class Scripts:
@@ -68,8 +69,9 @@ class Scripts:
         pipeline = self._client.pipeline(transaction=False)
         for command in before:
             pipeline.execute_command(*command)
-        for script, key, arguments in calls:
-            pipeline.execute_command("EVALSHA", self._digests[script], 1, key, *arguments)
+        for script, key, arguments, more_keys in calls:
+            keys = (key, *more_keys)
+            pipeline.execute_command("EVALSHA", self._digests[script], len(keys), *keys, *arguments)
         for command in after:
             pipeline.execute_command(*command)
         answers: list[Any] = await pipeline.execute(raise_on_error=False)
