@@ -72,6 +72,7 @@ def fold_documents(state: PartitionState, batch: Batch, budget: int) -> int:
             state.forget_document(key)
             state.ended_documents_kept -= 1
             budget -= 1
+            batch.folded_by_count += entry[0] >= oldest_ms
             batch.write(key, None)
     return budget
 
