@@ -33,11 +33,13 @@ PROJECTION_RULES: Final = "~atp:* ~projection:* ~soldout &atp +@all -@admin -@da
 STOREFRONT_RULES: Final = (
     "~atp:* ~projection:* ~soldout &atp +ping +select +hgetall +exists +subscribe +unsubscribe"
 )
+OPERATOR_RULES: Final = f"{STOREFRONT_RULES} +info +dbsize +time +get +scan +sscan"
 """As docs/security.md has them."""
 
 REDIS_USERS: Final = {
     "projection": f"on >redis-projection {PROJECTION_RULES}",
     "shelf": f"on >redis-shelf {STOREFRONT_RULES}",
+    "operator": f"on >redis-operator {OPERATOR_RULES}",
     "deaf": "on >redis-deaf +ping",
 }
 """Rules by user, with passwords; the last may do next to nothing."""
@@ -65,6 +67,9 @@ class Shop:
 
     def variables(self, user: str, **changes: str | None) -> dict[str, str]:
         """Give the environment of a process of a user; `changes` by name without prefix, None unsets."""
+        redis_user = {"projection": "projection", "doctor": "operator", "reader": "operator"}.get(
+            user, "shelf"
+        )
         values: dict[str, str | None] = {
             "KAFKA__BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "KAFKA__TOPIC_PREFIX": self.prefix,
@@ -75,8 +80,8 @@ class Shop:
             "KAFKA__SASL_PASSWORD": password_of(user),
             "KAFKA__TLS_CA_FILE": str(self.certificates.ca),
             "REDIS__URL": self.redis.url,
-            "REDIS__USERNAME": "projection" if user == "projection" else "shelf",
-            "REDIS__PASSWORD": "redis-projection" if user == "projection" else "redis-shelf",
+            "REDIS__USERNAME": redis_user,
+            "REDIS__PASSWORD": f"redis-{redis_user}",
             "REDIS__TLS_CA_FILE": str(self.certificates.ca),
             "WORKER__DATA_DIR": str(self.folder / "scratch"),
             **changes,
