@@ -16,7 +16,7 @@ from rich.text import Text
 
 from inventory_stream.adapters.catalog import load_catalog
 from inventory_stream.adapters.kafka.dead_letter_box import KafkaDeadLetterBox
-from inventory_stream.adapters.kafka.preflight import check_ledger_shape, check_topic_shape, quiet_client
+from inventory_stream.adapters.kafka.preflight import check_topic_shape, quiet_client
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS
 from inventory_stream.cli.dead_letters_text import as_json, letter_lines, report_lines
 from inventory_stream.cli.reading import dead_letter_box, progress, say
@@ -188,7 +188,8 @@ def replay(  # noqa: PLR0913  # one for each option
     wanted = _filter(settings, tuple(keys or ()), topic, partition, reason, since)
 
     async def run(box: KafkaDeadLetterBox) -> None:
-        await check_ledger_shape(settings)  # the partitions that the inputs have, too (P10)
+        for name in (STOCK_EVENTS, ORDER_EVENTS):
+            await check_topic_shape(settings, name)
         with progress("reading the dead letters", None) as advance:
             counts = await count_letters(box, wanted, advance)
         unknown = sorted(set(wanted.keys) - counts.keys_found)

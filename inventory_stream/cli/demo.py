@@ -59,6 +59,8 @@ def demo(
     Starts Kafka and Valkey, two ledger workers and the projection on this machine, replays real till
     sales, sells out one SKU to twenty times too many customers while a worker is killed, and checks
     every answer. Exit 1 when anything that must hold does not.
+
+    Example: inventory-stream demo
     """
     rows, stock, seconds = (
         (SMALL_ROWS, SMALL_STOCK_UNITS, SMALL_SALE_SECONDS)

@@ -38,10 +38,11 @@ class LazyGroup(TyperGroup):
         entry = self.entries.get(args[0])
         if entry is None:
             return super().resolve_command(ctx, args)
-        return args[0], _load(args[0], entry), args[1:]
+        return args[0], load(args[0], entry), args[1:]
 
 
-def _load(name: str, entry: Entry) -> Any:  # noqa: ANN401  # as above
+def load(name: str, entry: Entry) -> Any:  # noqa: ANN401  # as above
+    """Import a command; one whose extra is missing says how to get it."""
     try:
         module = import_module(entry.module)
     except ModuleNotFoundError as error:

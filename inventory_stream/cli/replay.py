@@ -105,6 +105,8 @@ def replay(  # noqa: PLR0913  # one parameter per option: typer's way
     """Turn the rows of FILE into commands and send them to the ledger. Resumes where it stopped.
 
     Rows that are refused are reported and leave exit 0, unless --strict is given.
+
+    Example: inventory-stream replay sales.parquet --mapping sales.toml
     """
     options = Options(
         file=file,

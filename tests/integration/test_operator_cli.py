@@ -222,25 +222,6 @@ def test_unknown_key_is_one_clear_fault(settings: Settings) -> None:
     assert len(run(dead_letters.app, "list", "--json").stdout.splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["replay"], "--all"),
-        (["replay", "--all", "--edit", "x.json"], "one file is for one KEY"),
-        (["replay", "k", "--set", "units"], "field=value"),
-        (["replay", "k", "--edit", "/nowhere/at/all"], "No such file"),
-        (["list", "--since", "yesterday"], "is no time"),
-        (["list", "--since", "2026-11-22T09:00:00"], "has no zone"),
-    ],
-    ids=["nothing named", "file for all", "no value", "no file", "no time", "no zone"],
-)
-def test_wrong_usage_says_what_is_right(arguments: list[str], said: str) -> None:
-    """A usage error is exit 2 and names the way out, before any broker is asked."""
-    result = CliRunner().invoke(dead_letters.app, arguments, env={"COLUMNS": "200"})
-    assert result.exit_code == 2
-    assert said in result.output
-
-
 def test_letters_of_a_newer_version_are_named(settings: Settings) -> None:
     """What this program cannot read stops the command with its offset, instead of being left out."""
 

@@ -131,4 +131,4 @@ def test_a_missing_extra_breaks_its_command_alone_and_names_the_extra(
 
     monkeypatch.setattr(lazy, "import_module", import_module)
     with pytest.raises(InventoryStreamError, match=r"inventory-stream\[demo\]"):
-        lazy._load("demo", Entry("anything", "See it work: demo"))
+        lazy.load("demo", Entry("anything", "See it work: demo"))
