@@ -8,7 +8,7 @@ DEPLOY_READY := $(DEPLOY_VENV)/.ready
 PACKAGES := inventory_stream agents models tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules up bench lock lock-image clean
+.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules up soak bench lock lock-image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ k8s-rules: ## write the alarms of ops/alerts.yml as Kubernetes wants them
 
 up: $(READY) ## Kafka and Valkey on this machine, until Ctrl-C
 	$(BIN)/python -m inventory_stream.devservers
+
+soak: $(READY) ## half an hour of orders, memory watched: MINUTES=30 RATE=5000 (20 GB of disk; not in CI)
+	$(BIN)/python -m tests.e2e.soak --minutes $(or $(MINUTES),30) --rate $(or $(RATE),5000)
 
 bench: $(READY) ## the figures of the README, medians of 3, with the bare loop beside them
 	$(BIN)/python -m benchmarks

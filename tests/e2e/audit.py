@@ -130,7 +130,7 @@ class LedgerAudit:
                 self.producer_ids[partition].add(claim.producer_id)
                 self.claims[partition] += 1
         live = self._rows[partition].feed(records)
-        self._live[partition] += live
+        self.take(partition, live)
         self.position[partition] = records[-1].offset + 1
         for row_record in reversed(live):
             if row_record.key == PROGRESS_KEY:
@@ -138,6 +138,10 @@ class LedgerAudit:
                 assert isinstance(row, ProgressRow)
                 self.progress[partition] = row
                 break
+
+    def take(self, partition: int, live: "Sequence[LedgerRecord]") -> None:
+        """Take in what counts of them; keeps all of it, to be judged together."""
+        self._live[partition] += live
 
     def judge(self, moves: Mapping[str, tuple[Place, int]]) -> Judgement:
         """Go through the rows in their order: who was answered what, and was it there."""
@@ -197,7 +201,8 @@ def _assert_position(found: Judgement, place: Place, position: PositionRow) -> N
     assert position.allocated == sum(line.allocated for line in lines), f"{place}: {position}"
 
 
-def _take_reservation(found: Judgement, partition: int, row: ReservationRow) -> None:
+def hold(found: Judgement, row: ReservationRow) -> None:
+    """Count what a reservation holds now instead of before, and weigh it."""
     before = found.reservations.get(row.reservation_id)
     for line in before.lines if before else ():
         found.held[Place(row.sku, line.location)] -= _held(line)
@@ -205,6 +210,10 @@ def _take_reservation(found: Judgement, partition: int, row: ReservationRow) -> 
     for line in row.lines:
         found.held[Place(row.sku, line.location)] += _held(line)
         _weigh(found, Place(row.sku, line.location), row.reservation_id)
+
+
+def _take_reservation(found: Judgement, partition: int, row: ReservationRow) -> None:
+    hold(found, row)
     if row.answered < 0:
         return
     answer = row.answers[row.answered]

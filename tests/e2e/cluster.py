@@ -59,6 +59,7 @@ class Cluster:
         folder: Path,
         worker_environment: Mapping[str, str] | None = None,
         ledger_module: str = "inventory_stream.cli",
+        audit: LedgerAudit | None = None,
     ) -> None:
         """Describe a cluster.
 
@@ -69,6 +70,7 @@ class Cluster:
             folder: Gets logs and scratch files.
             worker_environment: Variables that workers see otherwise than the test does.
             ledger_module: What runs as a ledger worker, with the arguments of the command.
+            audit: Who judges the ledger, if another one than usual.
         """
         self._worker_environment = dict(worker_environment or {})
         self._ledger_module = ledger_module
@@ -83,7 +85,7 @@ class Cluster:
             worker=WorkerSettings(data_dir=folder / "scratch"),
         )
         self.supervisor = Supervisor(folder / "logs")
-        self.audit = LedgerAudit(PARTITIONS)
+        self.audit = audit or LedgerAudit(PARTITIONS)
         """What the ledger said up to the last `follow`."""
         self._names: list[str] = []
         self.connection = KafkaConnection(bootstrap_servers)

@@ -190,6 +190,10 @@ class Producer:
         self.note(command, partition_of(key, PARTITIONS))
         await self.put(self.topic_of(command), encode_command(command), key=key.encode())
 
+    async def put_command(self, command: Command, partition: int) -> None:
+        """Send one command that the audit knows without being told."""
+        await self.put(self.topic_of(command), encode_command(command), partition=partition)
+
     async def send_pack(self, commands: list[Command], partition: int) -> None:
         """Send a positional pack to a partition; all of one topic."""
         for command in commands:
