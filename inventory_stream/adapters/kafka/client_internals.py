@@ -179,6 +179,8 @@ async def abandon(producer: AIOKafkaProducer) -> None:
     await close_client(producer.client)
     if task is not None:
         await asyncio.wait([task], timeout=ABANDON_SECONDS_MAX)
+        if task.done() and not task.cancelled():
+            task.exception()  # a fenced sender dies of it, which its caller was told: not the log once more
 
 
 async def close_client(client: AIOKafkaClient) -> None:
