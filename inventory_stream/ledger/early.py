@@ -89,11 +89,7 @@ def command_of(receipt: ReceiptRow) -> EarlyCommand:
 
 def drop(state: PartitionState, batch: Batch, receipt: ReceiptRow) -> None:
     """Give up waiting: a fact that moved units stays as unmatched, all else is forgotten; both exceptions."""
-    waiting = state.early[receipt.reservation_id or ""]
-    waiting.remove(receipt)
-    if not waiting:
-        del state.early[receipt.reservation_id or ""]
-    state.early_kept -= 1
+    state.forget_early(receipt)
     batch.dropped_memories += 1
     outcome = _UNMATCHED[receipt.kind] if receipt.movements else Outcome.MEMORY_DROPPED
     settle_alone(state, batch, receipt, outcome)

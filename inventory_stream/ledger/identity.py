@@ -95,6 +95,9 @@ def keep_receipt(
         movements,
     )
     key = batch.write_receipt(receipt)
+    replaced = state.receipts.get(key)
+    if replaced is not None and replaced.outcome == Outcome.REMEMBERED:
+        state.forget_early(replaced)  # its row is: whoever recovers never hears of it
     state.receipts[key] = receipt
     heappush(state.receipt_order, (batch.now_ms, key))
     return outcome

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX
 from inventory_stream.ledger.state import PartitionState
+from models.outcomes import Outcome
 from models.rows import PositionRow, ReservationRow
 
 _ID_HASH_BYTES: Final = 8
@@ -175,6 +176,18 @@ def _quantities(state: PartitionState) -> Iterator[Violation]:
             )
 
 
+def _early(state: PartitionState) -> Iterator[Violation]:
+    """R21: what waits for an order is what the receipts say waits, in one order, counted once."""
+    in_receipts = [id(row) for row in state.receipts.values() if row.outcome == Outcome.REMEMBERED]
+    waiting = [row for rows in state.early.values() for row in rows]
+    if sorted(map(id, waiting)) != sorted(in_receipts) or len(waiting) != state.early_kept:
+        yield Violation(
+            "R21",
+            "early commands",
+            f"{state.early_kept} counted, {len(waiting)} wait, {len(in_receipts)} kept",
+        )
+
+
 def _lines(state: PartitionState) -> Iterator[Violation]:
     """R16: the units of a line are somewhere, and no more come back than went out."""
     for row in state.reservations.values():
@@ -241,6 +254,7 @@ CHECKS: Final[tuple[Callable[[PartitionState], Iterator[Violation]], ...]] = (
     _answers,
     _on_hand,
     _quantities,
+    _early,
     _lines,
     _indexes,
     _movements,

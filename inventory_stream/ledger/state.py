@@ -147,6 +147,19 @@ class PartitionState:
         waiting.sort(key=_EARLY_INDEX)
         self.early_kept += 1
 
+    def forget_early(self, receipt: ReceiptRow) -> None:
+        """Let a command wait no more, because its id asked for something else or its time is up.
+
+        Nothing to do while its order is being decided: `decide_together` took it off the list.
+        """
+        reservation_id = receipt.reservation_id or ""
+        waiting = self.early.get(reservation_id)
+        if waiting is not None:
+            waiting.remove(receipt)
+            self.early_kept -= 1
+            if not waiting:
+                del self.early[reservation_id]
+
     def misplaced(self, sku: str) -> Outcome | None:
         """Say why commands for a SKU cannot be decided here, if so (R30).
 

@@ -69,7 +69,7 @@ def decide_together(
             outcome = decide(state, order, arrival_ms, batch, shipped)
         finally:
             if reservation_id not in state.reservations:
-                state.early[reservation_id] = waiting
+                _wait_on(state, reservation_id, waiting)
         if reservation_id not in state.reservations:
             return outcome
     state.early_kept -= len(waiting)
@@ -79,6 +79,16 @@ def decide_together(
         else:
             batch.outcomes[_decide_waiting(state, batch, receipt, command, units)] += 1
     return outcome
+
+
+def _wait_on(state: PartitionState, reservation_id: str, waiting: Sequence[ReceiptRow]) -> None:
+    """Let the others wait on, but not one whose receipt the order's answer took the place of."""
+    standing = [
+        row for row in waiting if state.receipts.get(receipt_key(row.command_id, reservation_id)) is row
+    ]
+    state.early_kept -= len(waiting) - len(standing)
+    if standing:
+        state.early[reservation_id] = standing
 
 
 def _shipped(

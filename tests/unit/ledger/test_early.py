@@ -231,3 +231,31 @@ def test_early_id_that_moved_nothing_gives_way_to_the_order_of_the_same_id() -> 
         again X                     -> GRANTED
         """
     )
+
+
+@pytest.mark.parametrize("other", ["extend R1 ttl=60s", "reroute R1 from=L1 to=L2"])
+def test_early_command_waits_no_more_when_its_id_asked_what_cannot_wait(other: str) -> None:
+    """R21, I8: its row now answers the other command, so nobody, recovered or not, decides it later."""
+    ledger = Ledger().run(
+        f"""
+        given on_hand=5
+        confirm R1 id=X             -> REMEMBERED
+        release R1 id=Y             -> REMEMBERED
+        {other} id=X                -> UNKNOWN_RESERVATION
+        reserve R1 units=2          -> RELEASED_EARLY
+        """
+    )
+    assert not ledger.state.early
+
+
+def test_early_command_waits_no_more_when_its_order_comes_too_late_under_its_id() -> None:
+    """R15, R21: TOO_LATE binds nothing, but its row stands where the early command's was."""
+    ledger = Ledger().run(
+        """
+        given on_hand=5
+        confirm R1 id=X                     -> REMEMBERED
+        reserve R1 units=2 id=X answer_by=-1s -> TOO_LATE
+        reserve R1 units=2                  -> GRANTED R1.reserved=2
+        """
+    )
+    assert not ledger.state.early

@@ -131,9 +131,12 @@ def test_every_command_is_answered_once(calls: list[Call], size: int, rules: Rul
                 name = getattr(command, "reservation_id", "")
                 if said[1] is Outcome.REMEMBERED and command.id not in early.setdefault(name, []):
                     early[name].append(command.id)
+                elif said[1] not in {Outcome.REMEMBERED, Outcome.COMMAND_ID_REUSED}:
+                    # What waited under this id waits no more: the id asked for something else.
+                    early[name] = [one for one in early.get(name, ()) if one != command.id]
                 if isinstance(command, c.Reserve | c.RecordOrder) and said[1] not in NOT_FINAL:
-                    # R21: what waited for it is answered with it; its own id meant something else.
-                    waited = [one for one in early.pop(name, ()) if one != command.id]
+                    # R21: what waited for it is answered with it.
+                    waited = early.pop(name, [])
                     assert [next(left)[0] for _ in waited] == waited
             assert not list(left)
 
