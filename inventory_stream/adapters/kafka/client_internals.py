@@ -14,11 +14,13 @@ from typing import Any, Final
 import aiokafka
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.errors import (
     ConcurrentTransactions,
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
+    KafkaConnectionError,
     KafkaError,
     LeaderNotAvailableError,
     NotCoordinatorError,
@@ -41,6 +43,8 @@ TESTED_VERSIONS: Final = ((0, 14), (0, 15))
 """From the first to before the second: the releases whose source was read for this module."""
 
 ATTRIBUTES: Final[tuple[tuple[type, str], ...]] = (
+    (AIOKafkaConnection, "close"),
+    (AIOKafkaConnection, "send"),
     (AIOKafkaClient, "bootstrap"),
     (AIOKafkaClient, "coordinator_lookup"),
     (AIOKafkaClient, "force_metadata_update"),
@@ -165,6 +169,29 @@ def check_each_produce(producer: AIOKafkaProducer, check: Callable[[], None]) ->
         return await send(node_id, request, **options)
 
     client.send = checked_send
+
+
+def survive_broken_writes() -> None:
+    """Have a write to a connection that has just been reset fail as a lost connection, for all of aiokafka.
+
+    uvloop refuses to write to a transport that it has closed already, with a RuntimeError, where asyncio
+    would let the reader find out. aiokafka expects an OSError: the RuntimeError ended the task that was
+    sending (a producer's sender, a fetch, a group's commit), for good, and a projection whose broker was
+    reset then stood still until somebody killed it. For processes that run on uvloop; once is enough.
+    """
+    send = AIOKafkaConnection.send
+    if getattr(send, "is_surviving", False):
+        return
+
+    def surviving_send(self: Any, request: Any, expect_response: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002  # aiokafka's signature
+        try:
+            return send(self, request, expect_response)
+        except RuntimeError as error:
+            self.close(reason=CloseReason.CONNECTION_BROKEN)
+            raise KafkaConnectionError(f"Connection at {self.host}:{self.port} broken: {error}") from error
+
+    surviving_send.is_surviving = True  # type: ignore[attr-defined]  # a mark on our own function
+    AIOKafkaConnection.send = surviving_send
 
 
 async def abandon(producer: AIOKafkaProducer) -> None:
