@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -20,10 +20,13 @@ from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.adapters.kafka.topics import create_topics
 from inventory_stream.bootstrap import LEDGER_GROUP, input_topics
+from inventory_stream.devservers.ports import free_ports
 from inventory_stream.devservers.supervisor import Supervisor
+from inventory_stream.metric_names import FENCED_ROWS, OWNED, READY, Metric
 from inventory_stream.ports.inputs import Input, InputRange
 from inventory_stream.settings import ENV_PREFIX, KafkaSettings, RedisSettings, Settings, WorkerSettings
 from tests.e2e.audit import LedgerAudit
+from tests.e2e.figures import Figures, scrape
 
 PARTITIONS: Final = 4
 """Two for each of two workers, so that either of them is the owner of something hot."""
@@ -88,6 +91,7 @@ class Cluster:
         self.audit = audit or LedgerAudit(PARTITIONS)
         """What the ledger said up to the last `follow`."""
         self._names: list[str] = []
+        self._monitoring_ports: dict[str, int] = {}
         self.connection = KafkaConnection(bootstrap_servers)
         self._reader = KafkaLedgerReader(connection=self.connection, topic=self.settings.topic(LEDGER))
         self._offsets = KafkaInputOffsets(connection=self.connection, topics=input_topics(self.settings))
@@ -138,8 +142,11 @@ class Cluster:
 
     def _start(self, name: str, kind: str, module: str = "inventory_stream.cli") -> None:
         self._names.append(name)
+        (self._monitoring_ports[name],) = free_ports(1)
+        monitoring = {f"{ENV_PREFIX}MONITORING__PORT": str(self._monitoring_ports[name])}
         command = [sys.executable, "-m", module, "worker", kind]
-        self.supervisor.start(name, command, {**self.environment, **self._worker_environment})
+        environment = {**self.environment, **monitoring, **self._worker_environment}
+        self.supervisor.start(name, command, environment)
 
     async def ends(self, name: str, count: int = 1) -> list[int]:
         """Wait until a process has ended so many times; gives how each of its lives ended."""
@@ -286,6 +293,37 @@ class Cluster:
         assert report["oversold_units"] == 0
         return report
 
+    async def figures(self, name: str) -> Figures:
+        """Scrape a process's /metrics, which it answers soon after its start."""
+        found: Figures | None = None
+
+        async def has_answered() -> bool:
+            nonlocal found
+            found = await scrape(self._monitoring_ports[name])
+            return found is not None
+
+        await self.until(has_answered, f"{name} to show its metrics")
+        assert found is not None
+        return found
+
+    async def sum_of(self, metric: Metric, **labels: str) -> float:
+        """Add a metric up over all ledger workers that run; each counts since its own start."""
+        ledgers = [name for name in self._names if name != PROJECTION and self.supervisor.pid(name)]
+        return sum([(await self.figures(name)).sum(metric, **labels) for name in ledgers])
+
+    async def _until_well(self, names: Sequence[str]) -> None:
+        """Wait until the metrics say what is so: all ready, each partition owned once, nothing dropped."""
+
+        async def are_well() -> bool:
+            figures = {name: await self.figures(name) for name in names}
+            owners = [name for name in names if name != PROJECTION]
+            dropped = {name: one.sum(FENCED_ROWS) for name, one in figures.items()}
+            assert not any(dropped.values()), dropped
+            owned = sum(figures[name].sum(OWNED) for name in owners)
+            return all(one.sum(READY) for one in figures.values()) and (not owners or owned == PARTITIONS)
+
+        await self.until(are_well, "the metrics of all processes to say that all is well")
+
     async def end_in_order(self, expected: Mapping[str, Collection[int]]) -> None:
         """Nobody needed a hand: all run now, ended before only as expected, and end with 0 when asked.
 
@@ -298,6 +336,7 @@ class Cluster:
         running = [name for name in self._names if name not in stopped]
         for name in running:
             assert self.supervisor.wait_until_running(name, DEADLINE_SECONDS), self.log_tails()
+        await self._until_well(running)
         await asyncio.to_thread(self.supervisor.stop_all)
         last = {name: self.supervisor.exit_statuses(name)[-1] for name in running}
         assert last == dict.fromkeys(running, 0), self.log_tails()

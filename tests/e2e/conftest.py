@@ -1,5 +1,6 @@
 """A broker that takes short sessions, and a cluster of workers on it, for the fault tests."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -21,6 +22,12 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServ
     start_or_skip(server)
     yield server
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def quiet_clients(caplog: pytest.LogCaptureFixture) -> None:
+    """Keep the test's own clients from saying ten times a second that the broker is gone."""
+    caplog.set_level(logging.CRITICAL, "aiokafka")
 
 
 @pytest.fixture

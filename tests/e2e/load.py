@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 from aiokafka import AIOKafkaProducer
 
 from inventory_stream.adapters.kafka.client_internals import abandon
+from inventory_stream.adapters.kafka.process_end import EXIT_CODE
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from models.codec import encode_command, encode_pack, to_positional
 from models.commands import (
@@ -28,7 +29,7 @@ from models.commands import (
 )
 from models.ids import partition_of
 from tests.e2e.audit import Asked, Place, Sent
-from tests.e2e.cluster import DEADLINE_SECONDS, LOOK_SECONDS, PARTITIONS, Cluster
+from tests.e2e.cluster import DEADLINE_SECONDS, LEDGER_WORKERS, LOOK_SECONDS, PARTITIONS, Cluster
 
 LOCATIONS: Final = ("harbour", "mall", "station")
 GROUP: Final = "town"
@@ -310,3 +311,29 @@ class Rush:
             for (_, partition), pack in packs.items():
                 await self._producer.send_pack(pack, partition)
         self.sent += len(commands)
+
+
+SLEEPS_MAX: Final = 5
+"""A sleeper that happens to wake with no append under way, and is given other partitions before it tries
+one, has nothing to be refused. That is the rarer case: five in a row are another fault."""
+
+
+async def sleep_until_refused(cluster: Cluster, rush: Rush, worker: str, commands: int) -> None:
+    """Suspend a worker until others own everything and have decided some; again until it ended for it."""
+    for _ in range(SLEEPS_MAX):
+        cluster.supervisor.pause(worker)
+        await cluster.until_shared_by(1)
+        await rush.until_sent(commands)
+        cluster.supervisor.resume(worker)
+
+        async def is_settled() -> bool:
+            return bool(cluster.supervisor.exit_statuses(worker)) or len(await cluster.shares()) == len(
+                LEDGER_WORKERS
+            )
+
+        await cluster.until(is_settled, f"{worker} to end or to join again")
+        await cluster.until_shared_by(len(LEDGER_WORKERS))
+        if cluster.supervisor.exit_statuses(worker):
+            assert cluster.supervisor.exit_statuses(worker) == [EXIT_CODE]
+            return
+    raise AssertionError(f"{worker} woke {SLEEPS_MAX} times and was never refused\n{cluster.log_tails()}")

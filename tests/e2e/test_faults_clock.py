@@ -8,12 +8,13 @@ import pytest
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.devservers import KafkaServer
+from inventory_stream.metric_names import CLOCK_SKEW
 from models.commands import Confirm, Reserve
 from models.ids import partition_of
 from models.outcomes import Outcome
 from models.rows import PROGRESS_KEY, ProgressRow, decode_row
 from tests.e2e.audit import Asked
-from tests.e2e.cluster import PARTITIONS, Cluster
+from tests.e2e.cluster import LEDGER_WORKERS, PARTITIONS, Cluster
 from tests.e2e.load import HOT_SKUS, Producer, Rush
 from tests.e2e.worker_with_clock import FILE_VARIABLE, move_clock
 
@@ -76,6 +77,10 @@ async def test_clock_that_jumps_an_hour_burns_no_deadline(jumping_cluster: Clust
         await cluster.until_decided()
         cluster.audit.assert_sound(producer.sent)
         await cluster.verify()
+    for worker in LEDGER_WORKERS:
+        skew_seconds = (await cluster.figures(worker)).furthest(CLOCK_SKEW)
+        assert abs(skew_seconds + HOUR_SECONDS) < NOW_OFF_MS_MAX / 1_000
+        assert "owner_clock_skewed" in cluster.supervisor.log_path(worker).read_text()
     await assert_now_is_the_brokers(cluster)
     await cluster.end_in_order({})
 

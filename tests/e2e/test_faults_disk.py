@@ -77,8 +77,9 @@ async def test_full_disk_of_the_broker_costs_no_decision(
             await asyncio.to_thread(broker.start)
             await cluster.until_shared_by(2)
             await rush.until_sent(PER_SECOND)
-        await judge(cluster, producer)
+        await cluster.until_decided()
         await until_shown(cluster, producer, shelf)
+        await judge(cluster, producer)
         await cluster.end_in_order(ENDS)
 
 

@@ -15,10 +15,11 @@ from inventory_stream.adapters.kafka.process_end import EXIT_CODE
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.devservers import KafkaServer
 from inventory_stream.devservers.kafka import KafkaSettings as BrokerSettings
+from inventory_stream.metric_names import FENCED_IDS
 from tests.conftest import start_or_skip
 from tests.e2e.cluster import DEADLINE_SECONDS, LEDGER_WORKERS, PARTITIONS, Cluster
 from tests.e2e.conftest import BROKER_PROPERTIES
-from tests.e2e.load import Producer, Rush
+from tests.e2e.load import Producer, Rush, sleep_until_refused
 from tests.e2e.verdict import judge
 
 pytestmark = [pytest.mark.broker, pytest.mark.redis, pytest.mark.slow]
@@ -54,18 +55,16 @@ async def test_sleeping_owner_is_refused_after_its_producer_id_was_replaced(
             async with Rush(producer, 9, PER_SECOND, COMMANDS_MIN) as rush:
                 await rush.until_sent(PER_SECOND)
                 worn = {p for p in range(PARTITIONS) if WORN_ID_FIRST + p in cluster.audit.producer_ids[p]}
+                fenced_ids = 0.0
                 for worker in LEDGER_WORKERS:
-                    cluster.supervisor.pause(worker)
-                    await cluster.until_shared_by(1)
-                    await rush.until_sent(PER_SECOND)
-                    cluster.supervisor.resume(worker)
-                    assert await cluster.ends(worker) == [EXIT_CODE]
-                    await cluster.until_shared_by(2)
+                    fenced_ids += await cluster.sum_of(FENCED_IDS)
+                    await sleep_until_refused(cluster, rush, worker, PER_SECOND)
             await judge(cluster, producer)
         assert worn == set(range(PARTITIONS)), "the first claims should have had the worn ids"
         for partition in range(PARTITIONS):
             assert len(cluster.audit.producer_ids[partition]) == 2
             assert cluster.audit.fenced_ids[partition] == {WORN_ID_FIRST + partition}
+        assert fenced_ids, "nobody's metrics told of a fenced id before it ended"
         await cluster.end_in_order({worker: [EXIT_CODE] for worker in LEDGER_WORKERS})
 
 

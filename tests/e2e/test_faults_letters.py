@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from inventory_stream import metric_names
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS
 from inventory_stream.ports.commands import ORDER_EVENTS
 from inventory_stream.ports.inputs import Input
@@ -59,6 +60,7 @@ async def test_masses_of_poison_cost_neither_memory_nor_good_commands(cluster: C
         await cluster.verify()
     # By key: a worker that loses its session amid a batch leaves letters that its successor writes again.
     assert len(await cluster.keys_in(DEAD_LETTERS)) == records * LETTERS_PER_RECORD
+    assert await cluster.sum_of(metric_names.DEAD_LETTERS) >= records * LETTERS_PER_RECORD
     print(f"\n{LETTERS} dead letters in {seconds:.1f} s, {LETTERS / seconds:,.0f}/s")  # noqa: T201
     for worker, samples in memory.samples_mib.items():
         half = len(samples) // 2

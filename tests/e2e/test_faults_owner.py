@@ -4,7 +4,7 @@ import pytest
 
 from inventory_stream.adapters.kafka.process_end import EXIT_CODE
 from tests.e2e.cluster import LEDGER_WORKERS, Cluster
-from tests.e2e.load import Producer, Rush
+from tests.e2e.load import Producer, Rush, sleep_until_refused
 from tests.e2e.verdict import judge
 
 pytestmark = [pytest.mark.broker, pytest.mark.redis, pytest.mark.slow]
@@ -37,12 +37,7 @@ async def test_owner_that_slept_past_its_session_is_refused_under_load(cluster: 
         await producer.stock_up()
         async with Rush(producer, 2, PER_SECOND, COMMANDS_MIN) as rush:
             await rush.until_sent(PER_SECOND)
-            cluster.supervisor.pause("ledger-1")
-            await cluster.until_shared_by(1)
-            await rush.until_sent(PER_SECOND)
-            cluster.supervisor.resume("ledger-1")
-            assert await cluster.ends("ledger-1") == [EXIT_CODE]
-            await cluster.until_shared_by(2)
+            await sleep_until_refused(cluster, rush, "ledger-1", PER_SECOND)
             await rush.until_sent(PER_SECOND)
         await judge(cluster, producer)
     await cluster.end_in_order({"ledger-1": [EXIT_CODE]})

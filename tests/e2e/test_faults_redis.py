@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from inventory_stream.devservers import KafkaServer, ValkeyServer
+from inventory_stream.metric_names import PROJECTION_REBUILDS, REDIS_FAILURES
 from tests.conftest import start_or_skip
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import PARTITIONS, PROJECTION, Cluster
 from tests.e2e.load import HOT_SKUS, LOCATIONS, STEADY_SKUS, STOCK_UNITS, Producer, Rush
 from tests.e2e.shelf import ShelfWatch, until_shown
 
@@ -80,6 +81,9 @@ async def test_killed_redis_is_replaced_by_an_empty_one_under_load(
         await cluster.verify()
         await until_shown(cluster, producer, shelf)
         assert shelf.torn == []
+        told = await cluster.figures(PROJECTION)
+        assert told.sum(PROJECTION_REBUILDS) >= DEATHS * PARTITIONS
+        assert told.sum(REDIS_FAILURES) >= DEATHS
         await cluster.end_in_order({})
 
 
