@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inventory_stream.devservers import JVM_FOR_LOAD, KafkaServer, ValkeyServer
 from inventory_stream.devservers.kafka import KafkaSettings as BrokerSettings
+from inventory_stream.metric_names import KEPT
 from models.commands import Adjust, Cancel, Command, Confirm, Fulfil, Release, Reserve, Return
 from models.ids import partition_of
 from models.outcomes import Outcome
@@ -223,8 +224,9 @@ async def _shop(
         if now // 60 > told:
             told += 1
             rss = ", ".join(f"{name} {samples[-1]:.0f} MiB" for name, samples in memory.samples_mib.items())
-            lag = await cluster.undecided()
-            print(f"{told} min: {orders.made:,} commands, {lag} records undecided, {rss}", flush=True)  # noqa: T201
+            lag, kept = await cluster.undecided(), await cluster.sum_of(KEPT)
+            line = f"{orders.made:,} commands, {lag} records undecided, {kept:,.0f} things kept, {rss}"
+            print(f"{told} min: {line}", flush=True)  # noqa: T201
         early_seconds = began + ticks * TICK_SECONDS - time.monotonic()
         if early_seconds > 0:
             await asyncio.sleep(early_seconds)  # the rate
