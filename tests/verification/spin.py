@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Final, NamedTuple
 
-MEMORY_MIB: Final = 1_536
-"""What one search may use. The largest run of this project needs 0.5 GiB; beyond the bound spin gives up
+MEMORY_MIB: Final = 1_024
+"""What one search may use. The largest run of this project needs 0.3 GiB; beyond the bound spin gives up
 by itself and says so, instead of taking the machine along."""
 SEARCH_SECONDS_MAX: Final = 240.0
 """Deadline of one search: fifteen times the slowest one on a quiet machine."""

@@ -25,6 +25,8 @@ HOLDS: Final = {
     "no fence rows, by the second line alone": "NEW_IDENTITY NO_FENCE_ROW",
     "a broker without fencing, by the second line alone": "NO_EPOCH_CHECK",
     "stamps of the events, by the second line alone": "EVENT_TIME",
+    "reading only to the claim, by the second line alone": "NEW_IDENTITY READ_TO_CLAIM",
+    "no lease, by the second line alone": "TIME NO_LEASE DECISIONS=2",
 }
 """What must hold: by name, the flags."""
 
