@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -49,11 +50,14 @@ class LedgerReading:
     """Everything that a ledger said about one workload.
 
     `appended` holds (record time in ms, offset after it) of each outcome, in order.
-    `batch_commands` counts the commands between two @progress rows.
+    `batch_commands` counts the commands between two @progress rows. `decided_at` is the offset of
+    each command's row, by command number, `moved_at` the offsets of each SKU's position rows.
     """
 
     outcomes: bytearray
     granted: bytearray
+    decided_at: "array[int]" = field(default_factory=lambda: array("q"))
+    moved_at: dict[str, "array[int]"] = field(default_factory=dict)
     granted_of: dict[str, int] = field(default_factory=dict)
     appended: list[tuple[int, int]] = field(default_factory=list)
     batch_commands: list[int] = field(default_factory=list)
@@ -73,7 +77,9 @@ async def read_ledger(watch: LedgerWatch, workload: Workload, decode: Decode) ->
     Raises:
         TimeoutError: it cannot be read to its end in time.
     """
-    reading = LedgerReading(bytearray(workload.commands), bytearray(workload.commands))
+    reading = LedgerReading(
+        bytearray(workload.commands), bytearray(workload.commands), array("q", [-1]) * workload.commands
+    )
     end = await watch.end()
     watch.consumer.seek(watch.place, 0)
     since_progress = 0
@@ -87,32 +93,42 @@ async def read_ledger(watch: LedgerWatch, workload: Workload, decode: Decode) ->
                 if key[:2] == b"r/":
                     since_progress += 1
                     reading.appended.append((record.timestamp, offset + 1))
-                    _note_decision(reading, key, decode(key, record.value))
+                    _note_decision(reading, key, offset, decode(key, record.value))
                 elif key == PROGRESS_KEY:
                     if since_progress:
                         reading.batch_commands.append(since_progress)
                     since_progress = 0
                 elif key[:2] in {b"p/", b"c/"}:
-                    _note_other(reading, key, record.value)
+                    _note_other(reading, key, offset, record.value)
     return reading
 
 
-def _note_decision(reading: LedgerReading, key: bytes, decision: Decision) -> None:
+def _note_decision(reading: LedgerReading, key: bytes, offset: int, decision: Decision) -> None:
     number = command_number(key)
     if not 0 <= number < len(reading.outcomes):
         reading.strangers += 1
         return
     reading.outcomes[number] = min(255, reading.outcomes[number] + 1)
     reading.granted[number] = min(255, decision.units_granted)
+    reading.decided_at[number] = offset
     reading.granted_of[decision.sku] = reading.granted_of.get(decision.sku, 0) + decision.units_granted
 
 
-def _note_other(reading: LedgerReading, key: bytes, value: bytes) -> None:
+def _note_other(reading: LedgerReading, key: bytes, offset: int, value: bytes) -> None:
     row = decode_row(key, value)
     if isinstance(row, PositionRow):
         reading.positions[row.sku] = row
+        reading.moved_at.setdefault(row.sku, array("q")).append(offset)
     elif isinstance(row, ReceiptRow) and row.reservation_id is not None:
         reading.strangers += 1  # an answer that binds nothing: none was asked for
+
+
+def oversold_units(reading: LedgerReading, workload: Workload) -> int:
+    """Count the units granted beyond the stock of their SKU (I2)."""
+    return sum(
+        max(0, reading.granted_of.get(sku_name(number), 0) - stock)
+        for number, stock in enumerate(workload.stock)
+    )
 
 
 def faults(reading: LedgerReading, workload: Workload, *, has_positions: bool) -> list[str]:

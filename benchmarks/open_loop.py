@@ -9,7 +9,7 @@ import gc
 import math
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -24,23 +24,34 @@ LEAD_SECONDS: Final = 0.2
 DRAIN_SECONDS_MAX: Final = 60.0
 """How long rows may come in after the last command was due, before the run is given up."""
 
+Records = Sequence[tuple[bytes | None, bytes]]
+"""Key and value of command 0, 1, ...: encoded beforehand."""
+
+
+class Driven(NamedTuple):
+    """How the generator itself did."""
+
+    lags_seconds: list[float]
+    """How late it was, once per batch that it sent."""
+    first_due_seconds: float
+
+    @property
+    def lag_p99_ms(self) -> float:
+        """Its own lateness, of 99 of 100 batches."""
+        lags = sorted(self.lags_seconds)
+        return lags[len(lags) * 99 // 100] * 1_000
+
 
 class OpenLoopRun(NamedTuple):
     """What one run saw. A latency is NaN where no row came."""
 
     latencies_seconds: "array[float]"
-    lags_seconds: list[float]
-    """How late the generator itself was, once per batch that it sent."""
-    first_due_seconds: float
+    driven: Driven
     last_seen_seconds: float
 
 
 async def run_open_loop(
-    bootstrap_servers: str,
-    topic: str,
-    watch: LedgerWatch,
-    values: Sequence[tuple[bytes | None, bytes]],
-    rate_per_s: int,
+    bootstrap_servers: str, topic: str, watch: LedgerWatch, values: Records, rate_per_s: int
 ) -> OpenLoopRun:
     """Send each value when it is due and read its row back from the ledger.
 
@@ -48,39 +59,57 @@ async def run_open_loop(
         bootstrap_servers: The broker.
         topic: Where commands go, partition 0.
         watch: The ledger that they end in; nothing else may come there.
-        values: Key and value of command 0, 1, ...: encoded beforehand.
+        values: The commands.
         rate_per_s: Commands due per second.
     """
+    watch.consumer.seek(watch.place, await watch.end())
+    latencies = array("d", [math.nan]) * len(values)
+    seconds_max = LEAD_SECONDS + len(values) / rate_per_s + DRAIN_SECONDS_MAX
+    last_seen = 0.0
+
+    async def read(first_due: float) -> None:
+        nonlocal last_seen
+        last_seen = await _read(watch, latencies, first_due, rate_per_s, seconds_max)
+
+    driven = await drive(bootstrap_servers, topic, values, rate_per_s, read)
+    return OpenLoopRun(latencies, driven, last_seen)
+
+
+async def drive(
+    bootstrap_servers: str,
+    topic: str,
+    values: Records,
+    rate_per_s: int,
+    read: Callable[[float], Coroutine[Any, Any, None]],
+) -> Driven:
+    """Send each value when it is due, while `read`, told the first due time, sees what comes of it."""
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap_servers, acks="all", linger_ms=0, max_batch_size=1 << 20
     )
     await producer.start()
     await producer.partitions_for(topic)
-    watch.consumer.seek(watch.place, await watch.end())
-    latencies = array("d", [math.nan]) * len(values)
     gc.collect()
     gc.freeze()
     gc.disable()  # a collection here would be a latency that is not the worker's
     try:
         first_due = time.perf_counter() + LEAD_SECONDS
-        seconds_max = LEAD_SECONDS + len(values) / rate_per_s + DRAIN_SECONDS_MAX
-        reading = asyncio.create_task(_read(watch, latencies, first_due, rate_per_s, seconds_max))
+        reading = asyncio.create_task(read(first_due))
         try:
             lags = await _send(producer, topic, values, first_due, rate_per_s)
-            last_seen = await reading
+            await reading
         finally:
             reading.cancel()
     finally:
         gc.enable()
         gc.unfreeze()
         await producer.stop()
-    return OpenLoopRun(latencies, lags, first_due, last_seen)
+    return Driven(lags, first_due)
 
 
 async def _send(
     producer: AIOKafkaProducer,
     topic: str,
-    values: Sequence[tuple[bytes | None, bytes]],
+    values: Records,
     first_due: float,
     rate_per_s: int,
 ) -> list[float]:

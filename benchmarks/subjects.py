@@ -1,4 +1,4 @@
-"""The two programs that are measured, as processes under a supervisor: the worker, the bare loop."""
+"""The programs that are measured, as processes under a supervisor: the workers, the bare loop."""
 
 import sys
 from collections.abc import Sequence
@@ -11,8 +11,10 @@ from typing import Final
 import psutil
 
 from benchmarks.ledger_check import Decode, decode_bare_row, decode_worker_row
+from benchmarks.scenarios import BARE_LOOP, WORKER
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.devservers import logs
+from inventory_stream.devservers.ports import free_ports
 from inventory_stream.devservers.supervisor import Supervisor
 from inventory_stream.settings import ENV_PREFIX, KafkaSettings, Settings
 
@@ -22,10 +24,10 @@ PARTITIONS: Final = 1
 
 @unique
 class Subject(StrEnum):
-    """Who is measured."""
+    """Who is measured beside each other."""
 
-    WORKER = "worker"
-    BARE = "bare loop"
+    WORKER = WORKER
+    BARE = BARE_LOOP
 
     @property
     def decode(self) -> Decode:
@@ -58,11 +60,12 @@ def worker_place(prefix: str) -> Place:
 
 
 class Running:
-    """One life of a subject."""
+    """A program from its launch until it is stopped; `monitoring_port` answers /metrics, 0: nobody does."""
 
-    def __init__(self, supervisor: Supervisor, name: str) -> None:
+    def __init__(self, supervisor: Supervisor, name: str, monitoring_port: int = 0) -> None:
         self._supervisor = supervisor
         self._name = name
+        self.monitoring_port: Final = monitoring_port
 
     def cpu_seconds(self) -> float:
         """Give the CPU time that the process has used, user and system.
@@ -81,6 +84,12 @@ class Running:
         raise SubjectEndedError(
             f"{self._name} ended while it was measured.\n{logs.tail(self._supervisor.log_path(self._name))}"
         )
+
+    def kill(self, *, for_good: bool) -> None:
+        """End it as a crash would (SIGKILL); its supervisor starts it again, unless that is for good."""
+        self._supervisor.kill(self._name)
+        if for_good:
+            self._supervisor.stop(self._name)  # within its first pause: before it starts anything
 
     def stop(self) -> None:
         """End it; a subject that had ended before is left alone."""
@@ -126,6 +135,23 @@ class Launcher:
                 report = self._profile_dir / f"{name}.txt"
                 command = [*self._python("benchmarks.sampler"), str(report)]
             self._supervisor.start(name, [*command, "worker", "ledger"], self._environment(place))
+        return Running(self._supervisor, name)
+
+    def launch_watched(self, place: Place, label: str) -> Running:
+        """Start a ledger worker that answers /metrics, as deployments have it."""
+        name = f"{next(self._numbers):03d}-{label}-ledger"
+        (port,) = free_ports(1)
+        environment = self._environment(place) | {f"{ENV_PREFIX}MONITORING__PORT": str(port)}
+        self._supervisor.start(name, [*self._python("inventory_stream.cli"), "worker", "ledger"], environment)
+        return Running(self._supervisor, name, port)
+
+    def launch_projection(self, place: Place, label: str, redis_url: str) -> Running:
+        """Start a projection worker."""
+        name = f"{next(self._numbers):03d}-{label}-projection"
+        environment = self._environment(place) | {f"{ENV_PREFIX}REDIS__URL": redis_url}
+        self._supervisor.start(
+            name, [*self._python("inventory_stream.cli"), "worker", "projection"], environment
+        )
         return Running(self._supervisor, name)
 
     def _python(self, module: str) -> list[str]:

@@ -1,35 +1,39 @@
 """The benchmarks run whole, with parameters so small that no figure of them means anything."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.report import sha256_of
+from benchmarks.memory_load import Kind
+from benchmarks.report import Document, sha256_of
+from benchmarks.scenarios import RESTARTED, TAKEN_OVER, VIEW
 from inventory_stream.devservers import KafkaServer
 
-SCENARIOS = ("hot-positional", "wide-single", "latency")
+DECIDING = ("hot-positional", "wide-single", "latency")
+OTHERS = ("view", "recovery", "memory")
+
+
+def run_small(
+    names: Sequence[str], kafka_server: KafkaServer, folder: Path, *options: str
+) -> tuple[Path, Document]:
+    """Run scenarios small; gives where the result is, and the result."""
+    chosen = [word for name in names for word in ("--only", name)]
+    where = ["--results", str(folder), "--bootstrap-servers", kafka_server.bootstrap_servers]
+    assert main(["--small", *options, *chosen, *where]) == 0
+    (result,) = folder.glob("*.json")
+    document = json.loads(result.read_text())
+    assert document["sha256"] == sha256_of(document)
+    assert [scenario["name"] for scenario in document["scenarios"]] == list(names)
+    return result, document
 
 
 @pytest.mark.slow
 def test_bench_runs_checks_and_reports_when_small(kafka_server: KafkaServer, tmp_path: Path) -> None:
     """Real worker and bare loop must decide every command rightly, and the report must say so."""
-    chosen = [word for name in SCENARIOS for word in ("--only", name)]
-    status = main(
-        [
-            "--small",
-            "--profile",
-            *chosen,
-            *("--results", str(tmp_path)),
-            *("--bootstrap-servers", kafka_server.bootstrap_servers),
-        ]
-    )
-    assert status == 0
-    (result,) = tmp_path.glob("*.json")
-    document = json.loads(result.read_text())
-    assert document["sha256"] == sha256_of(document)
-    assert [scenario["name"] for scenario in document["scenarios"]] == list(SCENARIOS)
+    result, document = run_small(DECIDING, kafka_server, tmp_path, "--profile")
     for scenario in document["scenarios"]:
         (run,) = scenario["runs"]
         # One partition decides in the order of its log: both must grant the very same commands.
@@ -39,5 +43,24 @@ def test_bench_runs_checks_and_reports_when_small(kafka_server: KafkaServer, tmp
     assert document["scenarios"][2]["medians"]["worker"]["p50_ms"] > 0
     assert (tmp_path / f"{result.stem}.md").read_text().startswith("# Benchmark")
     profiles = list(tmp_path.glob("*-worker.txt"))
-    assert len(profiles) == len(SCENARIOS)
+    assert len(profiles) == len(DECIDING)
     assert "own time by function" in profiles[0].read_text()
+
+
+@pytest.mark.slow
+def test_view_recovery_and_memory_are_measured_and_checked_when_small(
+    kafka_server: KafkaServer, tmp_path: Path
+) -> None:
+    """Redis, an heir after kill -9, and fresh processes must each be right, and say their figures."""
+    _, document = run_small(OTHERS, kafka_server, tmp_path)
+    view, recovery, memory = document["scenarios"]
+    for scenario in document["scenarios"]:
+        assert scenario["is_valid"]
+        assert scenario["oversold"]
+        assert not any(scenario["oversold"])
+    assert view["medians"][VIEW]["effects"] > 0
+    assert view["medians"][VIEW]["p99_ms"] > 0
+    for way in (TAKEN_OVER, RESTARTED):
+        assert recovery["medians"][way]["rows"] > recovery["parameters"]["reservations"]
+        assert recovery["medians"][way]["first_decision_s"] > 0
+    assert set(memory["medians"]) == {kind.value for kind in Kind}

@@ -9,13 +9,21 @@ import pytest
 from rich.console import Console
 
 from benchmarks.__main__ import main
-from benchmarks.harness import SubjectResult
 from benchmarks.ledger_check import LedgerReading
 from benchmarks.machine import slug
-from benchmarks.report import page, print_report, result_document, save, scenario_document, sha256_of
-from benchmarks.scenarios import SCENARIOS, Target, small
+from benchmarks.report import (
+    oversold_line,
+    page,
+    print_report,
+    result_document,
+    save,
+    scenario_document,
+    sha256_of,
+)
+from benchmarks.result import SubjectResult
+from benchmarks.scenarios import BARE_LOOP, RESTARTED, SCENARIOS, TAKEN_OVER, WORKER, Target, small
 from benchmarks.statistics import latency_figures, medians, throughput_figures
-from benchmarks.subjects import Subject, interleaved
+from benchmarks.subjects import interleaved
 from benchmarks.watch import Sight
 
 MACHINE = {
@@ -92,20 +100,22 @@ def test_order_of_subjects_alternates() -> None:
 def test_small_scenarios_promise_nothing() -> None:
     """A trial run must not be judged by the targets."""
     for scenario in SCENARIOS:
-        assert small(scenario).targets == ()
-        assert small(scenario).workload.commands <= 20_000
+        shrunk = small(scenario)
+        assert shrunk.targets == ()
+        numbers = [value for value in shrunk.parameters.values() if isinstance(value, int)]
+        assert max(numbers) <= 20_000
 
 
-def result(rate: float, *faults: str) -> SubjectResult:
+def result(rate: float, *faults: str, oversold_units: int = 0) -> SubjectResult:
     """Make a subject's result with one figure."""
-    return SubjectResult({"commands_per_s": rate}, list(faults), "00")
+    return SubjectResult({"commands_per_s": rate}, list(faults), "00", oversold_units)
 
 
 def test_report_gives_medians_ratios_and_verdicts(tmp_path: Path) -> None:
     """Medians are of runs, ratios of runs too, and each target stands beside its figure."""
     scenario = replace(SCENARIOS[0], targets=(Target("commands_per_s", at_least=300),))
     runs = [
-        {Subject.WORKER: result(worker), Subject.BARE: result(bare)}
+        {WORKER: result(worker), BARE_LOOP: result(bare)}
         for worker, bare in ((300, 600), (400, 500), (200, 1_000))
     ]
     summed = scenario_document(scenario, runs)
@@ -122,7 +132,8 @@ def test_report_gives_medians_ratios_and_verdicts(tmp_path: Path) -> None:
 def test_result_whose_check_failed_does_not_count() -> None:
     """A wrong ledger must show as such, with no target met and no figure taken from it."""
     scenario = replace(SCENARIOS[0], targets=(Target("commands_per_s", at_least=1),))
-    runs = [{Subject.WORKER: result(900, "SKU-00001: oversold"), Subject.BARE: result(900)}]
+    worker = result(900, "SKU-00001: oversold", oversold_units=2)
+    runs = [{WORKER: worker, BARE_LOOP: result(900)}]
     summed = scenario_document(scenario, runs)
     assert not summed["is_valid"]
     assert [target["met"] for target in summed["targets"]] == [False]
@@ -132,7 +143,30 @@ def test_result_whose_check_failed_does_not_count() -> None:
     print_report(document, Console(file=shown, width=160))
     for text in (shown.getvalue(), page(document)):
         assert "DOES NOT COUNT" in text
-        assert "oversold" in text
+        assert "oversold units 2 in 2 checks, target 0: MISSED" in text
+
+
+def test_subjects_are_judged_by_their_own_targets() -> None:
+    """A scenario of two ways needs no bare loop, and each way's target looks at that way's figure."""
+    scenario = replace(
+        SCENARIOS[0],
+        targets=(
+            Target("commands_per_s", at_least=500, subject=TAKEN_OVER),
+            Target("commands_per_s", at_least=500, subject=RESTARTED),
+        ),
+    )
+    summed = scenario_document(scenario, [{TAKEN_OVER: result(600), RESTARTED: result(400)}])
+    assert summed["ratios"] == {}
+    assert [target["met"] for target in summed["targets"]] == [True, False]
+    assert oversold_line([summed]) == "oversold units 0 in 2 checks, target 0: met"
+
+
+def test_checks_without_a_ledger_do_not_count_as_oversold_checks() -> None:
+    """The row on oversold units must count only what looked at a ledger."""
+    nobody_looked = SubjectResult({"commands_per_s": 1}, [], "")
+    scenario = replace(SCENARIOS[0], targets=())
+    summed = scenario_document(scenario, [{TAKEN_OVER: nobody_looked, RESTARTED: result(1)}])
+    assert summed["oversold"] == [0]
 
 
 def test_machine_is_named_by_its_processor() -> None:
