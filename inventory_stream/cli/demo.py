@@ -16,7 +16,11 @@ DEMAND_FACTOR: Final = 20
 SALE_SECONDS: Final = 15.0
 """Long enough to see the shelf empty, a worker die and another take over."""
 
+ORDERS: Final = 2_400
+"""Whose whole life is played on the SKUs of the till data: about 6,000 commands in 6 s."""
+
 SMALL_ROWS: Final = 2_000
+SMALL_ORDERS: Final = 240
 SMALL_STOCK_UNITS: Final = 200
 SMALL_SALE_SECONDS: Final = 4.0
 
@@ -39,6 +43,12 @@ def demo(
             show_default=str(ROWS_DEFAULT),
         ),
     ] = None,
+    orders: Annotated[
+        int | None,
+        typer.Option(
+            min=40, max=100_000, help="Orders whose whole life is played.", show_default=str(ORDERS)
+        ),
+    ] = None,
     sale_stock: Annotated[
         int | None, typer.Option(min=10, help="Units on sale.", show_default=str(STOCK_UNITS))
     ] = None,
@@ -54,22 +64,24 @@ def demo(
         typer.Option(help="Folder for data and logs, kept.", show_default="a temporary one"),
     ] = None,
 ) -> None:
-    """See it work: real till sales, a flash sale, a killed worker, and nothing oversold.
+    """See it work: real till sales, whole lives of orders, a flash sale, a killed worker, nothing oversold.
 
     Starts Kafka and Valkey, two ledger workers and the projection on this machine, replays real till
-    sales, sells out one SKU to twenty times too many customers while a worker is killed, and checks
-    every answer. Exit 1 when anything that must hold does not.
+    sales, plays orders from their reservation to their return, sells out one SKU to twenty times too
+    many customers while a worker is killed, and checks every answer. Exit 1 when anything that must
+    hold does not.
 
     Example: inventory-stream demo
     """
-    rows, stock, seconds = (
-        (SMALL_ROWS, SMALL_STOCK_UNITS, SMALL_SALE_SECONDS)
+    rows, lives, stock, seconds = (
+        (SMALL_ROWS, SMALL_ORDERS, SMALL_STOCK_UNITS, SMALL_SALE_SECONDS)
         if is_small
-        else (ROWS_DEFAULT, STOCK_UNITS, SALE_SECONDS)
+        else (ROWS_DEFAULT, ORDERS, STOCK_UNITS, SALE_SECONDS)
     )
     script = Script(
         seed=seed,
         till_rows=rows if till_rows is None else till_rows,
+        orders=lives if orders is None else orders,
         sale_stock_units=stock if sale_stock is None else sale_stock,
         demand_factor=demand_factor,
         sale_seconds=seconds,

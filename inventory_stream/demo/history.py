@@ -18,10 +18,8 @@ from typing import Final, NamedTuple
 
 from inventory_stream.demo.journey import Journey, TillRow
 from inventory_stream.demo.online_orders import OnlineOrder, OrderBook, draw_order
+from inventory_stream.demo.shelf import Position
 from models.commands import UNITS_MAX, Adjust, Command, Sync, TillSale
-
-Position = tuple[str, str]
-"""(SKU, location)."""
 
 ROWS_DEFAULT: Final = 200_000
 """Till rows of the demo: 1 January to 19 February 2017. With openings, deliveries and orders 400,170
@@ -164,7 +162,7 @@ class History:
         shelves = random.Random(f"{self._seed}/openings")  # noqa: S311  # seeded on purpose
         for position, units in sold.items():
             shelf = shelves.randint(*_SHELF_UNITS)
-            deep = units + ordered[position] if self._is_online(position) else 0
+            deep = units + ordered[position] if self.is_online(position) else 0
             self._shelves[position] = shelf + deep
 
     def _sales(self, *, count_left_out: bool) -> Iterator[tuple[TillRow, Place]]:
@@ -184,10 +182,11 @@ class History:
 
     def _place(self, row: TillRow) -> Place:
         position = f"product-{row.product_id}", f"store-{row.store_id}"
-        place = Place(position, self._is_online(position))
+        place = Place(position, self.is_online(position))
         self._places[row.product_id, row.store_id] = place
         return place
 
-    def _is_online(self, position: Position) -> bool:
+    def is_online(self, position: Position) -> bool:
+        """Whether a position is sold online, too."""
         # A checksum, because Python's own hash of text differs from process to process.
         return zlib.crc32(f"{self._seed}/{position[0]}/{position[1]}".encode()) % _ONLINE_OF == 0

@@ -13,6 +13,7 @@ from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS, LEDGER
 from inventory_stream.adapters.redis.view import RedisAvailabilityView
 from inventory_stream.bootstrap import input_topics
 from inventory_stream.demo.entries import CountingSink
+from inventory_stream.ports.events import EventTopic
 from inventory_stream.settings import Settings
 
 PACK_COMMANDS: Final = 200
@@ -31,6 +32,7 @@ class Lines:
 
     ledger: KafkaLedgerReader
     dead_letters: KafkaLedgerReader
+    exceptions: KafkaLedgerReader
     offsets: KafkaInputOffsets
     view: RedisAvailabilityView
 
@@ -61,19 +63,20 @@ async def open_lines(settings: Settings) -> AsyncIterator[Lines]:
     async with AsyncExitStack() as stack:
         single = await stack.enter_async_context(open_command_sink(settings))
         packed = await stack.enter_async_context(open_command_sink(settings, pack_commands=PACK_COMMANDS))
-        ledger, dead_letters = (
+        ledger, dead_letters, exceptions = (
             KafkaLedgerReader(connection=connection, topic=settings.topic(topic))
-            for topic in (LEDGER, DEAD_LETTERS)
+            for topic in (LEDGER, DEAD_LETTERS, EventTopic.EXCEPTIONS.value)
         )
         offsets = KafkaInputOffsets(connection=connection, topics=input_topics(settings))
         view = RedisAvailabilityView.connect(settings.redis)
-        for line in (ledger, dead_letters, offsets, view):
+        for line in (ledger, dead_letters, exceptions, offsets, view):
             stack.push_async_callback(line.close)
         yield Lines(
             CountingSink(single, kafka.partitions),
             CountingSink(packed, kafka.partitions, is_positional=True),
             ledger,
             dead_letters,
+            exceptions,
             offsets,
             view,
         )

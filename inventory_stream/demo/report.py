@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inventory_stream.demo.latency import quantile
+from inventory_stream.demo.life_report import LifeResult, Row, life_faults, life_rows
 from inventory_stream.flows.verify_report import VerifyReport
 
 
@@ -26,9 +27,11 @@ class Result:
 
     history_real: int
     history_generated: int
-    history_positions: int
     history_positions_wrong: int
     """Positions whose on_hand differs from what the history itself adds up to."""
+
+    life: LifeResult
+    """What the life of orders found."""
 
     decided_in_sale: int
     sale_seconds: float
@@ -100,7 +103,7 @@ def broken(result: Result) -> list[str]:
         f"{finding.partition}: expected {finding.expected}, found {finding.found}"
         for finding in result.verified.findings.first
     ]
-    return [text for is_broken, text in checks if is_broken] + found
+    return [text for is_broken, text in checks if is_broken] + [*life_faults(result.life), *found]
 
 
 def table(result: Result) -> Table:
@@ -114,7 +117,7 @@ def table(result: Result) -> Table:
     return sheet
 
 
-def _rows(result: Result) -> list[tuple[str | Text, str | Text, str]]:
+def _rows(result: Result) -> list[Row]:
     oversold = result.oversold_units
     verified = result.verified
     redis = f"{result.history_redis_seconds:.1f} s later"
@@ -152,6 +155,8 @@ def _rows(result: Result) -> list[tuple[str | Text, str | Text, str]]:
             "never" if result.recovery_seconds is None else f"{result.recovery_seconds:.1f} s",
             "from the kill to the next owner's first decision on the sale's partition",
         ),
+        ("", "", ""),
+        *life_rows(result.life),
         ("", "", ""),
         ("sale: units wanted", f"{result.sale_wanted_units:,}", f"of a stock of {result.sale_stock_units:,}"),
         (

@@ -91,7 +91,7 @@ def _run_on(stage: Stage, options: Options, console: Console, errors: Console) -
         _say(errors, f"BROKEN: {fault}")
     _say(console, _verdict(result, faults, board.seconds))
     if options.keep:
-        _wait_with(stage, console)
+        _wait_with(stage, result, console)
     return EXIT_BROKEN if faults else EXIT_HELD
 
 
@@ -104,13 +104,16 @@ def _verdict(result: Result, faults: list[str], seconds: float) -> str:
     )
 
 
-def _wait_with(stage: Stage, console: Console) -> None:
+def _wait_with(stage: Stage, result: Result, console: Console) -> None:
     """Leave everything running until Ctrl-C, and say what to try."""
     _say(console, "\nStill running (--keep) until Ctrl-C. In another terminal:")
     for name, value in stage.environment.items():
         _say(console, f"  export {name}={shlex.quote(value)}")
     _say(console, f"  inventory-stream atp get {SALE_SKU}")
-    _say(console, f"  inventory-stream ledger dump --sku {SALE_SKU}")
+    for hint in result.life.hints:
+        _say(console, f"  {hint}")
+    for name, url in stage.monitoring_urls.items():
+        _say(console, f"  curl {url}/metrics    # {name}; also /live and /ready")
     _say(console, f"Data and logs: {stage.data_dir}")
     try:
         threading.Event().wait()
@@ -162,4 +165,4 @@ def _first_fault(group: BaseExceptionGroup) -> InventoryStreamError | None:
 
 
 def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)

@@ -9,6 +9,8 @@ from typing import Final
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.topics import create_topics
 from inventory_stream.demo.board import Board, Shelf, WorkerLine
+from inventory_stream.demo.life_act import LifeAct
+from inventory_stream.demo.life_report import LifeResult
 from inventory_stream.demo.lines import Lines, open_lines
 from inventory_stream.demo.report import Result
 from inventory_stream.demo.sale import SaleItem
@@ -24,10 +26,11 @@ from inventory_stream.flows.verify_report import VerifyReport
 SERVERS: Final = "Kafka and Valkey"
 WORKERS: Final = "ledger workers and projection"
 TILLS: Final = "till history"
+LIFE: Final = "life of orders"
 SALE: Final = "flash sale"
 SETTLE: Final = "everything decided"
 VERIFY: Final = "ledger verify"
-STEPS: Final = (SERVERS, WORKERS, TILLS, SALE, SETTLE, VERIFY)
+STEPS: Final = (SERVERS, WORKERS, TILLS, LIFE, SALE, SETTLE, VERIFY)
 
 READY_SECONDS_MAX: Final = 60.0
 """Longest wait for the first claims: 3 s here with everything starting at once."""
@@ -45,6 +48,7 @@ class Script:
 
     seed: int
     till_rows: int
+    orders: int
     sale_stock_units: int
     demand_factor: int
     sale_seconds: float
@@ -79,7 +83,12 @@ class Play:
             await self._wait_until_ready(lines, watch)
             till_act = TillAct(stage, lines, self._tally)
             board.begin(TILLS)
-            await till_act.play(board, self._script.till_rows, self._script.seed)
+            history = await till_act.play(board, self._script.till_rows, self._script.seed)
+            board.begin(LIFE)
+            life = LifeAct(stage, lines, self._tally)
+            lived = await life.play(
+                board, history.on_hand, history.is_online, self._script.seed, self._script.orders
+            )
             board.begin(SALE)
             wanted = self._script.sale_stock_units * self._script.demand_factor
             await act.play(board, self._script.seed, wanted, self._script.sale_seconds)
@@ -91,7 +100,7 @@ class Play:
             verified = await self._verify(lines)
             board.finish()
             keeping.cancel()
-            return await self._result(lines, watch, till_act, act, verified)
+            return await self._result(lines, watch, till_act, lived, act, verified)
 
     async def _wait_until_ready(self, lines: Lines, watch: LedgerWatch) -> None:
         """Wait until every partition has an owner, and a heartbeat of the projection."""
@@ -121,10 +130,17 @@ class Play:
         return report
 
     async def _result(
-        self, lines: Lines, watch: LedgerWatch, tills: TillAct, act: SaleAct, verified: VerifyReport
+        self,
+        lines: Lines,
+        watch: LedgerWatch,
+        tills: TillAct,
+        life: LifeResult,
+        act: SaleAct,
+        verified: VerifyReport,
     ) -> Result:
         tally, sale = self._tally, self._tally.sale
         workers = self._stage.workers()
+        shortfalls = tally.shortfalls_but_of_life()
         kill = act.kill
         ended = [
             f"{worker.name} (status {status})"
@@ -141,8 +157,8 @@ class Play:
             history_redis_seconds=tills.redis_seconds,
             history_real=tills.real,
             history_generated=tills.generated,
-            history_positions=tills.positions,
             history_positions_wrong=tills.positions_wrong,
+            life=life,
             decided_in_sale=tally.answers_between(act.began_ms, act.ended_ms),
             sale_seconds=(act.ended_ms - act.began_ms) / 1_000,
             decided_per_second_peak=tally.answers_per_second_peak,
@@ -162,8 +178,8 @@ class Play:
             probes_unseen=act.probes.unseen,
             killed_worker=kill.worker if kill is not None else "nobody",
             recovery_seconds=kill.recovery_seconds if kill is not None else None,
-            shortfall_units=sum(tally.shortfall_units.values()),
-            shortfall_skus=len({sku for sku, _ in tally.shortfall_units}),
+            shortfall_units=sum(shortfalls.values()),
+            shortfall_skus=len({sku for sku, _ in shortfalls}),
             stale_rows=watch.alarms,
             workers_down=[worker.name for worker in workers if worker.pid is None],
             workers_ended=ended,

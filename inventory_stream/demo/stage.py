@@ -9,11 +9,13 @@ from typing import Final, NamedTuple, Self
 from inventory_stream.demo.errors import DemoError
 from inventory_stream.devservers import JVM_FOR_LOAD, KafkaServer, ValkeyServer
 from inventory_stream.devservers import KafkaSettings as BrokerSettings
+from inventory_stream.devservers.ports import LOOPBACK, free_ports
 from inventory_stream.devservers.supervisor import Supervisor
 from inventory_stream.settings import ENV_PREFIX, KafkaSettings, RedisSettings, Settings, WorkerSettings
 
 LEDGER_WORKERS: Final = ("ledger-1", "ledger-2")
 PROJECTION: Final = "projection"
+WORKERS: Final = (*LEDGER_WORKERS, PROJECTION)
 
 PARTITIONS: Final = 4
 """Two for each worker; more would only add requests on a machine of two cores."""
@@ -46,6 +48,7 @@ class Stage:
         self._valkey = ValkeyServer(self.data_dir / "valkey")
         self._supervisor: Supervisor | None = None
         self._settings: Settings | None = None
+        self._ports: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -84,13 +87,14 @@ class Stage:
     def start_workers(self) -> None:
         """Start the workers under a supervisor, which starts each again that fails."""
         self._supervisor = self._open.enter_context(Supervisor(self.data_dir / "logs"))
+        self._ports = dict(zip(WORKERS, free_ports(len(WORKERS)), strict=True))
         program = [sys.executable, "-m", "inventory_stream.cli", "worker"]
         for name in LEDGER_WORKERS:
             # Static membership: the group waits for a worker that was killed instead of moving its
             # partitions twice, so recovery is a restart, not a session timeout (6 s).
-            environment = {**self.environment, f"{ENV_PREFIX}WORKER__INSTANCE_ID": name}
+            environment = {**self._environment_of(name), f"{ENV_PREFIX}WORKER__INSTANCE_ID": name}
             self._supervisor.start(name, [*program, "ledger"], environment)
-        self._supervisor.start(PROJECTION, [*program, "projection"], self.environment)
+        self._supervisor.start(PROJECTION, [*program, "projection"], self._environment_of(PROJECTION))
 
     def stop(self) -> None:
         """Stop everything in reverse order; may be called twice. Bounded: see Supervisor and DevServer."""
@@ -108,14 +112,21 @@ class Stage:
             f"{ENV_PREFIX}WORKER__DATA_DIR": str(settings.worker.data_dir),
         }
 
+    def _environment_of(self, worker: str) -> dict[str, str]:
+        return {**self.environment, f"{ENV_PREFIX}MONITORING__PORT": str(self._ports[worker])}
+
+    @property
+    def monitoring_urls(self) -> dict[str, str]:
+        """Where each worker says how it is (/metrics, /live, /ready), by its name."""
+        return {name: f"http://{LOOPBACK}:{port}" for name, port in self._ports.items()}
+
     def workers(self) -> list[WorkerState]:
         """Give every worker's state."""
         supervisor = self._supervisor
         if supervisor is None:
             return []
         return [
-            WorkerState(name, supervisor.pid(name), tuple(supervisor.exit_statuses(name)))
-            for name in (*LEDGER_WORKERS, PROJECTION)
+            WorkerState(name, supervisor.pid(name), tuple(supervisor.exit_statuses(name))) for name in WORKERS
         ]
 
     def kill(self, worker: str) -> int:
@@ -129,7 +140,7 @@ class Stage:
         if self._supervisor is None:
             return ""
         parts = []
-        for name in (*LEDGER_WORKERS, PROJECTION):
+        for name in WORKERS:
             path = self._supervisor.log_path(name)
             lines = path.read_text(errors="replace").splitlines() if path.exists() else []
             parts += [f"--- {name} ({path})", *lines[-_LOG_TAIL_LINES:]]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from inventory_stream.demo.life_audit import LifeAudit
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.outcomes import Outcome
 from models.rows import (
@@ -163,8 +164,13 @@ class Tally:
     def __init__(self, sale: SaleTally) -> None:
         self.sale = sale
         self.answers = 0
+        """One for each command, repeats included."""
+        self.settled = 0
+        """Second answers of commands that came before their order, when it came (R21)."""
         self.repeats = 0
         self.outcomes: Counter[int] = Counter()
+        self._life: LifeAudit | None = None
+        self._remembered: set[tuple[str | None, str]] = set()
         self.answers_in_second: Counter[int] = Counter()
         """By record time, in whole seconds since the Unix epoch."""
         self.progress: dict[int, ProgressRow] = {}
@@ -178,6 +184,15 @@ class Tally:
         self.sale_available_units: int | None = None
         """ATP of the SKU on sale, None until it has stock."""
 
+    def listen_with(self, life: LifeAudit) -> None:
+        """Let the audit of the life of orders hear all rows from now on."""
+        self._life = life
+
+    def shortfalls_but_of_life(self) -> dict[tuple[str, str], int]:
+        """Give the shortfalls at all places where no whole life of orders was played."""
+        played = self._life.book.shelves if self._life is not None else {}
+        return {place: units for place, units in self.shortfall_units.items() if place not in played}
+
     def feed(self, partition: int, records: Iterable[LedgerRecord]) -> list[Answered]:
         """Count rows of one partition; give those answers that are about the sale."""
         heard: list[Answered] = []
@@ -185,16 +200,16 @@ class Tally:
             if record.value is None:
                 continue
             row = decode_row(record.key, record.value)
+            if self._life is not None:
+                self._life.hear(row, record.timestamp_ms)
             if isinstance(row, ReceiptRow):
-                self._answer(partition, row.term, row.repeat, row.outcome, record.timestamp_ms)
+                self._receipt(partition, row, record.timestamp_ms)
                 if row.sku == self.sale.sku and row.reservation_id is not None:
                     heard.append(self.sale.feed_receipt(row))
             elif isinstance(row, PositionRow):
                 self._position(row)
             elif isinstance(row, ReservationRow):
-                if row.answered >= 0:
-                    outcome = row.answers[row.answered].outcome
-                    self._answer(partition, row.term, row.repeat, outcome, record.timestamp_ms)
+                self._reservation(partition, row, record.timestamp_ms)
                 if row.sku == self.sale.sku and (answered := self.sale.feed_reservation(row)) is not None:
                     heard.append(answered)
             elif isinstance(row, ProgressRow):
@@ -211,6 +226,31 @@ class Tally:
             self.repeats += 1
         else:
             self.outcomes[Outcome.COMMAND_ID_REUSED] += 1
+
+    def _receipt(self, partition: int, row: ReceiptRow, timestamp_ms: int) -> None:
+        if not self._is_settled(row.reservation_id, row.command_id, row.repeat):
+            self._answer(partition, row.term, row.repeat, row.outcome, timestamp_ms)
+        if row.outcome == Outcome.REMEMBERED:
+            self._remembered.add((row.reservation_id, row.command_id))
+
+    def _reservation(self, partition: int, row: ReservationRow, timestamp_ms: int) -> None:
+        if row.answered >= 0:
+            answer = row.answers[row.answered]
+            if not self._is_settled(row.reservation_id, answer.command_id, row.repeat):
+                self._answer(partition, row.term, row.repeat, answer.outcome, timestamp_ms)
+
+    @property
+    def decisions(self) -> int:
+        """Answers of either kind: what workers count in their metrics."""
+        return self.answers + self.settled
+
+    def _is_settled(self, reservation_id: str | None, command_id: str, repeat: int) -> bool:
+        """Tell, and count, the second answer of a command that waited for its order."""
+        if repeat != FIRST_ANSWER or (reservation_id, command_id) not in self._remembered:
+            return False
+        self._remembered.remove((reservation_id, command_id))
+        self.settled += 1
+        return True
 
     def _position(self, row: PositionRow) -> None:
         place = row.sku, row.location

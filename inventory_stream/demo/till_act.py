@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from inventory_stream.demo.board import Board
-from inventory_stream.demo.history import History, HistoryEvent, Origin, Position
+from inventory_stream.demo.history import History, HistoryEvent, Origin
 from inventory_stream.demo.journey import Journey
 from inventory_stream.demo.lines import Lines
+from inventory_stream.demo.shelf import Position
 from inventory_stream.demo.stage import Stage
 from inventory_stream.demo.tally import Tally
 from inventory_stream.demo.watch import wait_until_decided, wait_until_fresh
@@ -31,20 +32,14 @@ class TillAct:
         self._stage = stage
         self._lines = lines
         self._tally = tally
-        self._expected: Mapping[Position, int] = {}
+        self.positions_wrong = 0
+        """At its end: positions whose on_hand in the ledger is not what the history itself adds up to."""
 
-    @property
-    def positions(self) -> int:
-        """Positions that the history knows."""
-        return len(self._expected)
-
-    @property
-    def positions_wrong(self) -> int:
-        """Positions whose on_hand in the ledger differs from what the history itself adds up to."""
-        return sum(self._tally.on_hand.get(place) != units for place, units in self._expected.items())
-
-    async def play(self, board: Board, till_rows: int, seed: int) -> None:
+    async def play(self, board: Board, till_rows: int, seed: int) -> History:
         """Send the opening stock, wait until it stands, then everything that happened.
+
+        Returns:
+            The history, which knows what each position holds now.
 
         Raises:
             DemoError: it was not decided, or not in Redis, in time.
@@ -58,7 +53,7 @@ class TillAct:
         await self._send(board, history.events(), "real sales; deliveries, online orders (generated)")
         await wait_until_decided(self._stage, self._lines, self._tally)
         self.seconds, self.decided = time.monotonic() - began, self._tally.answers - before
-        self._expected = history.on_hand
+        self.positions_wrong = self._wrong(history.on_hand)
         board.detail("all decided; Redis catches up")
         await wait_until_fresh(self._stage, self._lines)
         self.redis_seconds = time.monotonic() - began - self.seconds
@@ -70,6 +65,10 @@ class TillAct:
             f"till history: {self.real:,} real sales, {self.generated:,} generated commands; left out: "
             f"{left_out or 'none'}"
         )
+        return history
+
+    def _wrong(self, expected: Mapping[Position, int]) -> int:
+        return sum(self._tally.on_hand.get(place) != units for place, units in expected.items())
 
     async def _send(self, board: Board, events: Iterable[HistoryEvent], what: str) -> None:
         for number, (origin, command) in enumerate(events):

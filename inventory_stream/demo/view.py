@@ -168,4 +168,4 @@ def _print_lines(board: Board, console: Console, stop: threading.Event) -> None:
 
 
 def _print(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)

@@ -8,10 +8,30 @@ from rich.console import Console
 
 from inventory_stream.demo.board import Board, Shelf, Step, StepState, WorkerLine
 from inventory_stream.demo.latency import quantile
+from inventory_stream.demo.life_report import DIFFERENCES_NAMED, LifeResult
 from inventory_stream.demo.report import Result, broken, table
 from inventory_stream.demo.view import drawn, event_lines, status_line
 from inventory_stream.flows.verify_report import Finding, VerifyReport
+from models.outcomes import Outcome
 
+LIFE: dict[str, Any] = {
+    "orders": 240,
+    "skus": 16,
+    "stores": 25,
+    "commands": 733,
+    "positions": 32,
+    "outcomes": {("confirm", Outcome.CONFIRMED_LATE): 12, ("confirm", Outcome.RESERVATION_EXPIRED): 7},
+    "early_settled": 9,
+    "recounts": 4,
+    "late_movements": 3,
+    "short_units": 3,
+    "exceptions": {"shortfall": 1},
+    "exceptions_expected": {"shortfall": 1},
+    "decisions": 99,
+    "decisions_by_metrics": 99,
+    "differences": (),
+    "hints": (),
+}
 SOUND: dict[str, Any] = {
     "sent": 10,
     "decided": 10,
@@ -22,8 +42,8 @@ SOUND: dict[str, Any] = {
     "history_redis_seconds": 0.5,
     "history_real": 3,
     "history_generated": 2,
-    "history_positions": 2,
     "history_positions_wrong": 0,
+    "life": LifeResult(**LIFE),
     "decided_in_sale": 5,
     "sale_seconds": 2.0,
     "decided_per_second_peak": 5,
@@ -52,6 +72,13 @@ SOUND: dict[str, Any] = {
 }
 
 
+def printed(result: Result) -> str:
+    """Give the table as text."""
+    console = Console(width=140, record=True, file=StringIO())
+    console.print(table(result))
+    return console.export_text()
+
+
 @pytest.mark.parametrize(
     ("field", "value", "word"),
     [
@@ -74,6 +101,44 @@ def test_whatever_must_hold_and_does_not_is_named(field: str, value: object, wor
     assert any(word in line for line in broken(Result(**{**SOUND, field: value})))
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "word"),
+    [
+        ("differences", ("command life-1:pay: expected CONFIRMED, answered SOLD_OUT",), "life-1:pay"),
+        ("exceptions", {"shortfall": 2}, "exceptions expected 1 shortfall, told 2 shortfall"),
+        ("exceptions", {}, "told none"),
+        ("decisions_by_metrics", 98, "98 decisions by /metrics, 99 in the ledger topic"),
+    ],
+)
+def test_whatever_differs_in_the_life_of_orders_is_named(field: str, value: object, word: str) -> None:
+    """A difference from the demo's own count, from what was told, or from metrics makes the demo fail."""
+    (line,) = broken(Result(**{**SOUND, "life": LifeResult(**{**LIFE, field: value})}))
+    assert word in line
+
+
+def test_many_differences_are_counted_and_not_all_printed() -> None:
+    """A ledger that is wrong everywhere fills no screens: ten lines, and how many more there are."""
+    life = LifeResult(**{**LIFE, "differences": tuple(f"command {number}" for number in range(37))})
+    lines = broken(Result(**{**SOUND, "life": life}))
+    assert len(lines) == DIFFERENCES_NAMED + 1
+    assert "27 differences more" in lines[-1]
+
+
+def test_metrics_are_not_compared_once_a_worker_was_started_again() -> None:
+    """Counters begin anew with a process: then the table says so, and nothing is broken."""
+    result = Result(**{**SOUND, "life": LifeResult(**{**LIFE, "decisions_by_metrics": None})})
+    assert broken(result) == []
+    assert "counters too" in printed(result)
+
+
+def test_the_table_tells_the_life_of_orders() -> None:
+    """Late confirms show how many were had and refused; exceptions show their kinds."""
+    text = printed(Result(**SOUND))
+    assert "12 / 7" in text
+    assert "1 shortfall" in text
+    assert "differences from the demo's own count" in text
+
+
 def test_a_finding_of_ledger_verify_is_named_with_its_place() -> None:
     """The demo fails on what ledger verify finds, and says where."""
     report = VerifyReport()
@@ -84,9 +149,7 @@ def test_a_finding_of_ledger_verify_is_named_with_its_place() -> None:
 
 def test_shortfall_from_till_sales_is_no_fault() -> None:
     """Shops selling more than was counted is a fact, shown apart from overselling."""
-    console = Console(width=140, record=True, file=StringIO())
-    console.print(table(Result(**SOUND)))
-    text = console.export_text()
+    text = printed(Result(**SOUND))
     assert broken(Result(**SOUND)) == []
     assert "shortfall from till sales" in text
     assert "units oversold" in text
