@@ -170,6 +170,10 @@ def repeated_answer(
                 return kept.outcome
             batch.write_reservation(reservation, index, ID_REUSED_ANSWER)
             return Outcome.COMMAND_ID_REUSED
+    # A fact about it that came before its order, or matched nothing, keeps its answer apart.
+    apart = repeated_receipt(state, batch, command, reservation.reservation_id)
+    if apart is not None:
+        return apart
     if reservation.older:
         wanted = id_hash(command.id)
         older = reservation.older

@@ -164,6 +164,8 @@ def _on_hand(state: PartitionState) -> Iterator[Violation]:
 def _quantities(state: PartitionState) -> Iterator[Violation]:
     """R1, R2, R6: only on_hand may be negative; nothing is reserved that is not covered (R11)."""
     for position in state.positions():
+        if not position.version:
+            yield Violation("I8", _name(position), "known, but never written: a recovery does not find it")
         for name in _QUANTITIES[1:]:
             if getattr(position, name) < 0:
                 yield Violation("R1", _name(position), f"{name} is {getattr(position, name)}")

@@ -43,12 +43,9 @@ def known_for_fact(
     state: PartitionState, command: Fulfil | Return, batch: Batch
 ) -> ReservationRow | int | None:
     """As `known_reservation`, but a fact goes on without a reservation: None, unless it was applied once."""
-    receipt = repeated_receipt(state, batch, command, command.reservation_id)
-    if receipt is not None:
-        return receipt
     reservation = state.reservations.get(command.reservation_id)
     if reservation is None:
-        return None
+        return repeated_receipt(state, batch, command, command.reservation_id)
     known = repeated_answer(state, batch, reservation, command)
     if known is not None:
         return known

@@ -56,6 +56,21 @@ def move(
     return settle(state, batch, position, delta, effective_at_ms, clock_ahead=clock_ahead)
 
 
+def is_stale(
+    state: PartitionState,
+    batch: Batch,
+    position: Position | None,
+    counted_at_ms: int,
+    orders_through_ms: int,
+) -> bool:
+    """Whether a count is older than the last one of its position, or than what is kept (R8, R9)."""
+    if position is not None and counted_at_ms < max(position.sync_at_ms, position.horizon_ms):
+        return True
+    # An order's end may lie ahead of the clock by as much as a movement may (R7).
+    kept_since_ms = batch.now_ms - NETTING_WINDOW_MS + state.rules.clock_ahead_ms
+    return bool(orders_through_ms) and counted_at_ms < kept_since_ms
+
+
 def count(
     state: PartitionState,
     batch: Batch,
@@ -63,19 +78,13 @@ def count(
     on_hand: int,
     counted_at_ms: int,
     orders_through_ms: int,
-) -> Movement | None:
-    """Apply a count as of `counted_at_ms`: later movements are added to it (R8).
+) -> Movement:
+    """Apply a count as of `counted_at_ms` that is not stale: later movements are added to it (R8).
 
     One that had taken off the open orders up to `orders_through_ms` gets them back (R9); 0: it had not.
-    None when it is older than the last count or than what is kept: nothing changed.
     """
-    if counted_at_ms < position.sync_at_ms or counted_at_ms < position.horizon_ms:
-        return None
     netted = 0
     if orders_through_ms:
-        # An order's end may lie ahead of the clock by as much as a movement may (R7).
-        if counted_at_ms < batch.now_ms - NETTING_WINDOW_MS + state.rules.clock_ahead_ms:
-            return None
         netted = netted_at(position, orders_through_ms, counted_at_ms, batch.now_ms)
     later = [entry for entry in position.movements if entry[0] > counted_at_ms]
     heapify(later)

@@ -6,7 +6,7 @@ from inventory_stream.ledger.authority import may_count
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
 from inventory_stream.ledger.identity import keep_receipt, repeated_receipt
-from inventory_stream.ledger.movements import count, effective_ms, epoch_ms, move, settle
+from inventory_stream.ledger.movements import count, effective_ms, epoch_ms, is_stale, move, settle
 from inventory_stream.ledger.state import PartitionState
 from models.commands import (
     Adjust,
@@ -55,14 +55,15 @@ def sync(state: PartitionState, command: Sync, arrival_ms: int, batch: Batch) ->
             units=command.on_hand,
             breakdown=breakdown_of(asked),
         )
-    position = state.position(command.sku, command.location)
     counted_at, ahead = effective_ms(state, batch, command.effective_at, arrival_ms)
-    on_hand = command.on_hand + (position.unavailable if command.excludes_unavailable else 0)
-    movement = count(
-        state, batch, position, on_hand, counted_at, _orders_through_ms(state, command, counted_at)
-    )
-    if movement is None:
+    orders_through = _orders_through_ms(state, command, counted_at)
+    # Not made by a count that says nothing: only what is written may be known (I8).
+    known = state.skus.get(command.sku, {}).get(command.location)
+    if is_stale(state, batch, known, counted_at, orders_through):
         return keep_receipt(state, batch, command, _STALE, sku=command.sku)
+    position = state.position(command.sku, command.location)
+    on_hand = command.on_hand + (position.unavailable if command.excludes_unavailable else 0)
+    movement = count(state, batch, position, on_hand, counted_at, orders_through)
     movement.clock_ahead = ahead
     return keep_receipt(
         state, batch, command, _APPLIED, sku=command.sku, units=command.on_hand, movements=(movement,)

@@ -178,11 +178,12 @@ def receive_transfer(state: PartitionState, command: ReceiveTransfer, arrival_ms
         lost = row.in_transit - arrived if command.final else 0
         row.in_transit -= arrived + lost
         row.lost += lost
-        target = state.position(command.sku, row.to_location)
-        target.in_transit -= arrived + lost
         write_document(state, batch, row, is_over=_is_over(row))
-        if arrived + lost and (where != row.to_location or not command.units):
-            movements.append(_noted(batch, target, effective))
+        if arrived + lost:
+            target = state.position(command.sku, row.to_location)
+            target.in_transit -= arrived + lost
+            if where != row.to_location or not command.units:
+                movements.append(_noted(batch, target, effective))
     if command.units:
         position = state.position(command.sku, where)
         movements.append(move(state, batch, position, command.units, effective, clock_ahead=ahead))

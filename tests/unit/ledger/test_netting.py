@@ -182,3 +182,12 @@ def test_changes_that_are_told_as_one_never_count_more_open_units() -> None:
         exact = max(0, 20 * (minutes >= -30) - min(20, max(0, minutes)))
         at_ms = ledger.now_ms - 20 * 60_000 + minutes * 60_000
         assert open_units(line.allocations, at_ms, at_ms) <= exact
+
+
+def test_stale_count_makes_no_position() -> None:
+    """R9, I8: a count that is refused leaves nothing that its rows do not tell, so nothing is known there."""
+    ledger = Ledger().run("""
+        sync 5 nets=yes eff=-2d               -> STALE_SYNC
+        reserve R1 units=1                    -> UNKNOWN_SKU
+    """)
+    assert not ledger.state.skus

@@ -239,3 +239,13 @@ def test_ended_transfers_are_bounded_by_count() -> None:
         ledger.run(f"cancel_transfer T{number} -> APPLIED\n tick 1s")
     ledger.run("sweep")
     assert list(ledger.state.transfers) == ["T2", "T3", "T4"]
+
+
+def test_nothing_received_makes_no_position() -> None:
+    """R12, I8: a final receipt of nothing that was on its way leaves the target as unknown as it was."""
+    ledger = Ledger().run("""
+        given on_hand=3
+        plan_transfer T1 from=L1 to=L2 units=3      -> TRANSFER_PLANNED
+        receive_transfer T1 units=0 final=yes       -> APPLIED
+    """)
+    assert "L2" not in ledger.state.skus["SKU1"]
