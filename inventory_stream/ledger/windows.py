@@ -53,8 +53,8 @@ def fold(state: PartitionState, batch: Batch) -> None:
     ):
         at_ms, key = heappop(receipts)
         receipt = state.receipts.get(key)
-        if receipt is None or receipt.at_ms != at_ms:
-            continue  # decided anew since: a younger entry stands for it
+        if receipt is None or receipt.at_ms != at_ms or receipt.outcome == Outcome.REMEMBERED:
+            continue  # decided anew since: a younger entry stands for it, or one among the early ones
         budget -= 1
         batch.folded_by_count += at_ms >= oldest_ms
         del state.receipts[key]

@@ -259,3 +259,35 @@ def test_early_command_waits_no_more_when_its_order_comes_too_late_under_its_id(
         """
     )
     assert not ledger.state.early
+
+
+def test_id_of_a_fact_that_came_early_means_nothing_else_once_its_order_is_there() -> None:
+    """R21, R27: an id is unique within its reservation, wherever its answer is kept."""
+    Ledger().run("""
+        given on_hand=9
+        fulfil R1 units=1 at=L1 id=X          -> REMEMBERED on_hand=8
+        reserve R1 units=3                    -> GRANTED reserved=2
+        confirm R1 id=X                       -> COMMAND_ID_REUSED reserved=2
+        fulfil R1 units=1 at=L1 id=X eff=+0s  -> COMMAND_ID_REUSED on_hand=8
+        again X                               -> COMMAND_ID_REUSED on_hand=8
+    """)
+
+
+def test_id_of_an_unmatched_fact_means_nothing_else_for_a_refused_reservation() -> None:
+    """R10, R27: a fact about a refused reservation keeps its id to itself, too."""
+    Ledger().run("""
+        given on_hand=1
+        reserve R1 units=3                    -> SOLD_OUT
+        return R1 units=4 at=L1 id=X          -> RETURN_UNMATCHED on_hand=5
+        reserve R1 units=3 id=X               -> COMMAND_ID_REUSED reserved=0
+    """)
+
+
+def test_early_command_outlives_the_window_of_what_its_id_asked_before() -> None:
+    """R21, R29: the queue of receipts may still name a moment at which another answer stood under its key."""
+    Ledger(Rules(receipts_max=1)).run("""
+        reroute R1 from=L1 to=L2 id=X         -> UNKNOWN_RESERVATION
+        confirm R1 id=X                       -> REMEMBERED
+        tick 1s, adjust 5                     -> APPLIED
+        tick 1s, reserve R1 units=2           -> GRANTED allocated=2
+    """)
