@@ -24,8 +24,8 @@ SMALL_ORDERS: Final = 240
 SMALL_STOCK_UNITS: Final = 200
 SMALL_SALE_SECONDS: Final = 4.0
 
-PIPE_COLUMNS: Final = 140
-"""A pipe has no width of its own, and rich would fold the table to 80 columns."""
+PIPE_COLUMNS: Final = 160
+"""A pipe has no width of its own, and rich would fold the table, whose longest row has 150, to 80 columns."""
 
 app = typer.Typer(add_completion=False)
 

@@ -68,8 +68,9 @@ class LifeAct:
         self._tally.listen_with(audit)
         plan = LifePlan(cast, audit.book, seed, _now_ms)
         board.say(f"life of orders: {len(cast.orders):,} orders (all generated, seed {seed}) on real SKUs")
-        for step in plan.rounds():
-            board.detail(f"{step.name} ({audit.sent:,} commands so far)")
+        rounds = plan.rounds()
+        for number, step in enumerate(rounds, 1):
+            board.detail(f"{number} of {len(rounds)}, {step.name} ({audit.sent:,} commands so far)")
             if step.is_after_expiry:
                 await until(
                     lambda: not any(plan.due_to_expire()), EXPIRY_SECONDS_MAX, "unpaid orders to expire"

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -72,25 +75,55 @@ class Demo:
         return self._process.wait(DEADLINE_SECONDS)
 
 
+def _run(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Run one of our commands against the demo, and give what it prints."""
+    answer = subprocess.run(  # noqa: S603  # our own program
+        [*PROGRAM, *arguments],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        check=True,
+        timeout=DEADLINE_SECONDS,
+    )
+    return answer.stdout.decode()
+
+
+def _table_of(text: str) -> dict[str, str]:
+    """Give the rows of the final table: what each is called, and the rest of its line."""
+    lines = [line.strip() for line in text.partition("What happened")[2].splitlines()]
+    cells = [re.split(r"\s{2,}", line, maxsplit=1) for line in lines]
+    return {row[0]: row[1] for row in cells if len(row) > 1}
+
+
 def test_the_demo_holds_to_its_end_and_can_be_looked_at(tmp_path: Path) -> None:
-    """One command: everything decided once, nothing oversold over a kill -9; with --keep it can be asked."""
+    """One command: all decided once, as foretold, nothing oversold over a kill -9; --keep: ask it."""
     with Demo(tmp_path, "--keep", "--data-dir", str(tmp_path / "data")) as demo:
         demo.read_until("Data and logs:")
         assert "Not one unit was sold twice: oversold 0" in demo.text
         assert "BROKEN" not in demo.text
         for word in ("kill -9 ledger-", "is decided again", "(all generated, seed 1)", "real till sales"):
             assert word in demo.text
+        rows = _table_of(demo.text)
+        assert rows["life of orders (generated)"].split()[0] == "240"
+        assert rows["differences from the demo's own count"].split()[0] == "0"
+        had, _, refused = rows["late confirms: had / refused"].split()[:3]
+        assert int(had) > 0
+        assert int(refused) > 0
+        for kind in ("recorded_short", "received_short", "return_unmatched", "revoked", "shortfall"):
+            assert kind in rows["exceptions told"]
+        by_metrics, *_, in_ledger = rows["decisions by /metrics"].split()
+        assert by_metrics == in_ledger
         exports = [line.split()[1] for line in demo.text.splitlines() if line.startswith("  export ")]
         environment = {**os.environ, **dict(export.split("=", 1) for export in exports)}
-        answer = subprocess.run(  # noqa: S603  # our own program
-            [*PROGRAM, "atp", "get", "--json", "demo-flash-sale"],
-            cwd=REPOSITORY,
-            env=environment,
-            capture_output=True,
-            check=True,
-            timeout=DEADLINE_SECONDS,
-        )
-        assert json.loads(answer.stdout)["total"] == 0
+        assert json.loads(_run(["atp", "get", "--json", "demo-flash-sale"], environment))["total"] == 0
+        hints = [
+            line.split() for line in demo.text.splitlines() if line.startswith("  inventory-stream ledger")
+        ]
+        told = [_run(hint[1:], environment) for hint in hints]
+        assert any("RESERVATION_EXPIRED" in text for text in told)
+        for url in re.findall(r"curl (http://\S+)/metrics", demo.text):
+            with urllib.request.urlopen(f"{url}/ready", timeout=DEADLINE_SECONDS) as answer:  # noqa: S310  # http, by the pattern
+                assert json.loads(answer.read())["ready"] is True
         with Deaths(demo.descendants()) as deaths:
             demo.send(signal.SIGINT)
             assert demo.status() == 0
