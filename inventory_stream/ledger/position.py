@@ -1,10 +1,11 @@
 """One SKU at one location, as its owner holds it in memory."""
 
 from collections import deque
-from collections.abc import Iterator
-from heapq import heappop, heappush
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 from itertools import chain
 from operator import attrgetter
+from sys import intern
 from typing import Final
 
 from inventory_stream.ledger.rules import NETTING_WINDOW_MS
@@ -15,32 +16,45 @@ _PRUNE_MIN: Final = 64
 _AGE: Final = attrgetter("created_ms", "reservation_id")
 
 
+class _Holders:
+    """Who holds units at a position: see Position; `deadlines` is a heap of the keys of `holds`."""
+
+    __slots__ = ("deadlines", "holds", "ordered", "prune_at", "reservations")
+
+    def __init__(self) -> None:
+        self.holds: dict[int, int] = {}
+        self.deadlines: list[int] = []
+        self.reservations: list[ReservationRow] = []
+        self.prune_at = _PRUNE_MIN
+        # How long `reservations` was when it was last in order.
+        self.ordered = 0
+
+
 class Position:
     """The quantities of R1 with the indexes that decisions need; changed in place.
 
     `movements` holds (effective_at_ms, delta) of what moved on_hand after the last count and the
     horizon, as a heap: exactly what a recovery finds in the rows (R8, I8). `holds` counts live lines
     by deadline, `reservations` lists those with a line here, with some that ended since, `settled`
-    those that ended lately and were allocated here once (R9), None before the first.
+    those that ended lately and were allocated here once (R9).
+
+    Most positions sell nothing today: their indexes are made with the first entry, or they would be half
+    of the memory that a position takes.
     """
 
     __slots__ = (
-        "_deadlines",
-        "_prune_at",
-        "_sorted",
+        "_holders",
+        "_movements",
         "allocated",
         "base",
         "fenced",
-        "holds",
         "horizon_ms",
         "in_transit",
         "key",
         "location",
-        "movements",
         "on_hand",
         "orders_through_ms",
         "product",
-        "reservations",
         "reserved",
         "safety_stock",
         "safety_stock_at_ms",
@@ -54,7 +68,7 @@ class Position:
 
     def __init__(self, sku: str, location: str) -> None:
         self.sku = sku
-        self.location = location
+        self.location = intern(location)  # of a few names each is at thousands of positions
         self.key = position_key(sku, location)
         self.on_hand = 0
         self.unavailable = 0
@@ -71,14 +85,9 @@ class Position:
         self.horizon_ms = 0
         self.orders_through_ms = 0
         self.product: str | None = None
-        self.movements: list[tuple[int, int]] = []
-        self.holds: dict[int, int] = {}
-        self._deadlines: list[int] = []
-        self.reservations: list[ReservationRow] = []
         self.settled: deque[ReservationRow] | None = None
-        self._prune_at = _PRUNE_MIN
-        # How long `reservations` was when it was last in order.
-        self._sorted = 0
+        self._movements: list[tuple[int, int]] | None = None
+        self._holders: _Holders | None = None
 
     @classmethod
     def from_row(cls, row: PositionRow) -> "Position":
@@ -123,18 +132,48 @@ class Position:
             self.on_hand - self.unavailable - self.reserved - self.allocated - self.safety_stock - self.fenced
         )
 
+    @property
+    def movements(self) -> list[tuple[int, int]]:
+        """The heap itself, to read and to add to."""
+        movements = self._movements
+        if movements is None:
+            movements = self._movements = []
+        return movements
+
+    @movements.setter
+    def movements(self, movements: list[tuple[int, int]]) -> None:
+        self._movements = movements or None
+
+    @property
+    def holds(self) -> Mapping[int, int]:
+        """How many live lines there are by deadline."""
+        return {} if self._holders is None else self._holders.holds
+
+    @property
+    def reservations(self) -> Sequence[ReservationRow]:
+        """Those with a line here, in no order, with some that ended since."""
+        return () if self._holders is None else self._holders.reservations
+
+    def heapify_movements(self) -> None:
+        """Put movements in order that were added as they came."""
+        if self._movements is not None:
+            heapify(self._movements)
+
     def attach(self, reservation: ReservationRow) -> None:
         """List a reservation that got a line here; now and then forget those that ended."""
-        if len(self.reservations) >= self._prune_at:
-            for row in self.reservations:
+        holders = self._holders
+        if holders is None:
+            holders = self._holders = _Holders()
+        if len(holders.reservations) >= holders.prune_at:
+            for row in holders.reservations:
                 if row.ended_ms:
                     self.settle(row, reservation.created_ms)
-            self.reservations = [row for row in self.reservations if not row.ended_ms]
+            holders.reservations = [row for row in holders.reservations if not row.ended_ms]
             # Twice what lives: each walk is paid for by as many grants.
-            self._prune_at = 2 * len(self.reservations) + _PRUNE_MIN
-            self._sorted = 0
+            holders.prune_at = 2 * len(holders.reservations) + _PRUNE_MIN
+            holders.ordered = 0
         # After the walk: a late confirm is listed while its reservation still counts as ended.
-        self.reservations.append(reservation)
+        holders.reservations.append(reservation)
 
     def settle(self, reservation: ReservationRow, now_ms: int) -> None:
         """Remember for a while a reservation that ended, if units of it were allocated here (R9)."""
@@ -156,24 +195,32 @@ class Position:
             if not row.ended_ms or row.ended_ms >= oldest_ms:
                 yield row
 
-    def by_age(self) -> list[ReservationRow]:
+    def by_age(self) -> Sequence[ReservationRow]:
         """List the reservations here, oldest first; those of one batch by id, as after a recovery (I8)."""
-        if self._sorted != len(self.reservations):
-            self.reservations.sort(key=_AGE)
-            self._sorted = len(self.reservations)
-        return self.reservations
+        holders = self._holders
+        if holders is None:
+            return ()
+        if holders.ordered != len(holders.reservations):
+            holders.reservations.sort(key=_AGE)
+            holders.ordered = len(holders.reservations)
+        return holders.reservations
 
     def hold(self, deadline_ms: int) -> None:
         """Count one more live line with this deadline."""
-        count = self.holds.get(deadline_ms)
+        holders = self._holders
+        if holders is None:
+            holders = self._holders = _Holders()
+        count = holders.holds.get(deadline_ms)
         if count is None:
-            heappush(self._deadlines, deadline_ms)
+            heappush(holders.deadlines, deadline_ms)
             count = 0
-        self.holds[deadline_ms] = count + 1
+        holders.holds[deadline_ms] = count + 1
 
     def unhold(self, deadline_ms: int) -> None:
         """Count one live line less with this deadline. Amortised O(log n)."""
-        holds = self.holds
+        holders = self._holders
+        assert holders is not None, "a line was released that never held"
+        holds = holders.holds
         count = holds.get(deadline_ms, 0) - 1
         assert count >= 0, "a line was released twice"
         if count:
@@ -181,17 +228,18 @@ class Position:
             return
         # At once, not when somebody asks: a SKU that never sells out is never asked.
         del holds[deadline_ms]
-        deadlines = self._deadlines
+        deadlines = holders.deadlines
         while deadlines and deadlines[0] not in holds:
             heappop(deadlines)
 
     def raise_horizon(self, effective_at_ms: int) -> None:
         """Forget the movements up to a time: a count from before it can no longer be computed (R8)."""
         self.horizon_ms = max(self.horizon_ms, effective_at_ms)
-        movements = self.movements
+        movements = self._movements
         while movements and movements[0][0] <= self.horizon_ms:
             heappop(movements)
 
     def earliest_deadline_ms(self) -> int:
         """When a live line here may next expire; 0 when none is live."""
-        return self._deadlines[0] if self._deadlines else 0
+        holders = self._holders
+        return holders.deadlines[0] if holders is not None and holders.deadlines else 0

@@ -132,13 +132,21 @@ class PartitionState:
     def position(self, sku: str, location: str) -> Position:
         """Give a position, created empty when it is new."""
         by_location = self.skus.get(sku)
-        if by_location is None:
-            by_location = self.skus[sku] = {}
-        position = by_location.get(location)
+        position = None if by_location is None else by_location.get(location)
         if position is None:
-            position = by_location[location] = Position(sku, location)
+            position = Position(sku, location)
             position.product = self.products.get(sku)
+            self.add(position)
         return position
+
+    def add(self, position: Position) -> None:
+        """Take a position in, instead of one of the same place; those of a SKU share its name in memory."""
+        by_location = self.skus.get(position.sku)
+        if by_location is None:
+            by_location = self.skus[position.sku] = {}
+        else:
+            position.sku = next(iter(by_location.values())).sku
+        by_location[position.location] = position
 
     def remember(self, receipt: ReceiptRow) -> None:
         """List a command that waits for its order, in its place among the others."""
@@ -230,9 +238,10 @@ class StateLoader:
         if row is None:
             self._forget(key)
         elif isinstance(row, ReservationRow):
+            self._share(row)
             state.reservations[row.reservation_id] = row
         elif isinstance(row, PositionRow):
-            state.skus.setdefault(row.sku, {})[row.location] = Position.from_row(row)
+            state.add(Position.from_row(row))
         elif isinstance(row, ReceiptRow):
             state.receipts[key] = row
         elif isinstance(row, ProgressRow):
@@ -265,7 +274,6 @@ class StateLoader:
         by_age = sorted(state.reservations.values(), key=lambda row: row.created_ms)
         yield
         for number, row in enumerate(by_age):
-            self._share(row)
             self._index(row)
             if number % _ROWS_PER_YIELD == 0:
                 yield
@@ -292,7 +300,7 @@ class StateLoader:
         heapify(state.receipt_order)
         heapify(state.early_order)
         for position in state.positions():
-            heapify(position.movements)
+            position.heapify_movements()
             if position.product != state.products.get(position.sku):
                 state.moved_skus.add(position.sku)
         if state.rules.revoke_on_shortfall:
@@ -301,7 +309,11 @@ class StateLoader:
                     state.to_revoke[position] = None
 
     def _share(self, row: ReservationRow) -> None:
-        """Let equal words and times of many rows be one object: decoded apart they are 500 bytes a row."""
+        """Let equal words and times of many rows be one object: decoded apart they are 500 bytes a row.
+
+        As each row comes, so that what it gives up is taken by the next: given up later, by all rows at
+        once, it would leave holes that the process keeps.
+        """
         share = self._shared.setdefault
         row.sku = share(row.sku, row.sku)
         row.strategy = share(row.strategy, row.strategy)
