@@ -1,149 +1,218 @@
-"""The ledger once more, in as few lines as it takes: one SKU, one line a reservation, quantities only.
+"""The ledger once more, in as few lines as it takes: what there is, as lists that are summed anew.
 
-Shares nothing with the ledger. Movements and counts are a list that is summed anew each time; a
-reservation is six numbers. Groups, identity and rows are for the tables and the invariants.
+Shares nothing with the ledger but the commands. Where the ledger keeps figures and changes them, the
+model keeps what happened (movements, the last count, when orders were open) and adds it up each time
+it is asked: slow, and without anything that could get out of step. `model_stock` and `model_orders`
+say what each command does to it, `model_answers` who asked before and who came too early.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from models import commands as c
+
+CLOCK_AHEAD_MS = 5_000
+"""R7."""
+
+Spot = tuple[str, str]
+"""SKU and location."""
 
 
 @dataclass
-class Held:
-    """Units of one reservation; `lost` were taken back by expiry or revocation."""
+class Place:
+    """One position: what moved, what was counted (when, units, orders through), what is held back (when)."""
 
-    place: str
-    age: tuple[int, str]
-    deadline: int
-    asked: tuple[object, ...]
+    moves: list[tuple[int, int]] = field(default_factory=list)
+    counted: tuple[int, int, int] = (0, 0, 0)
+    unavailable: tuple[int, int] = (0, 0)
+    safety: tuple[int, int] = (0, 0)
+
+
+@dataclass
+class Line:
+    """Units of an order at one location; `lost` were taken back by expiry or revocation.
+
+    `opened` tells when units became an open order and, negative, when they ceased to be one (R9).
+    """
+
     soft: int = 0
     firm: int = 0
     lost: int = 0
     gone: int = 0
     back: int = 0
+    opened: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass
-class Model:
-    """What the outcome and the quantities must be. Times in ms; `places` hold moves and counts."""
+class Order:
+    """A reservation id that was decided; without lines it was refused, or called off before it came."""
 
-    moves: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: {"L1": [], "L2": []})
-    counted: dict[str, tuple[int, int]] = field(default_factory=lambda: {"L1": (0, 0), "L2": (0, 0)})
-    kept_back: dict[str, int] = field(default_factory=lambda: {"L1": 0, "L2": 0})
-    stated: dict[str, int] = field(default_factory=lambda: {"L1": 0, "L2": 0})
-    orders: dict[str, Held] = field(default_factory=dict)
+    sku: str
+    asked: object = None
+    age: tuple[int, str] = (0, "")
+    deadline: int = 0
+    lines: dict[str, Line] = field(default_factory=dict)
+    called_off: bool = False
 
-    def on_hand(self, place: str) -> int:
-        """What the last count said, and what moved since."""
-        at, units = self.counted[place]
-        return units + sum(delta for when, delta in self.moves[place] if when > at)
+    def line(self, location: str) -> Line:
+        """Give the line at a location, added when there is none."""
+        return self.lines.setdefault(location, Line())
 
-    def uncommitted(self, place: str) -> int:
+    def at(self, location: str | None) -> list[tuple[str, Line]]:
+        """List the lines at a location, or all."""
+        return [(name, line) for name, line in self.lines.items() if location in {None, name}]
+
+    @property
+    def soft(self) -> int:
+        """Units still reserved."""
+        return sum(line.soft for line in self.lines.values())
+
+    @property
+    def firm(self) -> int:
+        """Units still allocated."""
+        return sum(line.firm for line in self.lines.values())
+
+
+@dataclass
+class Transfer:
+    """R12."""
+
+    sku: str
+    source: str
+    target: str
+    planned: int = 0
+    asked: int = 0
+    shipped: int = 0
+    on_the_way: int = 0
+    lost: int = 0
+
+
+@dataclass
+class Incoming:
+    """R13."""
+
+    sku: str
+    location: str = ""
+    units: int = 0
+    received: int = 0
+    over: bool = False
+
+    @property
+    def awaited(self) -> int:
+        """Units that may still come."""
+        return 0 if self.over else max(0, self.units - self.received)
+
+
+@dataclass
+class World:
+    """Everything that is so; times in ms."""
+
+    order_lag: int
+    reservation_max: int
+    places: dict[Spot, Place] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+    transfers: dict[str, Transfer] = field(default_factory=dict)
+    incoming: dict[str, Incoming] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    authorities: dict[str, str | None] = field(default_factory=dict)
+
+    def place(self, spot: Spot) -> Place:
+        """Give a position, empty when it is new."""
+        return self.places.setdefault(spot, Place())
+
+    def lines_at(self, spot: Spot) -> Iterator[tuple[Order, Line]]:
+        """List every line of every order at a position."""
+        sku, location = spot
+        for order in self.orders.values():
+            if order.sku == sku and location in order.lines:
+                yield order, order.lines[location]
+
+    def on_hand(self, spot: Spot) -> int:
+        """R8, R9: what was counted, what the count had taken off for open orders, what moved since."""
+        place = self.place(spot)
+        at, units, through = place.counted
+        netted = 0
+        if through:
+            for _, line in self.lines_at(spot):
+                opened = sum(more for when, more in line.opened if more > 0 and when <= through)
+                closed = sum(less for when, less in line.opened if less < 0 and when <= at)
+                netted += max(0, opened + closed)
+        return units + netted + sum(delta for when, delta in place.moves if when > at)
+
+    def reserved(self, spot: Spot) -> int:
+        """I1."""
+        return sum(line.soft for _, line in self.lines_at(spot))
+
+    def allocated(self, spot: Spot) -> int:
+        """I1, R12."""
+        planned = (one.planned for one in self.transfers.values() if (one.sku, one.source) == spot)
+        return sum(line.firm for _, line in self.lines_at(spot)) + sum(planned)
+
+    def in_transit(self, spot: Spot) -> int:
+        """R12."""
+        return sum(one.on_the_way for one in self.transfers.values() if (one.sku, one.target) == spot)
+
+    def uncommitted(self, spot: Spot) -> int:
         """R2."""
-        here = [held for held in self.orders.values() if held.place == place]
-        return self.on_hand(place) - sum(held.soft + held.firm for held in here)
+        taken = self.place(spot).unavailable[1] + self.reserved(spot) + self.allocated(spot)
+        return self.on_hand(spot) - taken
 
-    def free(self, place: str) -> int:
+    def free(self, spot: Spot) -> int:
         """ATP, R2."""
-        return self.uncommitted(place) - self.kept_back[place]
+        return self.uncommitted(spot) - self.place(spot).safety[1]
 
-    def fact(self, place: str, when: int, delta: int) -> None:
-        """R10, R11."""
-        self.moves[place].append((when, delta))
-        self.revoke(place)
+    def known(self, sku: str, locations: tuple[str, ...]) -> list[Spot]:
+        """Of these locations list those that ever had the SKU."""
+        return [(sku, name) for name in locations if (sku, name) in self.places]
 
-    def revoke(self, place: str) -> None:
-        """R11."""
-        for held in sorted(self.orders.values(), key=lambda held: held.age, reverse=True):
-            if held.place == place and self.uncommitted(place) < 0:
-                held.lost, held.soft = held.lost + held.soft, 0
+    def is_known(self, sku: str) -> bool:
+        """Whether the SKU was ever anywhere."""
+        return any(name == sku for name, _ in self.places)
 
-    def count(self, place: str, when: int, units: int) -> str:
-        """R8."""
-        if when < self.counted[place][0]:
-            return "STALE_SYNC"
-        self.counted[place] = when, units
-        self.revoke(place)
-        return "APPLIED"
+    def why_not(self, spot: Spot, units: int, own: int = 0) -> str:
+        """R15: might others' reservations that expire make room?"""
+        hoped = self.free(spot) + self.reserved(spot) - own
+        return "ALL_RESERVED" if hoped >= units else "SOLD_OUT"
 
-    def expire(self, before: int) -> None:
-        """R18."""
-        for held in self.orders.values():
-            if held.deadline < before:
-                held.lost, held.soft = held.lost + held.soft, 0
-
-    def reserve(self, name: str, place: str, units: int, now: int, ttl: int, *, part: bool) -> str:
-        """R3, R15, R28."""
-        asked = (place, units, ttl, part)
-        if held := self.orders.get(name):
-            alive = "ALREADY_GRANTED" if held.soft + held.firm + held.gone else "NOT_LIVE"
-            return alive if held.asked == asked else "RESERVATION_ID_REUSED"
-        got = min(units, self.free(place)) if part else units
-        if 0 < got <= self.free(place):
-            self.orders[name] = Held(place, (now, name), now + ttl, asked, soft=got)
-            return "GRANTED" if got == units else "PARTIALLY_GRANTED"
-        soft = sum(held.soft for held in self.orders.values() if held.place == place)
-        return "ALL_RESERVED" if self.free(place) + soft >= (1 if part else units) else "SOLD_OUT"
-
-    def confirm(self, name: str, units: int | None) -> str:
-        """R17."""
-        held = self.orders[name]
-        wanted = held.soft + held.lost if units is None else units
-        if not held.soft + held.lost:
-            return "ALREADY_CONFIRMED" if held.firm + held.gone else "NOT_LIVE"
-        if wanted > held.soft + held.lost:
-            return "MORE_THAN_HELD"
-        late = max(0, wanted - held.soft)
-        if late and self.free(held.place) < late:
-            if not held.soft:
-                return "RESERVATION_EXPIRED"
-            held.firm, held.soft = held.firm + held.soft, 0
-            return "PARTIALLY_CONFIRMED"
-        held.firm, held.soft, held.lost = held.firm + wanted, held.soft - wanted + late, held.lost - late
-        return "CONFIRMED_LATE" if late else "CONFIRMED"
-
-    def take(self, name: str, what: str, units: int | None) -> str:
-        """Release (`soft`) or cancel (`firm`)."""
-        held = self.orders[name]
-        there = getattr(held, what)
-        if not there:
-            return "NOT_LIVE"
-        if (units or there) > there:
-            return "MORE_THAN_HELD"
-        setattr(held, what, there - (units or there))
-        return "RELEASED" if what == "soft" else "CANCELLED"
-
-    def record(self, name: str, place: str, units: int, now: int) -> str:
-        """R20."""
-        held = self.orders.get(name)
-        if held is None:
-            held = self.orders[name] = Held(place, (now, name), 0, ("recorded",))
-        missing = units - held.firm - held.gone
-        if missing <= 0:
-            return "ALREADY_CONFIRMED"
-        from_soft = min(missing, held.soft)
-        held.soft, held.firm = held.soft - from_soft, held.firm + missing
-        held.lost -= min(held.lost, missing - from_soft)
-        self.revoke(held.place)
-        if missing == from_soft:
-            return "CONFIRMED"
-        return "RECORDED_SHORT" if self.uncommitted(held.place) < 0 else "RECORDED"
-
-    def fulfil(self, name: str, units: int | None, when: int) -> str:
+    def move(self, spot: Spot, when: int, delta: int) -> None:
         """R10."""
-        held = self.orders[name]
-        asked = (held.firm or held.soft) if units is None else units
-        if not asked:
-            return "NOT_LIVE"
-        firm = min(asked, held.firm)
-        soft = min(asked - firm, held.soft)
-        held.firm, held.soft, held.gone = held.firm - firm, held.soft - soft, held.gone + firm + soft
-        self.fact(held.place, when, -asked)
-        return "FULFILLED" if asked == firm + soft else "FULFIL_UNMATCHED"
+        self.place(spot).moves.append((when, delta))
 
-    def give_back(self, name: str, units: int, when: int) -> str:
-        """R10, R22."""
-        held = self.orders[name]
-        known = min(units, held.gone - held.back)
-        held.back += known
-        self.fact(held.place, when, units)
-        return "RETURNED" if known == units else "RETURN_UNMATCHED"
+    def revoke(self) -> None:
+        """R11: youngest first, whole lines."""
+        for spot in self.places:
+            held = sorted(self.lines_at(spot), key=lambda found: found[0].age, reverse=True)
+            for _, line in held:
+                if line.soft and self.uncommitted(spot) < 0:
+                    line.lost, line.soft = line.lost + line.soft, 0
+
+    def expire(self, order: Order, before: int) -> None:
+        """R17, R18."""
+        if order.deadline < before:
+            for line in order.lines.values():
+                line.lost, line.soft = line.lost + line.soft, 0
+
+    def expire_all(self, before: int) -> None:
+        """R18."""
+        for order in self.orders.values():
+            self.expire(order, before)
+
+
+def at(when: int | datetime) -> int:
+    """Read a time; the scripts draw ms."""
+    assert isinstance(when, int)
+    return when
+
+
+def effective(when: int | datetime | None, arrival: int) -> int:
+    """R7: when something took effect."""
+    if when is None or at(when) > arrival + CLOCK_AHEAD_MS:
+        return arrival
+    return at(when)
+
+
+def content(command: c.Command) -> tuple[object, ...]:
+    """R27: what a command asks, without who asks and until when."""
+    names = [name for name in command.__struct_fields__ if name not in {"id", "answer_by"}]
+    return (c.type_name(type(command)), *(getattr(command, name) for name in names))

