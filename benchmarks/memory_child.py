@@ -51,7 +51,7 @@ def recovered(load: MemoryLoad, path: Path) -> Found:
     began = time.perf_counter()
     with path.open("rb") as file:
         for key, value in read_rows(file):
-            loader.load(key, None if value is None else decode_row(key, value))
+            loader.load(key, None if value is None else decode_row(key, value), value)
     loader.finish(TERM)
     del loader  # with the words that it shared between rows
     return _found(load, state, base, time.perf_counter() - began)

@@ -174,7 +174,7 @@ class OwnPartition:
                         f"key {record.key[:80]!r}: {error}"
                     ) from error
                 fresh = fresh and not isinstance(row, ProgressRow)
-                loader.load(record.key, row)
+                loader.load(record.key, row, record.value)
         for _ in loader.index(claim.term):
             await asyncio.sleep(0)  # heartbeats go on while a million rows are indexed
         # A lower term wrote these keys last: without our value, compaction would keep the wrong one (P4).

@@ -111,15 +111,16 @@ class Batch:
             self.repeats += 1
         self.write(reservation_key(reservation.reservation_id), encode_row(reservation))
 
-    def write_receipt(self, receipt: ReceiptRow, repeat: int = FIRST_ANSWER) -> bytes:
-        """Add the row of a receipt; gives its key."""
+    def write_receipt(self, receipt: ReceiptRow, repeat: int = FIRST_ANSWER) -> tuple[bytes, bytes]:
+        """Add the row of a receipt; gives its key and value, for who keeps it."""
         receipt.term = self.term
         receipt.repeat = repeat
         if repeat != FIRST_ANSWER:
             self.repeats += 1
         key = receipt_key(receipt.command_id, receipt.reservation_id)
-        self.write(key, encode_row(receipt))
-        return key
+        value = encode_row(receipt)
+        self.write(key, value)
+        return key, value
 
     def touch(self, position: Position) -> None:
         """One change of a position: its version grows, and its row is written at the seal (I5)."""

@@ -73,8 +73,8 @@ def remember(
         arrival_ms,
         index,
     )
-    batch.write_receipt(receipt)
-    state.receipts[key] = receipt
+    key, value = batch.write_receipt(receipt)
+    state.receipts.keep(key, receipt, value)
     state.remember(receipt)
     heappush(state.early_order, (batch.now_ms, key))
     return Outcome.REMEMBERED
@@ -100,5 +100,6 @@ def settle_alone(state: PartitionState, batch: Batch, receipt: ReceiptRow, outco
     receipt.outcome = outcome
     receipt.command = b""
     receipt.at_ms = batch.now_ms
-    key = batch.write_receipt(receipt)
+    key, value = batch.write_receipt(receipt)
+    state.receipts.keep(key, receipt, value)
     heappush(state.receipt_order, (batch.now_ms, key))

@@ -55,7 +55,7 @@ def repeated_receipt(
 
     One that waits for its order is heard again, too; it binds its id only where units moved (R21).
     """
-    receipt = state.receipts.get(receipt_key(command.id, reservation_id))
+    receipt = state.receipts.find(receipt_key(command.id, reservation_id))
     if receipt is None or (receipt.outcome in _NOT_FINAL and receipt.outcome != Outcome.REMEMBERED):
         return None
     if receipt.content == content_hash(command):
@@ -94,11 +94,11 @@ def keep_receipt(
         breakdown,
         movements,
     )
-    key = batch.write_receipt(receipt)
-    replaced = state.receipts.get(key)
+    key, value = batch.write_receipt(receipt)
+    replaced = state.receipts.find(key)
     if replaced is not None and replaced.outcome == Outcome.REMEMBERED:
         state.forget_early(replaced)  # its row is: whoever recovers never hears of it
-    state.receipts[key] = receipt
+    state.receipts.keep(key, receipt, value)
     heappush(state.receipt_order, (batch.now_ms, key))
     return outcome
 

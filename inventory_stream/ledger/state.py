@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.receipts import Receipts
 from inventory_stream.ledger.rules import Rules
 from models.ids import decode_id, partition_of
 from models.outcomes import Outcome
@@ -108,7 +109,7 @@ class PartitionState:
         self.swept_ms = 0
         self.skus: dict[str, dict[str, Position]] = {}
         self.reservations: dict[str, ReservationRow] = {}
-        self.receipts: dict[bytes, ReceiptRow] = {}
+        self.receipts = Receipts()
         self.groups: dict[str, tuple[str, ...]] = {}
         self.authorities: dict[str, str | None] = {}
         self.time_zones: dict[str, str] = {}
@@ -232,8 +233,11 @@ class StateLoader:
         self._state = state
         self._shared: dict[Any, Any] = {}
 
-    def load(self, key: bytes, row: Row | None) -> None:
-        """Take one row; None is a tombstone. The last row of a key counts."""
+    def load(self, key: bytes, row: Row | None, value: bytes | None = None) -> None:
+        """Take one row; None is a tombstone. The last row of a key counts.
+
+        `value` is what the row was decoded from, by who has it.
+        """
         state = self._state
         if row is None:
             self._forget(key)
@@ -243,7 +247,7 @@ class StateLoader:
         elif isinstance(row, PositionRow):
             state.add(Position.from_row(row))
         elif isinstance(row, ReceiptRow):
-            state.receipts[key] = row
+            state.receipts.keep(key, row, encode_row(row) if value is None else value)
         elif isinstance(row, ProgressRow):
             for field in row.__struct_fields__[1:]:
                 setattr(state, field, getattr(row, field))
@@ -333,7 +337,7 @@ class StateLoader:
     def _forget(self, key: bytes) -> None:
         state = self._state
         if key.startswith(b"c/"):
-            state.receipts.pop(key, None)
+            state.receipts.discard(key)
         elif key.startswith(b"r/"):
             state.reservations.pop(decode_id(key[2:].decode()), None)
         else:
@@ -390,7 +394,7 @@ def row_of(state: PartitionState, key: bytes) -> bytes | None:
     if kind == "r":
         row = state.reservations.get(decode_id(rest))
     elif kind == "c":
-        row = state.receipts.get(key)
+        row = state.receipts.find(key)
     elif kind == "p":
         sku, location = (decode_id(part) for part in rest.split("/"))
         position = state.skus.get(sku, {}).get(location)

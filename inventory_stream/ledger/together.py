@@ -84,7 +84,7 @@ def decide_together(
 def _wait_on(state: PartitionState, reservation_id: str, waiting: Sequence[ReceiptRow]) -> None:
     """Let the others wait on, but not one whose receipt the order's answer took the place of."""
     standing = [
-        row for row in waiting if state.receipts.get(receipt_key(row.command_id, reservation_id)) is row
+        row for row in waiting if state.receipts.find(receipt_key(row.command_id, reservation_id)) is row
     ]
     state.early_kept -= len(waiting) - len(standing)
     if standing:

@@ -52,7 +52,7 @@ def fold(state: PartitionState, batch: Batch) -> None:
         and (receipts[0][0] < oldest_ms or len(state.receipts) > rules.receipts_max)
     ):
         at_ms, key = heappop(receipts)
-        receipt = state.receipts.get(key)
+        receipt = state.receipts.find(key)
         if receipt is None or receipt.at_ms != at_ms or receipt.outcome == Outcome.REMEMBERED:
             continue  # decided anew since: a younger entry stands for it, or one among the early ones
         budget -= 1
@@ -90,7 +90,7 @@ def _drop_early(state: PartitionState, batch: Batch, budget: int) -> int:
         and (waiting[0][0] < oldest_ms or state.early_kept > rules.early_max)
     ):
         at_ms, key = heappop(waiting)
-        receipt = state.receipts.get(key)
+        receipt = state.receipts.find(key)
         if receipt is None or receipt.at_ms != at_ms or receipt.outcome != Outcome.REMEMBERED:
             continue  # its order came, or something else was asked under its id
         budget -= 1
