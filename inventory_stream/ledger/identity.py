@@ -1,5 +1,6 @@
 """Who asked this before? Content hashes, repeats, and the answers that are kept (R27, R28)."""
 
+from datetime import datetime
 from hashlib import blake2b
 from heapq import heappush
 from typing import Final
@@ -37,7 +38,14 @@ def content_hash(command: Command) -> bytes:
     """Hash what a command asks: its kind and all fields but `id` and `answer_by` (R27)."""
     names = command.__struct_fields__
     content = [getattr(command, name) for name in names if name not in _NOT_CONTENT]
-    return blake2b(_encode((type_name(type(command)), content)), digest_size=HASH_BYTES).digest()
+    kind = type_name(type(command))
+    try:
+        encoded = _encode((kind, content))
+    except OverflowError:
+        # A time of the year 1 or 9999 that in UTC is of another year: no date, and no reason to stop.
+        texts = [one.isoformat() if isinstance(one, datetime) else one for one in content]
+        encoded = _encode((kind, texts))
+    return blake2b(encoded, digest_size=HASH_BYTES).digest()
 
 
 def id_hash(command_id: str) -> bytes:

@@ -1,5 +1,7 @@
 """R26, R27: one id, one answer, one application; and time that never goes back."""
 
+from datetime import datetime
+
 import msgspec
 import pytest
 
@@ -240,3 +242,14 @@ def test_receipt_is_kept_with_its_answer() -> None:
     assert isinstance(receipt, ReceiptRow)
     (movement,) = receipt.movements
     assert (receipt.kind, movement.delta, movement.on_hand, movement.version) == ("adjust", 5, 5, 1)
+
+
+def test_time_whose_utc_is_in_no_year_is_a_time_like_any_other() -> None:
+    """R7, R27: text may name a moment that no date in UTC can hold; it is answered, and known again."""
+    ledger = Ledger()
+    for number, when in enumerate(("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59")):
+        first = Adjust(f"a{number}", SKU, "L1", 1, datetime.fromisoformat(when))
+        assert ledger.send(first) is Outcome.APPLIED
+        assert ledger.send(first) is Outcome.APPLIED
+        assert ledger.send(Adjust(first.id, SKU, "L1", 2, first.effective_at)) is Outcome.COMMAND_ID_REUSED
+    ledger.run("show -> on_hand=2")
