@@ -89,13 +89,26 @@ class Position:
         self._movements: list[tuple[int, int]] | None = None
         self._holders: _Holders | None = None
 
-    @classmethod
-    def from_row(cls, row: PositionRow) -> "Position":
-        """Rebuild from the ledger; the indexes follow from the reservations and receipts."""
-        position = cls(row.sku, row.location)
-        for field in row.__struct_fields__[3:]:
-            setattr(position, field, getattr(row, field))
-        return position
+    def take(self, row: PositionRow) -> None:
+        """Be what a row says; the indexes follow from the reservations and receipts.
+
+        Half of the rows that a recovery reads are positions, most of them of one that it has read before.
+        """
+        self.on_hand = row.on_hand
+        self.unavailable = row.unavailable
+        self.reserved = row.reserved
+        self.allocated = row.allocated
+        self.safety_stock = row.safety_stock
+        self.fenced = row.fenced
+        self.in_transit = row.in_transit
+        self.version = row.version
+        self.base = row.base
+        self.sync_at_ms = row.sync_at_ms
+        self.unavailable_at_ms = row.unavailable_at_ms
+        self.safety_stock_at_ms = row.safety_stock_at_ms
+        self.horizon_ms = row.horizon_ms
+        self.orders_through_ms = row.orders_through_ms
+        self.product = row.product
 
     def to_row(self, term: int) -> PositionRow:
         """The row as of now."""

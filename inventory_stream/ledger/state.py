@@ -135,19 +135,14 @@ class PartitionState:
         by_location = self.skus.get(sku)
         position = None if by_location is None else by_location.get(location)
         if position is None:
+            if by_location is None:
+                by_location = self.skus[sku] = {}
+            else:
+                sku = next(iter(by_location.values())).sku  # one word in memory for all of a SKU
             position = Position(sku, location)
             position.product = self.products.get(sku)
-            self.add(position)
+            by_location[position.location] = position
         return position
-
-    def add(self, position: Position) -> None:
-        """Take a position in, instead of one of the same place; those of a SKU share its name in memory."""
-        by_location = self.skus.get(position.sku)
-        if by_location is None:
-            by_location = self.skus[position.sku] = {}
-        else:
-            position.sku = next(iter(by_location.values())).sku
-        by_location[position.location] = position
 
     def remember(self, receipt: ReceiptRow) -> None:
         """List a command that waits for its order, in its place among the others."""
@@ -245,7 +240,7 @@ class StateLoader:
             self._share(row)
             state.reservations[row.reservation_id] = row
         elif isinstance(row, PositionRow):
-            state.add(Position.from_row(row))
+            state.position(row.sku, row.location).take(row)
         elif isinstance(row, ReceiptRow):
             state.receipts.keep(key, row, encode_row(row) if value is None else value)
         elif isinstance(row, ProgressRow):
