@@ -8,7 +8,7 @@ DEPLOY_READY := $(DEPLOY_VENV)/.ready
 PACKAGES := inventory_stream agents models tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules up soak bench lock lock-image clean
+.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules fuzz up soak bench lock lock-image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ check-deploy: $(DEPLOY_READY) ## lint and schemas of the Dockerfile, compose and
 k8s-rules: ## write the alarms of ops/alerts.yml as Kubernetes wants them
 	{ cat k8s/components/monitoring/rule-head.yaml; sed 's/^./  &/' ops/alerts.yml; } \
 	  >k8s/components/monitoring/prometheus-rule.yaml
+
+fuzz: $(READY) ## bad input of every kind into the ledger, and what became of it: INPUTS=1000000 SEED=1
+	$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),1)
 
 up: $(READY) ## Kafka and Valkey on this machine, until Ctrl-C
 	$(BIN)/python -m inventory_stream.devservers
