@@ -39,8 +39,8 @@ type: $(READY) ## mypy, strict, tests and benchmarks too
 imports: $(READY) ## the layers of pyproject.toml hold
 	$(BIN)/lint-imports
 
-test-unit: $(READY) ## ledger tables, hypothesis, flows on fakes
-	$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/verification -m "not broker and not redis"
+test-unit: $(READY) ## ledger tables, model, bad input, flows on fakes
+	$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/fuzz tests/verification -m "not broker and not redis"
 
 test-integration: $(READY) ## real Kafka, real Redis, kill -9
 	$(BIN)/pytest -q -m "broker or redis" tests
