@@ -18,7 +18,7 @@ from inventory_stream.ports.commands import ORDER_EVENTS
 OPEN_SECONDS_MAX: Final = 60.0
 """From the launch of a process until it has decided the opening stock: 3 s here."""
 DECIDE_SECONDS_MAX: Final = 180.0
-"""For a whole closed-loop run: a million commands take 2 to 10 s."""
+"""For a whole closed-loop run: 2 to 10 s here."""
 
 
 async def run_closed_loop(bench: Bench, scenario: ClosedLoop, number: int, prefix: str) -> RunResult:
