@@ -77,7 +77,7 @@ class LifeAct:
                 )
             # All at once, so that nothing in it hangs on when an answer to another part of it comes.
             for command in list(step.commands()):
-                audit.send(command)
+                audit.send(command, _now_ms())
                 await self._lines.packed.send(command, getattr(command, "sku", None))
             await wait_until_decided(self._stage, self._lines, self._tally)
         board.detail("all decided; Redis, events and metrics catch up")

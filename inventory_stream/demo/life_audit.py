@@ -7,13 +7,13 @@ from typing import Final, NamedTuple
 from inventory_stream.demo.book import Book, Key, key_of
 from inventory_stream.demo.shelf import Position
 from inventory_stream.ports.projection import SkuAvailability
-from models.commands import Command, type_name
+from models.commands import Command, Reserve, type_name
 from models.outcomes import Outcome
 from models.rows import FIRST_ANSWER, PositionRow, ReceiptRow, ReservationRow, Row
 
 CLOCKS_MS: Final = 5
-"""How much earlier than our count of a deadline its expiry may be recorded: times of one machine are
-taken before and after an append, and are cut to whole ms."""
+"""How much earlier than our count of a deadline its expiry may be recorded: times are cut to whole ms, and
+clocks are set while they run."""
 
 
 class Units(NamedTuple):
@@ -41,6 +41,9 @@ class LifeAudit:
         """How many commands of a type ended how; what came early counts when it is settled."""
         self.sent = 0
         self._waiting: dict[Key, Command] = {}
+        self._due_ms: dict[str, int] = {}
+        """Before then nothing of a reservation may expire: its life runs from the decision (R15), and that
+        comes after we asked."""
         self._kinds: dict[Key, str] = {}
         self._places: dict[Position, PositionRow] = {}
         self._faults: list[str] = []
@@ -50,9 +53,11 @@ class LifeAudit:
         """Commands that were sent and not answered."""
         return len(self._waiting)
 
-    def send(self, command: Command) -> None:
+    def send(self, command: Command, now_ms: int) -> None:
         """Note a command that is about to be sent."""
         self.sent += 1
+        if isinstance(command, Reserve):
+            self._due_ms[command.reservation_id] = now_ms + command.ttl_seconds * 1_000
         self._waiting[key_of(command)] = command
 
     def hear(self, row: Row, at_ms: int) -> None:
@@ -119,10 +124,10 @@ class LifeAudit:
 
     def _owner_acted(self, row: ReservationRow, at_ms: int) -> None:
         """Note an expiry, which the book does not foresee, only its earliest moment. Revocations it does."""
-        order = self.book.orders[row.reservation_id]
+        order, due_ms = self.book.orders[row.reservation_id], self._due_ms.get(row.reservation_id, 0)
         if order.reserved and any(line.expired for line in row.lines):
-            if at_ms < order.due_ms - CLOCKS_MS:
-                self._faults.append(f"order {row.reservation_id} expired {order.due_ms - at_ms} ms too early")
+            if at_ms < due_ms - CLOCKS_MS:
+                self._faults.append(f"order {row.reservation_id} expired {due_ms - at_ms} ms too early")
             self.book.expire(row.reservation_id)
 
 

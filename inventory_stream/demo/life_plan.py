@@ -9,37 +9,36 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from inventory_stream.demo.book import Book
-from inventory_stream.demo.life_cast import PREFIX, Cast, Fate, LifeOrder, Pair
+from inventory_stream.demo.life_cast import PREFIX, Cast, Fate, LifeOrder
+from inventory_stream.demo.life_steps import (
+    MARKETPLACE,
+    SHELF_UNITS,
+    TTL_SECONDS,
+    announce,
+    come_back,
+    hold,
+    pay,
+    pay_for,
+    record,
+    recount,
+    reserve,
+    unload,
+)
 from inventory_stream.demo.shelf import Position
 from models.commands import (
     Adjust,
     Cancel,
     Command,
-    Confirm,
-    Expect,
     Fulfil,
-    PlanTransfer,
-    Receive,
-    ReceiveTransfer,
     RecordOrder,
     Release,
     Reroute,
-    Reserve,
-    Return,
     SetUnits,
     ShipTransfer,
     Sync,
     TillSale,
 )
 from models.outcomes import Outcome
-
-CHANNEL: Final = "web"
-MARKETPLACE: Final = "marketplace"
-
-TTL_SECONDS: Final = 600
-"""Of what will be paid in time, or stays in its basket beyond the demo."""
-LATE_TTL_SECONDS: Final = 1
-"""Of what will be paid late: the shortest there is."""
 
 _SCARCE_STOCK_SHARE: Final = 0.6
 """Units of a scarce shelf for each unit wanted: some are refused, and get what others leave."""
@@ -49,17 +48,7 @@ _RECOUNT_OF: Final = 3
 """One shelf in three is counted anew."""
 _DRIFT_UNITS: Final = (-1, 2)
 """What a count finds against what was booked: from one stolen to two found."""
-_LATE_MS: Final = 1_000
-"""How long before a count a sale happened that is told after it."""
 
-_SHELF_UNITS: Final = 12
-"""On the shelves with a part of their own; all of them travel, or are held by one shopper."""
-_LOST_UNITS: Final = 2
-"""Of those, the units that never come off the truck."""
-_INCOMING_UNITS: Final = 20
-_INCOMING_FIRST_UNITS: Final = 15
-"""Of those, the units that come first; of one delivery no more ever come."""
-_DAY_MS: Final = 86_400_000
 _OVERSOLD_UNITS: Final = 3
 """Units that the marketplace sells beyond what is free."""
 # The vector of R9: two units sold before the other system's knowledge ends, three after it.
@@ -82,6 +71,7 @@ _NOT_SHIPPED: Final = frozenset({Fate.OPEN, Fate.CANCELLED})
 _COME_BACK: Final = frozenset(
     {Fate.RETURNED, Fate.RETURNED_DAMAGED, Fate.RETURNED_ELSEWHERE, Fate.RETURNED_TWICE}
 )
+_RECORDED: Final = frozenset({Fate.MARKETPLACE, Fate.MARKETPLACE_EARLY})
 _EARLY: Final = frozenset(
     {Fate.CONFIRMED_EARLY, Fate.SHIPPED_EARLY, Fate.CANCELLED_EARLY, Fate.MARKETPLACE_EARLY}
 )
@@ -135,7 +125,7 @@ class LifePlan:
         cast, now = self._cast, self._now_ms()
         depths = {pair.here: cast.wanted(pair) + _MARGIN_UNITS for pair in cast.plenty}
         depths |= {pair.here: int(cast.wanted(pair) * _SCARCE_STOCK_SHARE) for pair in cast.scarce}
-        depths |= {pair.here: _SHELF_UNITS for pair in (cast.truck, cast.market, cast.till)}
+        depths |= {pair.here: SHELF_UNITS for pair in (cast.truck, cast.market, cast.till)}
         depths[cast.netting.here] = _NETTING_UNITS
         for order in self._of(Fate.REROUTED):
             there = order.pair.there
@@ -144,11 +134,7 @@ class LifePlan:
             missing = units - self._book.on_hand((sku, store))
             if missing:
                 yield Adjust(f"{PREFIX}delivery:{sku}:{store}", sku, store, missing, now, "delivery")
-        sku, store, other = cast.truck
-        soon = now + _DAY_MS
-        yield PlanTransfer(f"{PREFIX}plan", f"{PREFIX}truck", sku, store, other, _SHELF_UNITS, soon)
-        for name in ("whole", "short"):
-            yield Expect(f"{PREFIX}expect-{name}", f"{PREFIX}goods-{name}", sku, other, _INCOMING_UNITS, soon)
+        yield from announce(cast.truck, now)
 
     def _orders(self) -> Iterator[Command]:
         orders = list(self._cast.orders)
@@ -160,7 +146,7 @@ class LifePlan:
             name, sku = order.reservation_id, order.pair.sku
             match order.fate:
                 case Fate.CONFIRMED_EARLY:
-                    yield _pay(order)
+                    yield pay(order)
                 case Fate.CANCELLED_EARLY:
                     yield Cancel(f"{name}:cancel", name, sku)
                 case Fate.SHIPPED_EARLY | Fate.MARKETPLACE_EARLY:
@@ -168,42 +154,38 @@ class LifePlan:
                 case Fate.MARKETPLACE:
                     pass  # told when it was sold
                 case _:
-                    yield _reserve(order)
-        yield self._hold("till", self._cast.till, _SHELF_UNITS)
-        yield self._hold("known", self._cast.netting, _KNOWN_UNITS)
-        yield self._hold("unknown", self._cast.netting, _UNKNOWN_UNITS)
+                    yield reserve(order)
+        yield hold("till", self._cast.till, SHELF_UNITS)
+        yield hold("known", self._cast.netting, _KNOWN_UNITS)
+        yield hold("unknown", self._cast.netting, _UNKNOWN_UNITS)
 
     def _payments(self) -> Iterator[Command]:
         yield from self._pay_what_is_held()
         for order in self._granted(Fate.RELEASED):
             yield Release(f"{order.reservation_id}:release", order.reservation_id, order.pair.sku)
-        yield self._pay_for("known", self._cast.netting)
+        yield pay_for("known", self._cast.netting)
 
     def _second_tries(self) -> Iterator[Command]:
         self._known_through_ms = self._now_ms()
         for order in self._cast.orders:
             name = order.reservation_id
             if self._book.last_answer(name, f"{name}:reserve") is Outcome.ALL_RESERVED:
-                yield _reserve(order, "reserve-again", TTL_SECONDS)
+                yield reserve(order, "reserve-again", TTL_SECONDS)
 
     def _late(self) -> Iterator[Command]:
         yield from self._pay_what_is_held()
         for order in self._granted(Fate.LATE):
-            yield _pay(order)
+            yield pay(order)
         for order in self._cast.orders:
             if order.fate in _EARLY | {Fate.MARKETPLACE}:
-                yield (
-                    _record(order)
-                    if order.fate in {Fate.MARKETPLACE, Fate.MARKETPLACE_EARLY}
-                    else _reserve(order)
-                )
+                yield record(order) if order.fate in _RECORDED else reserve(order)
         for order in self._granted(Fate.EDITED):
             units = 1 if order.units > 1 else 2
             yield SetUnits(f"{order.reservation_id}:edit", order.reservation_id, order.pair.sku, units)
         for order in self._granted(Fate.REROUTED):
             name, (sku, store, other) = order.reservation_id, order.pair
             yield Reroute(f"{name}:reroute", name, sku, store, other)
-        yield self._pay_for("unknown", self._cast.netting)
+        yield pay_for("unknown", self._cast.netting)
         sku, store, _ = self._cast.market
         units = self._book.free(self._cast.market.here) + _OVERSOLD_UNITS
         yield RecordOrder(f"{PREFIX}market:record", f"{PREFIX}market", sku, units, store, channel=MARKETPLACE)
@@ -212,7 +194,7 @@ class LifePlan:
         now = self._now_ms()
         sku, store, _ = self._cast.till
         yield TillSale(f"{PREFIX}carried-out", sku, store, 1, now)
-        yield ShipTransfer(f"{PREFIX}ship", f"{PREFIX}truck", self._cast.truck.sku, _SHELF_UNITS, now)
+        yield ShipTransfer(f"{PREFIX}ship", f"{PREFIX}truck", self._cast.truck.sku, SHELF_UNITS, now)
 
     def _shipments(self) -> Iterator[Command]:
         self._counted_at_ms = self._now_ms() - 1  # before anything of this round
@@ -229,7 +211,9 @@ class LifePlan:
 
     def _recounts(self) -> Iterator[Command]:
         for number, pair in enumerate(self.recounted):
-            yield from self._recount(number, pair)
+            units = self._seen[pair.here] + self._chance.randint(*_DRIFT_UNITS)
+            is_told_old = number % _RECOUNT_OF == 0
+            yield from recount(pair, units, self._counted_at_ms, self._now_ms(), is_told_old=is_told_old)
         netting = self._cast.netting
         self._netted_at_ms = self._now_ms()
         yield Sync(
@@ -241,36 +225,18 @@ class LifePlan:
             nets_orders=True,
             orders_through=self._known_through_ms,
         )
-        sku, _, other = self._cast.truck
-        now, arrived = self._now_ms(), _SHELF_UNITS - _LOST_UNITS
-        yield ReceiveTransfer(f"{PREFIX}unload", f"{PREFIX}truck", sku, arrived, now, other, final=True)
-        rest = _INCOMING_UNITS - _INCOMING_FIRST_UNITS
-        first = _INCOMING_FIRST_UNITS
-        yield Receive(f"{PREFIX}goods-1", f"{PREFIX}goods-whole", sku, first, now, other)
-        yield Receive(f"{PREFIX}goods-2", f"{PREFIX}goods-whole", sku, rest, now, other)
-        yield Receive(f"{PREFIX}goods-3", f"{PREFIX}goods-short", sku, first, now, other, final=True)
-
-    def _recount(self, number: int, pair: Pair) -> Iterator[Command]:
-        """Count a shelf as it was before the shipments; a sale before the count is told after it (R8)."""
-        sku, store, _ = pair
-        name, at_ms, now = f"{PREFIX}count:{sku}", self._counted_at_ms, self._now_ms()
-        units = self._seen[pair.here] + self._chance.randint(*_DRIFT_UNITS)
-        yield TillSale(f"{name}:since", sku, store, 1, now)
-        yield Sync(f"{name}:now", sku, store, units, at_ms, source="stocktake")
-        yield TillSale(f"{name}:before", sku, store, 1, at_ms - _LATE_MS)
-        if number % _RECOUNT_OF == 0:
-            yield Sync(f"{name}:old", sku, store, units + 1, at_ms - _LATE_MS, source="stocktake")
+        yield from unload(self._cast.truck, self._now_ms())
 
     def _returns(self) -> Iterator[Command]:
         for order in self._cast.orders:
             mine = self._book.orders.get(order.reservation_id)
             if order.fate in _COME_BACK and mine is not None and mine.shipped:
-                yield from _come_back(order, mine.shipped)
+                yield from come_back(order, mine.shipped)
         sku = self._cast.netting.sku
         # Told after the count that had taken it off, and shipped before it: R9 takes it back.
         yield Fulfil(f"{PREFIX}known:ship", f"{PREFIX}known", sku, effective_at=self._netted_at_ms)
         yield Fulfil(f"{PREFIX}unknown:ship", f"{PREFIX}unknown", sku)
-        yield self._pay_for("till", self._cast.till)
+        yield pay_for("till", self._cast.till)
 
     # --- their parts ---------------------------------------------------------------------------
 
@@ -287,45 +253,4 @@ class LifePlan:
         for order in self._cast.orders:
             mine = self._book.orders.get(order.reservation_id)
             if order.fate not in _PAID_LATER and mine is not None and mine.reserved:
-                yield _pay(order)
-
-    def _hold(self, name: str, pair: Pair, units: int) -> Command:
-        return Reserve(
-            f"{PREFIX}{name}:reserve",
-            f"{PREFIX}{name}",
-            pair.sku,
-            units,
-            TTL_SECONDS,
-            pair.store,
-            channel=CHANNEL,
-        )
-
-    def _pay_for(self, name: str, pair: Pair) -> Command:
-        return Confirm(f"{PREFIX}{name}:pay", f"{PREFIX}{name}", pair.sku)
-
-
-def _reserve(order: LifeOrder, step: str = "reserve", ttl_seconds: int | None = None) -> Command:
-    if ttl_seconds is None:
-        ttl_seconds = LATE_TTL_SECONDS if order.fate is Fate.LATE else TTL_SECONDS
-    name, (sku, store, _) = order.reservation_id, order.pair
-    return Reserve(
-        f"{name}:{step}", name, sku, order.units, ttl_seconds, store, channel=CHANNEL, order_id=name
-    )
-
-
-def _record(order: LifeOrder) -> Command:
-    name, (sku, store, _) = order.reservation_id, order.pair
-    return RecordOrder(f"{name}:record", name, sku, order.units, store, channel=MARKETPLACE, order_id=name)
-
-
-def _pay(order: LifeOrder) -> Command:
-    return Confirm(f"{order.reservation_id}:pay", order.reservation_id, order.pair.sku)
-
-
-def _come_back(order: LifeOrder, units: int) -> Iterator[Command]:
-    name, (sku, store, other) = order.reservation_id, order.pair
-    where = other if order.fate is Fate.RETURNED_ELSEWHERE else store
-    sellable = order.fate is not Fate.RETURNED_DAMAGED
-    yield Return(f"{name}:return", name, sku, units, where, sellable=sellable)
-    if order.fate is Fate.RETURNED_TWICE:
-        yield Return(f"{name}:return-again", name, sku, units, where)
+                yield pay(order)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from inventory_stream.demo.customers import Customer, Intent
 from inventory_stream.demo.errors import DemoError
-from inventory_stream.demo.tally import Answered
+from inventory_stream.demo.sale_tally import Answered
 from models.commands import Command, Confirm, Release, Reserve
 from models.outcomes import Outcome
 

@@ -15,8 +15,9 @@ from inventory_stream.demo.lines import Lines, open_lines
 from inventory_stream.demo.report import Result
 from inventory_stream.demo.sale import SaleItem
 from inventory_stream.demo.sale_act import SaleAct
+from inventory_stream.demo.sale_tally import SaleTally
 from inventory_stream.demo.stage import LEDGER_WORKERS, Stage
-from inventory_stream.demo.tally import SaleTally, Tally
+from inventory_stream.demo.tally import Tally
 from inventory_stream.demo.till_act import TillAct
 from inventory_stream.demo.waiting import ask_until
 from inventory_stream.demo.watch import LedgerWatch, wait_until_decided, wait_until_fresh

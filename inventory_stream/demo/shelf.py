@@ -42,9 +42,6 @@ class Order:
     lost: int = 0
     """Expired or revoked: a late confirm may have them again (R17)."""
 
-    due_ms: int = 0
-    """Before then nothing of it may expire, by the time at which we asked."""
-
     sold: list[tuple[int, int, Position]] = field(default_factory=list)
     """(when, units, place): when units were sold for good, and (negative) shipped or called off."""
 

@@ -6,8 +6,9 @@ from typing import Final
 
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.demo.lines import Lines
+from inventory_stream.demo.sale_tally import Answered
 from inventory_stream.demo.stage import Stage
-from inventory_stream.demo.tally import Answered, Tally
+from inventory_stream.demo.tally import Tally
 from inventory_stream.demo.waiting import ask_until
 from inventory_stream.ports.inputs import Input, InputOffsets
 from inventory_stream.ports.ledger_reader import LedgerReader

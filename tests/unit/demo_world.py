@@ -6,8 +6,9 @@ from inventory_stream.demo.book import Book
 from inventory_stream.demo.life_audit import LifeAudit
 from inventory_stream.demo.life_cast import Cast, choose_cast
 from inventory_stream.demo.life_plan import LifePlan
+from inventory_stream.demo.sale_tally import SaleTally
 from inventory_stream.demo.shelf import Position
-from inventory_stream.demo.tally import SaleTally, Tally
+from inventory_stream.demo.tally import Tally
 from inventory_stream.flows.event_rows import exceptions_of
 from inventory_stream.ledger.decide import DecodedRecord, decide_batch
 from inventory_stream.ledger.state import PartitionState
@@ -18,8 +19,10 @@ from models.rows import Row, decode_row, encode_row
 Change = Callable[[Row], Row]
 """What a test does to rows before the audit hears them."""
 
-STEP_MS = 700
+STEP_MS = 1_200
 """From one round to the next: the second round after a short deadline finds it over."""
+APPEND_MS = 200
+"""From a command's departure to its decision and its row: a busy machine."""
 
 
 def on_hand(skus: int = 30, stores: int = 3) -> Mapping[Position, int]:
@@ -59,10 +62,15 @@ class DemoWorld:
         for step in self.plan.rounds():
             self._now_ms += STEP_MS
             commands = list(step.commands())
-            for command in commands:
-                self.audit.send(command)
             self._now_ms += STEP_MS
-            self.decide(commands)
+            self.send(commands)
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Send commands of one input, as the act does, and have them decided a while later."""
+        for command in commands:
+            self.audit.send(command, self._now_ms)
+        self._now_ms += APPEND_MS
+        self.decide(commands)
 
     def decide(self, commands: Sequence[Command]) -> None:
         """Decide commands of one input, and let the audit hear the rows."""

@@ -101,10 +101,7 @@ def test_an_expiry_before_its_deadline_is_named() -> None:
     """Taking an order's units back too early is seen although the book follows the log's order."""
     world = DemoWorld(1, ORDERS)
     for step in world.plan.rounds()[:2]:
-        commands = list(step.commands())
-        for command in commands:
-            world.audit.send(command)
-        world.decide(commands)
+        world.send(list(step.commands()))
     name = next(world.plan.due_to_expire())
     row = world.state.reservations[name]
     row.lines[0].expired, row.lines[0].reserved, row.answered = row.lines[0].reserved, 0, -1

@@ -1,6 +1,7 @@
 """The demo's tally: planted faults must show, whatever the ledger itself believes."""
 
-from inventory_stream.demo.tally import SaleTally, Tally
+from inventory_stream.demo.sale_tally import SaleTally
+from inventory_stream.demo.tally import Tally
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.outcomes import Outcome
 from models.rows import (
