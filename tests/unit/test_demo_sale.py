@@ -8,7 +8,8 @@ from inventory_stream.demo import sale as sale_module
 from inventory_stream.demo.customers import Customer, Intent
 from inventory_stream.demo.errors import DemoError
 from inventory_stream.demo.sale import Sale, SaleItem
-from inventory_stream.demo.sale_tally import SaleTally, Tally
+from inventory_stream.demo.sale_tally import SaleTally
+from inventory_stream.demo.tally import Tally
 from models.commands import Command, Confirm, Release, Reserve, Sync
 from models.outcomes import Outcome
 from tests.fakes.demo_ledger import LedgerEntry
