@@ -185,6 +185,9 @@ def replay(  # noqa: PLR0913  # one for each option
     if edit is not None and sets:
         raise typer.BadParameter("give the whole with --edit, or fields with --set", param_hint="--edit")
     mending = Mending(_fields(sets or ()), _content(edit))
+    if "id" in mending.fields and (not keys or len(keys) != 1):
+        # Two commands with one id: the first would be decided, and the others be its repeats (R27).
+        raise typer.BadParameter("one id is for one KEY", param_hint="--set")
     wanted = _filter(settings, tuple(keys or ()), topic, partition, reason, since)
 
     async def run(box: KafkaDeadLetterBox) -> None:

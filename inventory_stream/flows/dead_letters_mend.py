@@ -11,6 +11,7 @@ from inventory_stream.ports.dead_letters import DeadLetter, Resend, StoredLetter
 from models.codec import ORDER_DECODER, STOCK_DECODER, CommandDecoder
 from models.commands import POSITIONAL, type_name
 from models.ids import partition_of
+from models.outcomes import Outcome
 
 _FIELDS: Final[dict[str, tuple[str, ...]]] = {
     type_name(command): command.__struct_fields__ for command in POSITIONAL
@@ -55,7 +56,8 @@ class Unmendable(NamedTuple):
 def mend(stored: StoredLetter, mending: Mending, inputs: Inputs) -> Resend | Unmendable:
     """Give the record to send: of a pack only the letter's own command.
 
-    What no owner could decode is not sent: it would only become another letter. An unchanged record
+    What no owner could decode is not sent, nor an id that is bound to other content: it would only
+    become another letter. An unchanged record
     goes to the partition that it was in, with the key that it had; one whose SKU was changed goes where
     the new SKU belongs.
     """
@@ -68,6 +70,11 @@ def mend(stored: StoredLetter, mending: Mending, inputs: Inputs) -> Resend | Unm
     value = _value_of(stored, mending)
     if isinstance(value, Unmendable):
         return value
+    if letter.reason == Outcome.COMMAND_ID_REUSED.name and _is_same_command(letter.value, value, mending):
+        return Unmendable(
+            f"it would be refused again: {letter.reason}; give it an id of its own (--set id=...), or other "
+            "content (--edit FILE)"
+        )
     commands, poison = decoder.decode(value)
     if poison:
         return Unmendable(f"it would be refused again: {poison[0].reason}")
@@ -118,6 +125,14 @@ def _with_fields(letter: DeadLetter, fields: Mapping[str, Any]) -> bytes | Unmen
             "it is not one JSON command, so no field can be set: give the whole with --edit FILE"
         )
     return msgspec.json.encode({**command, **fields})
+
+
+def _is_same_command(before: bytes | None, after: bytes, mending: Mending) -> bool:
+    """Say whether a reused id meets the ledger as it did: fields were set, but not the id; or nothing was."""
+    was, becomes = as_object(before), as_object(after)
+    if mending.record is not None:
+        return was is not None and was == becomes
+    return "id" not in mending.fields or (was or {}).get("id") == mending.fields["id"]
 
 
 def _sku_of(value: bytes | None) -> str | None:

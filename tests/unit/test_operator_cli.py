@@ -53,11 +53,22 @@ def test_the_page_of_commands_is_current() -> None:
         (["replay"], "--all"),
         (["replay", "--all", "--edit", "x.json"], "one file is for one KEY"),
         (["replay", "k", "--set", "units"], "field=value"),
+        (["replay", "--all", "--set", "id=new"], "one id is for one KEY"),
+        (["replay", "k", "l", "--set", "id=new"], "one id is for one KEY"),
         (["replay", "k", "--edit", "/nowhere/at/all"], "No such file"),
         (["list", "--since", "yesterday"], "is no time"),
         (["list", "--since", "2026-11-22T09:00:00"], "has no zone"),
     ],
-    ids=["nothing named", "file for all", "no value", "no file", "no time", "no zone"],
+    ids=[
+        "nothing named",
+        "file for all",
+        "no value",
+        "id for all",
+        "id for two",
+        "no file",
+        "no time",
+        "no zone",
+    ],
 )
 def test_wrong_usage_says_what_is_right(arguments: list[str], said: str) -> None:
     """A usage error is exit 2 and names the way out, before any broker is asked."""

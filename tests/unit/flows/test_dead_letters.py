@@ -157,6 +157,35 @@ def test_what_cannot_succeed_is_not_sent(letter: StoredLetter, mending: Mending,
     assert said in refused.reason
 
 
+@pytest.mark.parametrize(
+    ("mending", "is_sent"),
+    [
+        (AS_IT_WAS, False),
+        (Mending({"units": 9}), False),
+        (Mending({"id": "r1"}), False),
+        (Mending({}, GOOD.replace(b":", b": ")), False),
+        (Mending({"id": "r1-b"}), True),
+        (Mending({}, GOOD.replace(b'"units":2', b'"units":3')), True),
+    ],
+    ids=["as it was", "other field", "same id", "same file", "own id", "other file"],
+)
+def test_reused_id_is_sent_only_under_another_or_as_another_record(
+    mending: Mending, *, is_sent: bool
+) -> None:
+    """R27: its id stays bound to the first content, so sent as it was it would be back at once."""
+    sent = mend(stored(reason="COMMAND_ID_REUSED"), mending, INPUTS)
+    assert isinstance(sent, Resend) is is_sent
+    if isinstance(sent, Unmendable):
+        assert "--set id=" in sent.reason
+
+
+async def test_reused_ids_stay_in_the_box_when_all_is_replayed() -> None:
+    """A replay of everything says what it cannot settle, and takes none of it out."""
+    box = FakeDeadLetterBox([stored(offset=1, reason="COMMAND_ID_REUSED"), stored(offset=2)])
+    report = await replay(box)
+    assert (report.sent, sum(report.skipped.values()), list(box.waiting)) == (1, 1, ["order-events/3/1"])
+
+
 def test_whole_record_of_a_file_is_sent_as_it_is() -> None:
     """An edited record replaces the original, also one that was cut."""
     sent = mend(stored(b"{", is_cut=True), Mending({}, GOOD), INPUTS)
