@@ -61,7 +61,10 @@ class CommandDecoder:
         # JSON can only carry a control character escaped, DEL, or as C1 in UTF-8: one look at the
         # bytes spares a look at every identifier of a pack.
         if b"\\" in value or b"\x7f" in value or not value.isascii():
-            return _checked(commands)
+            checked, unprintable = _checked(commands)
+            if unprintable and not is_pack(value):
+                return (), (Poison(None, unprintable[0].reason),)
+            return checked, unprintable
         return commands, ()
 
     def _one_by_one(
@@ -86,12 +89,17 @@ class CommandDecoder:
         return checked, [*poison, *unprintable]
 
 
+def is_pack(value: bytes) -> bool:
+    """Say whether a record holds a pack, whose commands have places, and not one command."""
+    return value.lstrip(b" \t\r\n").startswith(b"[")
+
+
 def elements_of(value: bytes | None) -> Sequence[bytes | None]:
     """Give the bytes of each command of a record, the whole value where it holds no pack.
 
     Empty for what cannot be split, which a decoder's poison for the whole record says already.
     """
-    if value is None or not value.lstrip(b" \t\r\n").startswith(b"["):
+    if value is None or not is_pack(value):
         return (value,)
     try:
         parts = msgspec.json.decode(value, type=list[msgspec.Raw])

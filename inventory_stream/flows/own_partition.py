@@ -26,7 +26,7 @@ from inventory_stream.ports.inputs import Input, InputOffsets, InputRecord
 from inventory_stream.ports.ledger_log import LedgerLog, RowRecord
 from inventory_stream.ports.monitor import SILENT_OWNER, OwnerMonitor, OwnerSnapshot
 from inventory_stream.ports.partition_owner import NextOffsets
-from models.codec import ORDER_DECODER, STOCK_DECODER, Poison, elements_of
+from models.codec import ORDER_DECODER, STOCK_DECODER, Poison, elements_of, is_pack
 from models.rows import ALIVE_KEY, PROGRESS_KEY, AliveRow, ProgressRow, decode_row, encode_row
 
 DEADLINE_CHECK_SECONDS: Final = 0.5
@@ -398,7 +398,10 @@ class OwnPartition:
         }
         faults: dict[tuple[Input, int], list[Poison]] = {}
         for one in refused:
-            faults.setdefault((Input(one.source), one.offset), []).append(Poison(one.pack_index, one.reason))
+            place = Input(one.source), one.offset
+            in_pack = is_pack(records[place].value or b"")
+            index = one.pack_index if in_pack else None
+            faults.setdefault(place, []).append(Poison(index, one.reason))
         return [
             letter
             for place, poison in faults.items()

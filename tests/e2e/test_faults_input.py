@@ -78,14 +78,14 @@ POISON = [
     Poison("too many in a pack", ORDER_EVENTS, encode_pack([RESERVE] * 1_001), "pack of 1001 commands"),
     Poison("over 1 MiB", STOCK_EVENTS, b"[" + b" " * (1024 * 1024) + b"]", "record of 1048578 bytes"),
     Poison("control character", ORDER_EVENTS, altered(RESERVE, b"poison-cart", b"poison\\u0007cart"),
-           "control character in `reservation_id`", 0),
+           "control character in `reservation_id`"),
     Poison("deep nesting", ORDER_EVENTS, b"[" * 100_000, "recursion depth"),
     Poison("nowhere to take it from", ORDER_EVENTS, encode_command(reserve("nowhere", location=None)),
-           "neither a location nor a group", 0),
+           "neither a location nor a group"),
     Poison("two ways", ORDER_EVENTS, encode_command(reserve("both", group="town")),
-           "both a location and a group", 0),
-    Poison("unknown path", ORDER_EVENTS, encode_command(reserve("path", path="back door")), "back door", 0),
-    Poison("an adjust of nothing", STOCK_EVENTS, encode_command(adjust("nothing", 0)), "by 0 units", 0),
+           "both a location and a group"),
+    Poison("unknown path", ORDER_EVENTS, encode_command(reserve("path", path="back door")), "back door"),
+    Poison("an adjust of nothing", STOCK_EVENTS, encode_command(adjust("nothing", 0)), "by 0 units"),
 ]  # fmt: skip
 
 
@@ -178,8 +178,8 @@ def reused_ids(producer: Producer) -> list[Poison]:
     producer.sent.reused[Asked(PARTITION, other_ask.reservation_id, other_ask.id)] += 1
     producer.sent.reused[Asked(PARTITION, None, other_move.id)] += 1
     return [
-        Poison("order id reused", ORDER_EVENTS, encode_command(other_ask), "COMMAND_ID_REUSED", 0),
-        Poison("stock id reused", STOCK_EVENTS, encode_command(other_move), "COMMAND_ID_REUSED", 0),
+        Poison("order id reused", ORDER_EVENTS, encode_command(other_ask), "COMMAND_ID_REUSED"),
+        Poison("stock id reused", STOCK_EVENTS, encode_command(other_move), "COMMAND_ID_REUSED"),
     ]
 
 

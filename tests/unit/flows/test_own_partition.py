@@ -100,7 +100,7 @@ async def test_poison_is_durable_before_the_progress_that_passes_it() -> None:
         (0, 0),
         (1, None),
         (2, None),
-        (3, 0),
+        (3, None),
     ]
     assert world.dead.letters[3].reason == "COMMAND_ID_REUSED"
     assert world.position("A").reserved == 1
@@ -125,7 +125,7 @@ async def test_what_the_ledger_refuses_is_kept_without_the_rest_of_its_pack() ->
     assert await Owner(world).run_to_end()
     assert [(letter.pack_index, letter.value) for letter in world.dead.letters] == [
         (1, again),
-        (0, world_command(reserve(1, units=3))),
+        (None, world_command(reserve(1, units=3))),
     ]
 
 
