@@ -18,6 +18,10 @@ from models.rows import ID_REUSED_ANSWER, REPEATED_ANSWER, Answer, Movement, Rec
 RESERVE: Final = type_name(Reserve)
 _STARTS: Final = frozenset({RESERVE, type_name(RecordOrder)})
 _CONFIRM: Final = type_name(Confirm)
+_REUSED: Final = (
+    "its id was used before, by the command named here: one with other content came, was refused, and is a "
+    "dead letter"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Step:
     `what` is the command's type on the wire, or what the owner did by itself: expired, revoked,
     deleted. `offset` and `at_ms` are the place and record time of the row that says so, None where
     that row was compacted away and a later one still has the answer. `decided_ms` is the `now` of
-    the decision (R26). `units` were moved.
+    the decision (R26). `units` were moved. `is_repeat`: the same command came again (R27).
     """
 
     partition: int
@@ -50,7 +54,7 @@ def step_of_answer(
     name = outcome_name(answer.outcome)
     if repeat == ID_REUSED_ANSWER:
         name = "COMMAND_ID_REUSED"
-        text = "its id came again with other content: refused, and the other content is a dead letter"
+        text = _REUSED
     elif repeat == REPEATED_ANSWER:
         text = f"it came again, nothing moved, and it heard its first answer again: {name}"
     else:
@@ -65,7 +69,7 @@ def step_of_answer(
         command_id=answer.command_id,
         reservation_id=row.reservation_id,
         outcome=name,
-        is_repeat=repeat != 0,
+        is_repeat=repeat == REPEATED_ANSWER,
         decided_ms=answer.at_ms,
         units=answer.units,
         text=text,
@@ -77,7 +81,7 @@ def step_of_receipt(partition: int, record: LedgerRecord, row: ReceiptRow) -> St
     name = outcome_name(row.outcome)
     if row.repeat == ID_REUSED_ANSWER:
         name = "COMMAND_ID_REUSED"
-        text = "its id came again with other content: refused, and the other content is a dead letter"
+        text = _REUSED
     elif row.repeat == REPEATED_ANSWER:
         text = f"it came again, nothing moved, and it heard its first answer again: {name}"
     else:
@@ -94,7 +98,7 @@ def step_of_receipt(partition: int, record: LedgerRecord, row: ReceiptRow) -> St
         command_id=row.command_id,
         reservation_id=row.reservation_id,
         outcome=name,
-        is_repeat=row.repeat != 0,
+        is_repeat=row.repeat == REPEATED_ANSWER,
         decided_ms=row.at_ms,
         units=row.units,
         text=text,

@@ -392,10 +392,10 @@ class PartitionAudit:
         self, record: LedgerRecord, reservation_id: str | None, command_id: str, repeat: int, meaning: int
     ) -> None:
         """I3: whatever row names a command, it names the same outcome, units and time."""
+        if repeat == ID_REUSED_ANSWER:
+            return  # another command, which heard no answer of this one
         if repeat != FIRST_ANSWER:
             self.report.repeats += 1
-        if repeat == ID_REUSED_ANSWER:
-            return
         life = self._life(reservation_id, command_id) if self._lives else 0
         known = self._outcomes.setdefault(hash((reservation_id, command_id, life)), meaning)
         if known != meaning:

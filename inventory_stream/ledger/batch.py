@@ -8,6 +8,7 @@ from inventory_stream.ledger.state import PartitionState
 from models.rows import (
     FIRST_ANSWER,
     PROGRESS_KEY,
+    REPEATED_ANSWER,
     ReceiptRow,
     ReservationRow,
     encode_row,
@@ -40,8 +41,8 @@ class Refused(NamedTuple):
 class Sealed(NamedTuple):
     """One atomic append: the rows of whole commands, then positions, then `@progress` (P6).
 
-    `outcomes[n]` counts the decisions with outcome number n; `repeats` those of them that were
-    answered before (R27). `dropped_memories` counts early commands that waited in vain (R21),
+    `outcomes[n]` counts the decisions with outcome number n; `repeats` those of them that heard
+    their first answer again (R27), an id with other content not among them. `dropped_memories` counts early commands that waited in vain (R21),
     `folded_by_count` the rows that left because there were too many, before their time (R29).
     """
 
@@ -107,7 +108,7 @@ class Batch:
         reservation.term = self.term
         reservation.answered = answered
         reservation.repeat = repeat
-        if repeat != FIRST_ANSWER:
+        if repeat == REPEATED_ANSWER:
             self.repeats += 1
         self.write(reservation_key(reservation.reservation_id), encode_row(reservation))
 
@@ -115,7 +116,7 @@ class Batch:
         """Add the row of a receipt; gives its key and value, for who keeps it."""
         receipt.term = self.term
         receipt.repeat = repeat
-        if repeat != FIRST_ANSWER:
+        if repeat == REPEATED_ANSWER:
             self.repeats += 1
         key = receipt_key(receipt.command_id, receipt.reservation_id)
         value = encode_row(receipt)

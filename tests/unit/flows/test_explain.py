@@ -3,6 +3,7 @@
 import pytest
 
 from inventory_stream.adapters.kafka.live_rows import LiveRows
+from inventory_stream.cli.explain_text import step_lines
 from inventory_stream.flows import explain_changes
 from inventory_stream.flows.explain_changes import UNKNOWN, Change
 from inventory_stream.flows.explain_command import CommandStory, explain_command
@@ -177,6 +178,9 @@ async def test_id_used_again_with_other_content_is_told() -> None:
     decided.batch(c.Extend("r1", "R1", "S", 60))
     story = await command_story(decided.ledger, "r1")
     assert [step.outcome for step in story.steps] == ["GRANTED", "COMMAND_ID_REUSED"]
+    said = "\n".join(step_lines(story.steps[-1]))
+    assert "its id was used before" in said
+    assert "(again)" not in said
 
 
 async def test_command_that_left_its_row_is_known_by_its_hash() -> None:

@@ -12,10 +12,12 @@ from inventory_stream.flows.verify_report import FINDINGS_SHOWN_MAX, VerifyRepor
 from inventory_stream.ledger.rules import Rules
 from inventory_stream.ports.projection import LocationUnits, Version
 from inventory_stream.settings import ProjectionSettings
+from models import commands as c
 from models.outcomes import Outcome
 from models.rows import PositionRow, ReceiptRow, ReservationRow, Row, TransferRow
 from tests.fakes.ledger_reader import FakeLedger
 from tests.fakes.projection import FakeAvailabilityView, FakeHash, FakeProjection, FakeServer
+from tests.unit.flows.decided_by_hand import DecidedByHand
 from tests.unit.flows.decided_ledger import planted, random_ledger
 
 replace = msgspec.structs.replace
@@ -186,6 +188,18 @@ async def test_shortfall_of_a_fact_is_not_oversold() -> None:
     report = await verify(ledger)
     assert report.is_sound
     assert (report.partitions[0].oversold_units, report.partitions[0].shortfall_units) == (0, 3)
+
+
+async def test_reused_id_is_no_answer_given_again() -> None:
+    """R27: the same command again is counted; another one under its id heard no first answer."""
+    decided = DecidedByHand()
+    decided.batch(c.Adjust("a", "S", "A", 5, decided.now_ms))
+    decided.batch(c.Adjust("a", "S", "A", 6, decided.ledger.start_ms))
+    decided.batch(c.Reserve("r", "R", "S", 1, 60, location="A"))
+    decided.batch(c.Extend("r", "R", "S", 60))
+    decided.batch(c.Reserve("r", "R", "S", 1, 60, location="A"))
+    (partition,) = (await verify(decided.ledger)).partitions
+    assert partition.repeats == 1
 
 
 async def test_i3_repeat_with_another_outcome() -> None:

@@ -67,6 +67,7 @@ def test_command_id_is_refused_when_it_comes_with_other_content(change: str) -> 
     row = ledger.state.skus[SKU]["L1"].to_row(0)
     ledger.run(f"{change} -> COMMAND_ID_REUSED")
     assert [letter.reason for letter in ledger.sealed[-1].refused] == ["COMMAND_ID_REUSED"]
+    assert ledger.sealed[-1].repeats == 0
     assert ledger.state.skus[SKU]["L1"].to_row(0) == row
 
 
