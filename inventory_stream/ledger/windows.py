@@ -188,9 +188,15 @@ def _drop_stale(state: PartitionState) -> None:
 def _forget(state: PartitionState, batch: Batch, reservation: ReservationRow) -> None:
     for answer in reservation.answers:
         forget_movements(state, batch, reservation.sku, answer.movements)
+    del state.reservations[reservation.reservation_id]
     for line in reservation.lines:
         _add_to_base(state, batch, reservation.sku, line.location, line.moved)
-    del state.reservations[reservation.reservation_id]
+        # A position lists it for the netting window, which may be longer than its own, or than the count
+        # allows: a count must not see there what an owner that recovers has not (I8).
+        line.allocations = ()
+        settled = state.position(reservation.sku, line.location).settled
+        while settled and state.reservations.get(settled[0].reservation_id) is not settled[0]:
+            settled.popleft()
     batch.write(reservation_key(reservation.reservation_id), None)
 
 

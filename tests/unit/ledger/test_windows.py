@@ -81,6 +81,24 @@ def test_ended_reservations_are_bounded_by_count(ended: str) -> None:
     assert list(ledger.state.reservations) == ["R3", "R4", "R5"]
 
 
+def test_position_forgets_a_reservation_when_its_row_is_folded() -> None:
+    """R29: neither the window nor the count bounds memory while positions list what is gone (R9)."""
+    ledger = Ledger(Rules(return_window_ms=1_200_000)).run("given on_hand=1000")
+    for number in range(300):
+        ledger.run(
+            f"""
+            reserve R{number} units=1          -> GRANTED
+            confirm R{number}                  -> CONFIRMED
+            fulfil R{number}                   -> FULFILLED
+            tick 1m, sweep
+            """
+        )
+    position = ledger.state.skus[SKU]["L1"]
+    assert len(ledger.state.reservations) <= 21
+    # Those, and at most 64 that ended before the list is walked again, in the list and beyond it.
+    assert len(position.settled or ()) + len(position.reservations) <= 21 + 2 * 64
+
+
 def test_count_bound_counts_reservations_when_one_was_refused_many_times() -> None:
     """R29: asking again under one reservation id is one reservation, not many."""
     ledger = Ledger(Rules(ended_reservations_max=3)).run("given on_hand=5\n reserve R1 units=6 -> SOLD_OUT")
