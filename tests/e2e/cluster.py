@@ -276,7 +276,7 @@ class Cluster:
 
     # --- judgement -------------------------------------------------------------------------------
 
-    async def verify(self) -> dict[str, Any]:
+    async def verify(self, seconds_max: float = DEADLINE_SECONDS) -> dict[str, Any]:
         """Run `inventory-stream ledger verify`, which must find every invariant kept; gives its report."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -285,7 +285,7 @@ class Cluster:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(seconds_max):
             output, errors = await process.communicate()
         assert process.returncode == 0, f"{output.decode()}\n{errors.decode()}\n{self.log_tails()}"
         report: dict[str, Any] = json.loads(output)
