@@ -13,6 +13,7 @@ from inventory_stream.ledger.rules import Rules
 from inventory_stream.ledger.state import PartitionState, StateLoader, row_of
 from models import commands as c
 from models.codec import ORDER_DECODER, STOCK_DECODER
+from models.ids import partition_of
 from models.outcomes import Outcome
 from models.rows import PROGRESS_KEY, ReceiptRow, Row, decode_row
 from tests.fuzz.hostile import (
@@ -183,8 +184,10 @@ class Trial:
         self.told[kind, how] += 1
 
     def _check_state(self) -> None:
-        """I1 to I5 of the state, and of what a recovery finds in the rows (I8)."""
+        """I1 to I5 of the state, and of what a recovery finds in the rows (I8); no SKU but ours (R30)."""
         assert_sound(self._state)
+        strangers = [sku for sku in self._state.skus if partition_of(sku, PARTITIONS) != PARTITION]
+        assert not strangers, f"positions of another partition: {strangers}"
         recovered = PartitionState(PARTITION, PARTITIONS, RULES)
         loader = StateLoader(recovered)
         for key, value in self._rows.items():
