@@ -7,6 +7,7 @@ from typing import Final
 
 from inventory_stream.adapters.catalog import load_catalog
 from inventory_stream.adapters.kafka.batch_transport import ConsumerOptions
+from inventory_stream.adapters.kafka.cluster_probe import cluster_id_of
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.dead_letters import KafkaDeadLetters
 from inventory_stream.adapters.kafka.event_log import KafkaEventLog
@@ -34,6 +35,7 @@ from inventory_stream.ports.monitor import (
     ProjectionMonitor,
 )
 from inventory_stream.ports.partition_owner import PartitionOwner
+from inventory_stream.ports.projection import ViewOwner
 from inventory_stream.settings import LedgerSettings, Settings
 
 LEDGER_GROUP: Final = "ledger"
@@ -175,11 +177,24 @@ class ProjectionParts:
         await asyncio.gather(self.view.close(), *(reader.close() for reader in self.readers))
 
 
+async def view_owner(settings: Settings) -> ViewOwner:
+    """Say whose view this environment's projection writes.
+
+    Raises:
+        UnreachableError: Kafka does not answer.
+    """
+    return ViewOwner(await cluster_id_of(KafkaConnection.of(settings.kafka)), settings.topic(LEDGER))
+
+
 def projection_parts(
-    settings: Settings, *, is_rebuild_asked: bool, monitor: ProjectionMonitor = SILENT_PROJECTION
+    settings: Settings,
+    owner: ViewOwner,
+    *,
+    is_rebuild_asked: bool,
+    monitor: ProjectionMonitor = SILENT_PROJECTION,
 ) -> ProjectionParts:
     """Build what keeps the Redis view and publishes events; nothing is connected yet."""
-    view = RedisProjection.connect(settings.redis, monitor)
+    view = RedisProjection.connect(settings.redis, owner, monitor)
     connection = KafkaConnection.of(settings.kafka)
     # One each: the view must not wait until the publisher has read a whole partition.
     for_view, for_events = (

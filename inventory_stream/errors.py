@@ -21,6 +21,10 @@ class RefusedError(InventoryStreamError):
     """A server answers but does not let us in: password, certificate or right. One line with the way out."""
 
 
+class ForeignViewError(InventoryStreamError):
+    """The view in Redis is another environment's. One line with both owners and the way out."""
+
+
 class LedgerLogError(InventoryStreamError):
     """The ledger topic cannot be written or read as its rules demand. Ends the process (P7)."""
 

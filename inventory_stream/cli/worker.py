@@ -21,6 +21,7 @@ from inventory_stream.adapters.monitoring.build import (
 )
 from inventory_stream.adapters.monitoring.endpoint import Endpoint
 from inventory_stream.adapters.redis.preflight import check_redis
+from inventory_stream.adapters.redis.projection import RedisProjection
 from inventory_stream.adapters.worker_process import Work, failing, run_worker
 from inventory_stream.bootstrap import (
     LEDGER_GROUP,
@@ -29,10 +30,12 @@ from inventory_stream.bootstrap import (
     input_topics,
     ledger_parts,
     projection_parts,
+    view_owner,
 )
 from inventory_stream.cli import EXIT_FAILED, EXIT_SETTINGS
 from inventory_stream.errors import InventoryStreamError, SettingsError, UnreachableError
 from inventory_stream.ports.monitor import SILENT_PROJECTION
+from inventory_stream.ports.projection import ViewOwner
 from inventory_stream.settings import Settings, load_settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Run a worker until SIGTERM or Ctrl-C.")
@@ -67,23 +70,41 @@ def projection(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Write every SKU again from the ledger; readers notice nothing.")
     ] = False,
+    is_take_over: Annotated[
+        bool,
+        typer.Option(
+            "--take-over", help="With --rebuild: also where Redis holds the view of another environment."
+        ),
+    ] = False,
 ) -> None:
     """Keep the Redis view: bring every decision to where storefronts read.
 
+    A database holds the view of one environment; where it is another's, nothing is written.
+
     Example: inventory-stream worker projection --rebuild
     """
+    if is_take_over and not rebuild:
+        raise typer.BadParameter("goes with --rebuild alone", param_hint="--take-over")
     settings, end = _begin()
     fail = failing(end)
     monitoring = projection_monitoring(settings)
+    owner = ViewOwner("", settings.topic(LEDGER))
 
     async def check() -> None:
+        nonlocal owner
         # Before the group is joined: a worker without Redis would take partitions from one that has it.
         await check_redis(settings.redis)
         await check_before_start(settings)
+        owner = await view_owner(settings)
+        view = RedisProjection.connect(settings.redis, owner)
+        try:
+            await (view.take_over() if is_take_over else view.ensure_marker())
+        finally:
+            await view.close()
 
     def new_work() -> Work:
         monitor = SILENT_PROJECTION if monitoring is None else monitoring.monitor
-        parts = projection_parts(settings, is_rebuild_asked=rebuild, monitor=monitor)
+        parts = projection_parts(settings, owner, is_rebuild_asked=rebuild, monitor=monitor)
         options = consumer_options(settings, PROJECTION_GROUP, is_raw=True)
         host = new_projection_host(parts.flow, parts.publisher, settings.topic(LEDGER), options, fail)
 

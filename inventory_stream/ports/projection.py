@@ -35,6 +35,28 @@ class Version(NamedTuple):
         return cls(int(generation), int(offset))
 
 
+class ViewOwner(NamedTuple):
+    """Whose ledger a view shows: Kafka's id of the cluster, "" where it has none, and the full topic."""
+
+    cluster_id: str
+    topic: str
+
+    def __str__(self) -> str:
+        """`<cluster id>/<topic>`, or the topic alone; neither part can hold a slash, a space or an @."""
+        return f"{self.cluster_id}/{self.topic}" if self.cluster_id else self.topic
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Undo `str`."""
+        cluster_id, _, topic = text.rpartition("/")
+        return cls(cluster_id, topic)
+
+    def is_same(self, other: "ViewOwner") -> bool:
+        """Say whether both are one ledger, as far as it can be told: an unknown cluster may be any."""
+        is_cluster_same = not (self.cluster_id and other.cluster_id) or self.cluster_id == other.cluster_id
+        return is_cluster_same and self.topic == other.topic
+
+
 class LocationUnits(NamedTuple):
     """One location's share: `available` = max(0, ATP) (R5), `shortfall` as in R2."""
 
@@ -118,7 +140,14 @@ class Projection(Protocol):
     """The writer's side. Every method raises UnreachableError when the server does not answer."""
 
     async def ensure_marker(self) -> str:
-        """Give the server's random id, setting one if there is none (flushed, or new)."""
+        """Give the server's random id, setting one if there is none (flushed, or new).
+
+        Raises:
+            ForeignViewError: the view there is another environment's; nothing was written.
+        """
+
+    async def take_over(self) -> None:
+        """Make the server's data ours, whosever it is: from now on the former owner's workers end."""
 
     async def marker(self) -> str | None:
         """Give the server's random id, None if it was flushed."""

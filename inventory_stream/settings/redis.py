@@ -23,7 +23,8 @@ class RedisSettings(Section):
     url: str = Field(
         "redis://127.0.0.1:6379/0",
         pattern=r"^(rediss?|unix)://",
-        description="server of the projection: redis://host:port/db, rediss:// with TLS, unix:///path?db=0",
+        description="server of the projection: redis://host:port/db, rediss:// with TLS, unix:///path?db=0; "
+        "one database for one environment (a topic prefix separates topics, not Redis keys)",
     )
     username: str | None = Field(
         None, min_length=1, description="ACL user; without it, the server's default user"

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from inventory_stream.adapters.kafka.live_rows import LiveRows
+from inventory_stream.errors import ForeignViewError
 from inventory_stream.flows.project import ProjectionFlow
 from inventory_stream.flows.project_rows import changes_of, latest_positions
 from inventory_stream.ports.projection import (
@@ -48,11 +51,12 @@ ODD_SKUS = (
 
 @dataclass
 class Bench:
-    """One server: two writers of it, a reader, and the operator's hand."""
+    """One server: two writers of it, a reader, another environment's writer, and the operator's hand."""
 
     writer: Projection
     rival: Projection
     view: AvailabilityView
+    other: Projection
 
     async def flush(self) -> None:
         """Lose all data."""
@@ -270,6 +274,19 @@ class ProjectionSuite:
         written = await bench.writer.write(5, [change("S", 2, {"A": 1})])
         assert (written.results, written.marker, written.checkpoint) == ([Refusal.ABSENT], None, None)
         assert await bench.writer.ensure_marker() != marker
+
+    async def test_view_of_another_environment_is_left_alone(self, bench: Bench) -> None:
+        """Redis keys carry no environment: a second one is refused until an operator hands the view over."""
+        marker = await bench.writer.ensure_marker()
+        with pytest.raises(ForeignViewError):
+            await bench.other.ensure_marker()
+        assert await bench.writer.marker() == marker
+        await bench.writer.take_over()  # ours already: nothing changes
+        assert await bench.writer.ensure_marker() == marker
+        await bench.other.take_over()
+        assert await bench.other.ensure_marker() != marker
+        with pytest.raises(ForeignViewError):
+            await bench.writer.ensure_marker()
 
     async def test_forgotten_scripts_are_sent_again(self, bench: Bench) -> None:
         """A server that forgot the scripts (restart, failover) costs one more round trip, no error."""

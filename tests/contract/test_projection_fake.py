@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.contract.projection_suite import Bench, ProjectionSuite
-from tests.fakes.projection import FakeAvailabilityView, FakeProjection, FakeServer
+from tests.fakes.projection import THEIRS, FakeAvailabilityView, FakeProjection, FakeServer
 
 
 @dataclass
@@ -29,4 +29,10 @@ class TestFakeProjection(ProjectionSuite):
     def bench(self) -> Bench:
         """Give an empty server."""
         server = FakeServer()
-        return FakeBench(FakeProjection(server), FakeProjection(server), FakeAvailabilityView(server), server)
+        return FakeBench(
+            FakeProjection(server),
+            FakeProjection(server),
+            FakeAvailabilityView(server),
+            FakeProjection(server, THEIRS),
+            server,
+        )

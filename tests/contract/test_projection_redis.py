@@ -9,9 +9,11 @@ from redis.asyncio import Redis
 
 from inventory_stream.adapters.redis.projection import RedisProjection
 from inventory_stream.adapters.redis.view import RedisAvailabilityView
+from inventory_stream.errors import ForeignViewError
 from inventory_stream.ports.projection import Checkpoint, Extent
 from inventory_stream.settings import RedisSettings
 from tests.contract.projection_suite import WAIT_SECONDS_MAX, Bench, ProjectionSuite, change, taken
+from tests.fakes.projection import OURS, THEIRS
 
 
 @dataclass
@@ -36,11 +38,11 @@ class TestRedisProjection(ProjectionSuite):
     async def bench(self, redis_url: str) -> AsyncIterator[RedisBench]:
         """Give an empty server."""
         settings = RedisSettings(url=redis_url, timeout_seconds=WAIT_SECONDS_MAX)
-        writer, rival = RedisProjection.connect(settings), RedisProjection.connect(settings)
+        writer, rival, other = (RedisProjection.connect(settings, owner) for owner in (OURS, OURS, THEIRS))
         view = RedisAvailabilityView.connect(settings)
         async with Redis.from_url(redis_url, decode_responses=True) as operator:
-            yield RedisBench(writer, rival, view, operator)
-        for one in (writer, rival, view):
+            yield RedisBench(writer, rival, view, other, operator)
+        for one in (writer, rival, other, view):
             await one.close()
 
     async def test_hash_is_the_documented_one(self, bench: RedisBench) -> None:
@@ -82,3 +84,20 @@ class TestRedisProjection(ProjectionSuite):
         """A worker that dies stops being believed: the key carries its expiry."""
         assert await bench.writer.beat(4, await taken(bench.writer, 4), 2_000)
         assert 0 < await bench.operator.pttl("projection:heartbeat:4") <= 2_000
+
+    async def test_refusal_names_both_owners_and_the_way_out(self, bench: RedisBench, redis_url: str) -> None:
+        """Who runs into another environment's database reads which setting, whose it is, and what to do."""
+        await bench.writer.ensure_marker()
+        with pytest.raises(ForeignViewError) as refused:
+            await bench.other.ensure_marker()
+        for words in (f"redis.url={redis_url}", str(OURS), str(THEIRS), "--rebuild --take-over"):
+            assert words in str(refused.value)
+
+    async def test_marker_without_an_owner_becomes_ours(self, bench: RedisBench) -> None:
+        """A view that an older version wrote is taken up by the first who asks, and is then its own."""
+        await bench.operator.set("projection:marker", "00ff")
+        marker = await bench.writer.ensure_marker()
+        assert marker == f"00ff@{OURS}"
+        assert await bench.rival.ensure_marker() == marker
+        with pytest.raises(ForeignViewError):
+            await bench.other.ensure_marker()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from inventory_stream.errors import UnreachableError
+from inventory_stream.errors import ForeignViewError, UnreachableError
 from inventory_stream.ports.projection import (
     Announcement,
     AvailabilityMessage,
@@ -18,6 +18,7 @@ from inventory_stream.ports.projection import (
     SkuAvailability,
     SkuChange,
     Version,
+    ViewOwner,
     Written,
 )
 
@@ -46,6 +47,7 @@ class FakeServer:
     hashes: dict[str, FakeHash] = field(default_factory=dict)
     sold_out: set[str] = field(default_factory=set)
     marker: str | None = None
+    owner: ViewOwner | None = None
     checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
     brought: dict[int, set[str]] = field(default_factory=dict)
     heartbeats: dict[int, int] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class FakeServer:
 
     def flush(self) -> None:
         """FLUSHALL."""
-        self.marker = None
+        self.marker = self.owner = None
         for part in (self.hashes, self.sold_out, self.checkpoints, self.brought, self.heartbeats):
             part.clear()
 
@@ -64,18 +66,34 @@ class FakeServer:
             raise UnreachableError("the fake server is down")
 
 
+OURS = ViewOwner("cluster", "ledger")
+"""Whose view tests write that have one environment."""
+THEIRS = ViewOwner("cluster", "staging-ledger")
+"""Another environment on the same cluster."""
+
+
 class FakeProjection:
     """See `inventory_stream.ports.projection.Projection`."""
 
-    def __init__(self, server: FakeServer) -> None:
+    def __init__(self, server: FakeServer, owner: ViewOwner = OURS) -> None:
         self.server = server
+        self.owner = owner
 
     async def ensure_marker(self) -> str:
         """See the port."""
         await self.server.answer()
-        if self.server.marker is None:
-            self.server.marker = secrets.token_hex(8)
+        if self.server.marker is None or self.server.owner is None:
+            self.server.marker, self.server.owner = secrets.token_hex(8), self.owner
+        if not self.server.owner.is_same(self.owner):
+            raise ForeignViewError(f"the view of {self.server.owner}")
         return self.server.marker
+
+    async def take_over(self) -> None:
+        """See the port."""
+        await self.server.answer()
+        if self.server.owner is not None and not self.server.owner.is_same(self.owner):
+            self.server.marker = self.server.owner = None
+        await self.ensure_marker()
 
     async def marker(self) -> str | None:
         """See the port."""

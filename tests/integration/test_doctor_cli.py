@@ -16,6 +16,7 @@ from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.adapters.kafka.topics import create_topics
 from inventory_stream.adapters.redis.projection import RedisProjection
+from inventory_stream.bootstrap import view_owner
 from inventory_stream.cli.doctor import app
 from inventory_stream.devservers import KafkaServer
 from inventory_stream.flows.project import ProjectionFlow
@@ -59,7 +60,7 @@ async def project(settings: Settings) -> None:
     """Show the ledger in Redis, and say once that it is fresh."""
     connection = KafkaConnection.of(settings.kafka)
     reader = KafkaLedgerReader(connection=connection, topic=settings.topic(LEDGER))
-    view = RedisProjection.connect(settings.redis)
+    view = RedisProjection.connect(settings.redis, await view_owner(settings))
     flow = ProjectionFlow(view, reader, LiveRows, settings.projection, lambda: 1)
     await flow.start(0)
     place = await view.checkpoint(0)

@@ -22,6 +22,7 @@ from inventory_stream.errors import TopicsError, UnreachableError
 from inventory_stream.flows.project import ProjectionFlow
 from inventory_stream.settings import Settings, load_settings
 from tests.fakes.ledger_reader import FakeLedger, FakeRecord
+from tests.fakes.projection import OURS
 from tests.unit.flows.decided_ledger import planted, random_ledger
 from tests.unit.flows.test_verify import position
 
@@ -39,7 +40,7 @@ async def load(settings: Settings, ledger: FakeLedger) -> None:
     reader = KafkaLedgerReader(
         connection=KafkaConnection(settings.kafka.bootstrap_servers), topic=settings.topic(LEDGER)
     )
-    view = RedisProjection.connect(settings.redis)
+    view = RedisProjection.connect(settings.redis, OURS)
     flow = ProjectionFlow(view, reader, LiveRows, settings.projection, lambda: ledger.start_ms)
     await flow.start(0)
     await asyncio.gather(view.close(), reader.close())

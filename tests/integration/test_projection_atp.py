@@ -20,6 +20,7 @@ from inventory_stream.errors import UnreachableError
 from inventory_stream.ports.projection import Announcement, Extent, SkuChange
 from inventory_stream.settings import RedisSettings
 from tests.contract.projection_suite import change, taken
+from tests.fakes.projection import OURS
 
 WAIT_SECONDS_MAX = 20.0
 
@@ -36,7 +37,7 @@ def put(redis_url: str, *changes: SkuChange, beating: tuple[int, ...] = ()) -> N
     """Write as the projection would, into partition 0."""
 
     async def run() -> None:
-        projection = RedisProjection.connect(RedisSettings(url=redis_url))
+        projection = RedisProjection.connect(RedisSettings(url=redis_url), OURS)
         written = await projection.write(0, changes)
         await projection.announce(
             [Announcement(c, t) for c, t in zip(changes, written.results, strict=True) if isinstance(t, int)]

@@ -14,6 +14,7 @@ from inventory_stream.devservers import ValkeyServer, ValkeySettings
 from inventory_stream.flows.project import ProjectionFlow
 from inventory_stream.settings import ProjectionSettings, RedisSettings
 from tests.fakes.ledger_reader import FakeLedger
+from tests.fakes.projection import OURS
 
 WAIT_SECONDS_MAX = 30.0
 
@@ -42,7 +43,7 @@ async def test_killed_server_is_waited_for_and_caught_up(server: ValkeyServer, i
         ledger.position(0, f"S{number}", "A", number)
         ledger.position(0, f"S{number}", "B", 1)
     settings = RedisSettings(url=server.url, timeout_seconds=2.0)
-    view, shown = RedisProjection.connect(settings), RedisAvailabilityView.connect(settings)
+    view, shown = RedisProjection.connect(settings, OURS), RedisAvailabilityView.connect(settings)
     flow = ProjectionFlow(view, ledger, LiveRows, ProjectionSettings(), lambda: ledger.start_ms)
     position = await flow.start(0)
     port_and_folder = again(server)

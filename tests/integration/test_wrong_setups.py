@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import redis
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -43,6 +44,23 @@ def settings(kafka_server: KafkaServer, topic_prefix: str) -> Settings:
             bootstrap_servers=kafka_server.bootstrap_servers, topic_prefix=topic_prefix, partitions=2
         )
     )
+
+
+def test_projection_leaves_the_view_of_another_environment_alone(
+    settings: Settings, redis_url: str, topic_prefix: str
+) -> None:
+    """Two prefixes on one Redis: the second projection ends in one line and writes nothing."""
+    asyncio.run(create_topics(settings))
+    owner = f"another/{topic_prefix}staging-ledger"
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        client.set("projection:marker", f"00ff@{owner}")
+        for options in ((), ("--rebuild",)):
+            arguments = ("worker", "projection", *options)
+            status, lines = end_of(variables(settings, REDIS__URL=redis_url), *arguments)
+            assert status == 1
+            assert f"redis.url={redis_url} holds the view of {owner}, not of " in lines[-1]
+            assert "--rebuild --take-over" in lines[-1]
+        assert client.keys("*") == ["projection:marker"]
 
 
 @pytest.fixture

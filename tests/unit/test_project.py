@@ -8,15 +8,23 @@ import pytest
 import stamina
 
 from inventory_stream.adapters.kafka.live_rows import LiveRows
-from inventory_stream.errors import CorruptLedgerError, UnreachableError
+from inventory_stream.errors import CorruptLedgerError, ForeignViewError, UnreachableError
 from inventory_stream.flows.project import ProjectionFlow
 from inventory_stream.flows.project_partition import CHECKPOINT_AGE_MS_MAX
 from inventory_stream.ports.ledger_reader import StoredRecord
-from inventory_stream.ports.projection import Announcement, Checkpoint, Move, SkuChange, Version, Written
+from inventory_stream.ports.projection import (
+    Announcement,
+    Checkpoint,
+    Move,
+    SkuChange,
+    Version,
+    ViewOwner,
+    Written,
+)
 from inventory_stream.settings import ProjectionSettings
 from models.rows import position_key
 from tests.fakes.ledger_reader import FakeLedger, FakeRecord
-from tests.fakes.projection import FakeProjection, FakeServer
+from tests.fakes.projection import OURS, THEIRS, FakeProjection, FakeServer
 
 WAIT_SECONDS_MAX = 10.0
 
@@ -31,10 +39,12 @@ class World:
         self.now_ms = self.ledger.start_ms
         self.ledger.claim(0)
 
-    def flow(self, *, is_rebuild_asked: bool = False, batch_skus_max: int = 2) -> ProjectionFlow:
+    def flow(
+        self, *, is_rebuild_asked: bool = False, batch_skus_max: int = 2, owner: ViewOwner = OURS
+    ) -> ProjectionFlow:
         """Give a worker."""
         return ProjectionFlow(
-            FakeProjection(self.server),
+            FakeProjection(self.server, owner),
             self,
             LiveRows,
             ProjectionSettings(batch_skus_max=batch_skus_max),
@@ -552,3 +562,21 @@ async def test_late_sold_out_of_a_replaced_worker_is_mended(world: World, overta
     await flow.apply(0, old)
     assert world.shown("T") == {"A": 6}
     assert world.server.sold_out == set()
+
+
+async def test_two_environments_on_one_server_do_not_take_turns(world: World) -> None:
+    """The second one is refused with nothing written; the first ends, too, once its view was handed over."""
+    ours = world.flow()
+    await ours.start(0)
+    await ours.beat(0)
+    before = (dict(world.server.checkpoints), dict(world.server.heartbeats))
+    with pytest.raises(ForeignViewError):
+        await world.flow(owner=THEIRS).start(0)
+    assert (world.server.checkpoints, world.server.heartbeats) == before
+    await FakeProjection(world.server, THEIRS).take_over()
+    with pytest.raises(ForeignViewError):
+        await ours.beat(0)
+    theirs = world.flow(owner=THEIRS, is_rebuild_asked=True)
+    await theirs.start(0)
+    await theirs.beat(0)
+    assert world.server.heartbeats

@@ -68,11 +68,29 @@ async def cluster_of(connection: KafkaConnection) -> Cluster:
         await close_client(client)
         await admin.close()
     return Cluster(
-        str(described["cluster_id"]),
+        str(described["cluster_id"] or ""),
         sorted(broker["node_id"] for broker in described["brokers"]),
         described["controller_id"],
         {key: (least, most) for key, least, most in answer.api_versions},
     )
+
+
+async def cluster_id_of(connection: KafkaConnection) -> str:
+    """Ask the cluster for its id alone, which every user may; "" where it has none.
+
+    Raises:
+        UnreachableError: no answer in time.
+    """
+    admin = AIOKafkaAdminClient(**connection.client_options)
+    try:
+        async with asyncio.timeout(ASK_SECONDS_MAX):
+            await admin.start()
+            described = await admin.describe_cluster()
+    except (KafkaError, TimeoutError) as error:
+        raise UnreachableError(f"Kafka at {connection} does not say who it is: {error!r}") from error
+    finally:
+        await admin.close()
+    return str(described["cluster_id"] or "")
 
 
 async def group_of(connection: KafkaConnection, name: str) -> Group:

@@ -12,7 +12,7 @@
     soldout                           set of SKUs (as they are) of which nothing can be sold
     atp (channel)                     JSON {"sku", "total", "v", "at"}, after each write
     projection:heartbeat:<partition>  expires after 2 s; there only while the partition is fresh
-    projection:marker                 random id of this server's data
+    projection:marker                 <random id>@<cluster id>/<ledger topic>: whose data this is
     projection:checkpoint:<partition> how far the partition is in the view, see `Checkpoint`
     projection:skus:<partition>       set of the SKUs that this partition brought here
 

@@ -5,7 +5,6 @@ In a cluster the guard script still holds, but a shard that loses its data is no
 marker on another shard: run `worker projection --rebuild` then.
 """
 
-import secrets
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -16,10 +15,19 @@ from redis.asyncio import Redis
 
 from inventory_stream.adapters.redis import keys
 from inventory_stream.adapters.redis.connection import address_of, connect, reaching
+from inventory_stream.adapters.redis.marker import new_marker, owner_in, refuse_foreign, with_owner
 from inventory_stream.adapters.redis.scripts import Call, Scripts
 from inventory_stream.errors import UnreachableError
 from inventory_stream.ports.monitor import SILENT_PROJECTION, ProjectionMonitor
-from inventory_stream.ports.projection import Announcement, Checkpoint, Move, Refusal, SkuChange, Written
+from inventory_stream.ports.projection import (
+    Announcement,
+    Checkpoint,
+    Move,
+    Refusal,
+    SkuChange,
+    ViewOwner,
+    Written,
+)
 from inventory_stream.settings import RedisSettings
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -43,18 +51,26 @@ _SETTLE_ROUNDS_MAX: Final = 10
 class RedisProjection:
     """See `inventory_stream.ports.projection.Projection`."""
 
-    def __init__(self, client: Redis, address: str, monitor: ProjectionMonitor = SILENT_PROJECTION) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        settings: RedisSettings,
+        owner: ViewOwner,
+        monitor: ProjectionMonitor = SILENT_PROJECTION,
+    ) -> None:
         self._client = client
         self._monitor = monitor
-        self._address = address
+        self._settings = settings
+        self._owner = owner
+        self._address = address_of(settings.url)
         self._scripts = Scripts(client, (_GUARD, _ANNOUNCE, _SWAP, _BEAT))
 
     @classmethod
     def connect(
-        cls, settings: RedisSettings, monitor: ProjectionMonitor = SILENT_PROJECTION
+        cls, settings: RedisSettings, owner: ViewOwner, monitor: ProjectionMonitor = SILENT_PROJECTION
     ) -> "RedisProjection":
-        """Describe a connection; the first call opens it."""
-        return cls(connect(settings), address_of(settings.url), monitor)
+        """Describe a connection; the first call opens it. `owner` is the ledger that is shown there."""
+        return cls(connect(settings), settings, owner, monitor)
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -69,8 +85,28 @@ class RedisProjection:
     async def ensure_marker(self) -> str:
         """See the port."""
         with self._reaching():
-            await self._client.set(keys.MARKER, secrets.token_hex(8), nx=True)
-        return await self.marker() or await self.ensure_marker()
+            await self._client.set(keys.MARKER, new_marker(self._owner), nx=True)
+        marker = await self.marker()
+        if marker is None:
+            return await self.ensure_marker()
+        if owner_in(marker) is None:  # written by a version that named no owner
+            await self._replace_marker(marker, with_owner(marker, self._owner))
+            return await self.ensure_marker()
+        refuse_foreign(self._settings, marker, self._owner)
+        return marker
+
+    async def take_over(self) -> None:
+        """See the port."""
+        marker = await self.marker()
+        theirs = None if marker is None else owner_in(marker)
+        if marker is not None and theirs is not None and not theirs.is_same(self._owner):
+            await self._replace_marker(marker, new_marker(self._owner))
+        await self.ensure_marker()
+
+    async def _replace_marker(self, expected: str, new: str) -> None:
+        """Set the marker if it is `expected`: two workers that begin at once must end with one of them."""
+        with self._reaching():
+            await self._scripts.run([Call(_SWAP, keys.MARKER, (expected, new))])
 
     async def marker(self) -> str | None:
         """See the port."""
