@@ -18,7 +18,7 @@ from inventory_stream.adapters.catalog import load_catalog
 from inventory_stream.adapters.kafka.dead_letter_box import KafkaDeadLetterBox
 from inventory_stream.adapters.kafka.preflight import check_topic_shape, quiet_client
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS
-from inventory_stream.cli.dead_letters_text import as_json, letter_lines, report_lines
+from inventory_stream.cli.dead_letters_text import as_json, letter_lines, nothing_line, report_lines
 from inventory_stream.cli.reading import dead_letter_box, progress, say
 from inventory_stream.cli.times import WHEN_HELP, moment_ms
 from inventory_stream.errors import InventoryStreamError
@@ -85,15 +85,16 @@ def list_letters(
     wanted = _filter(settings, (), topic, partition, reason, since)
 
     async def run(box: KafkaDeadLetterBox) -> None:
-        counts = LetterCounts()
         newest: deque[StoredLetter] = deque(maxlen=limit)
+
+        def take(stored: StoredLetter) -> None:
+            if is_json:
+                _print_json(as_json(stored))
+            else:
+                newest.append(stored)
+
         with progress("reading the dead letters", None) as advance:
-            async for stored in waiting_letters(box, wanted, advance):
-                if is_json:
-                    _print_json(as_json(stored))
-                else:
-                    counts.take(stored)
-                    newest.append(stored)
+            counts = await count_letters(box, wanted, advance, take)
         if not is_json:
             _print_counts(counts)
             _print_newest(newest)
@@ -180,14 +181,7 @@ def replay(  # noqa: PLR0913  # one for each option
     if not keys and not is_all and reason is None:
         hint = "name letters by their keys, or choose by --reason, or --all"
         raise typer.BadParameter(hint, param_hint="KEY")
-    if edit is not None and (not keys or len(keys) != 1):
-        raise typer.BadParameter("one file is for one KEY", param_hint="--edit")
-    if edit is not None and sets:
-        raise typer.BadParameter("give the whole with --edit, or fields with --set", param_hint="--edit")
-    mending = Mending(_fields(sets or ()), _content(edit))
-    if "id" in mending.fields and (not keys or len(keys) != 1):
-        # Two commands with one id: the first would be decided, and the others be its repeats (R27).
-        raise typer.BadParameter("one id is for one KEY", param_hint="--set")
+    mending = _mending(len(keys or ()), sets or [], edit)
     wanted = _filter(settings, tuple(keys or ()), topic, partition, reason, since)
 
     async def run(box: KafkaDeadLetterBox) -> None:
@@ -246,7 +240,13 @@ def _filter(
 ) -> LetterFilter:
     full = None
     if topic is not None:
-        full = topic if topic.startswith(settings.kafka.topic_prefix) else settings.topic(topic)
+        full = topic if topic in (settings.topic(STOCK_EVENTS), settings.topic(ORDER_EVENTS)) else None
+        if topic in (STOCK_EVENTS, ORDER_EVENTS):
+            full = settings.topic(topic)
+        if full is None:
+            raise typer.BadParameter(
+                f"{topic!r} is no input: {STOCK_EVENTS} or {ORDER_EVENTS}", param_hint="--topic"
+            )
     return LetterFilter(frozenset(keys), full, partition, reason, moment_ms(since, "--since"))
 
 
@@ -259,7 +259,19 @@ def _inputs(settings: Settings) -> Inputs:
     )
 
 
-def _fields(sets: list[str] | tuple[str, ...]) -> dict[str, Any]:
+def _mending(keys: int, sets: list[str], edit: Path | None) -> Mending:
+    if edit is not None and keys != 1:
+        raise typer.BadParameter("one file is for one KEY", param_hint="--edit")
+    if edit is not None and sets:
+        raise typer.BadParameter("give the whole with --edit, or fields with --set", param_hint="--edit")
+    mending = Mending(_fields(sets), _content(edit))
+    if "id" in mending.fields and keys != 1:
+        # Two commands with one id: the first would be decided, and the others be its repeats (R27).
+        raise typer.BadParameter("one id is for one KEY", param_hint="--set")
+    return mending
+
+
+def _fields(sets: list[str]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for one in sets:
         name, equals, text = one.partition("=")
@@ -289,7 +301,7 @@ def _content(edit: Path | None) -> bytes | None:
 def _print_counts(counts: LetterCounts) -> None:
     console = Console()
     if not counts.letters:
-        say(console, "no dead letter waits", "green")
+        say(console, nothing_line(counts), "yellow" if counts.looked_at else "green")
         return
     table = Table("letters", "topic", "reason")
     for (topic, kind), letters in counts.by_kind.most_common():

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from inventory_stream.flows.dead_letters import LetterCounts
 from inventory_stream.flows.dead_letters_mend import as_object
 from inventory_stream.flows.dead_letters_replay import ReplayReport
 from inventory_stream.flows.dead_letters_words import how_to_mend
@@ -42,6 +43,13 @@ def letter_lines(stored: StoredLetter) -> Iterator[str]:
                 yield f"... and {len(letter.value) - SHOWN_BYTES_MAX:,} bytes more: --json has them"
     yield f"way out:  {how_to_mend(letter.reason)}"
     yield f"          then: inventory-stream dead-letters replay {stored.key}"
+
+
+def nothing_line(counts: LetterCounts) -> str:
+    """Say that no letter is meant: because none waits, or because the filters fit none of those that do."""
+    if not counts.looked_at:
+        return "no dead letter waits"
+    return f"none of the {counts.looked_at:,} dead letters that wait matches"
 
 
 def as_json(stored: StoredLetter) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class LetterCounts:
     """What was counted: `by_kind` is (topic, reason without its numbers)."""
 
     letters: int = 0
+    looked_at: int = 0
+    """All that wait, meant or not."""
     by_kind: Counter[tuple[str, str]] = field(default_factory=Counter)
     keys_found: set[str] = field(default_factory=set)
     """Of the keys that the filter names, those that wait."""
@@ -80,12 +82,21 @@ async def waiting_letters(
 
 
 async def count_letters(
-    box: DeadLetterBox, wanted: LetterFilter, on_letter: Callable[[int], object] = int
+    box: DeadLetterBox,
+    wanted: LetterFilter,
+    on_letter: Callable[[int], object] = int,
+    on_meant: Callable[[StoredLetter], object] = id,
 ) -> LetterCounts:
-    """Count the letters that are meant; raises as `waiting_letters`."""
+    """Count the letters that are meant, each handed to `on_meant`; raises as `waiting_letters`."""
     counts = LetterCounts()
-    async for stored in waiting_letters(box, wanted, on_letter):
+
+    def heard(letters: int) -> None:
+        counts.looked_at += letters
+        on_letter(letters)
+
+    async for stored in waiting_letters(box, wanted, heard):
         counts.take(stored)
+        on_meant(stored)
         if stored.key in wanted.keys:
             counts.keys_found.add(stored.key)
     return counts

@@ -66,6 +66,7 @@ def test_the_page_of_commands_is_current() -> None:
         "id for all",
         "id for two",
         "no file",
+        "no topic",
         "no time",
         "no zone",
     ],

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from inventory_stream.cli.dead_letters_text import nothing_line
 from inventory_stream.errors import UnreachableError
 from inventory_stream.flows import dead_letters, dead_letters_replay
 from inventory_stream.flows.dead_letters import OTHER_KINDS, LetterFilter, count_letters
@@ -92,6 +93,13 @@ async def test_counts_put_the_same_fault_together(monkeypatch: pytest.MonkeyPatc
         ("order-events", "a"): 1,
         ("order-events", OTHER_KINDS): 2,
     }
+
+
+async def test_filter_that_fits_nothing_does_not_hide_what_waits() -> None:
+    """A reason with a typing error must not read as if all were well."""
+    box = FakeDeadLetterBox([stored(offset=1), stored(offset=2)])
+    assert nothing_line(await count_letters(box, LetterFilter(reason="zzz"))).startswith("none of the 2 ")
+    assert nothing_line(await count_letters(FakeDeadLetterBox([]), LetterFilter())) == "no dead letter waits"
 
 
 # --- mending ------------------------------------------------------------------------------------
