@@ -61,10 +61,7 @@ class CommandDecoder:
         # JSON can only carry a control character escaped, DEL, or as C1 in UTF-8: one look at the
         # bytes spares a look at every identifier of a pack.
         if b"\\" in value or b"\x7f" in value or not value.isascii():
-            checked, unprintable = _checked(commands)
-            if unprintable and not is_pack(value):
-                return (), (Poison(None, unprintable[0].reason),)
-            return checked, unprintable
+            return _checked(commands) if is_pack(value) else _checked_alone(commands)
         return commands, ()
 
     def _one_by_one(
@@ -119,6 +116,14 @@ def _checked(
         if name is not None:
             poison.append(Poison(index, f"control character in `{name}`"))
     return kept, poison
+
+
+def _checked_alone(
+    commands: Sequence[Command | None],
+) -> tuple[Sequence[Command | None], Sequence[Poison]]:
+    """Check a record that is one command: its poison means the whole record."""
+    checked, poison = _checked(commands)
+    return ((), (Poison(None, poison[0].reason),)) if poison else (checked, ())
 
 
 def _unprintable_field(command: Command) -> str | None:

@@ -42,8 +42,9 @@ class Sealed(NamedTuple):
     """One atomic append: the rows of whole commands, then positions, then `@progress` (P6).
 
     `outcomes[n]` counts the decisions with outcome number n; `repeats` those of them that heard
-    their first answer again (R27), an id with other content not among them. `dropped_memories` counts early commands that waited in vain (R21),
-    `folded_by_count` the rows that left because there were too many, before their time (R29).
+    their first answer again (R27), an id with other content not among them. `dropped_memories` counts
+    early commands that waited in vain (R21), `folded_by_count` the rows that left because there were too many,
+    before their time (R29).
     """
 
     rows: list[tuple[bytes, bytes | None]]
