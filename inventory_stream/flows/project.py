@@ -21,11 +21,7 @@ from inventory_stream.flows.project_partition import PartitionProjection, Stoppe
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilterFactory, StoredRecord
 from inventory_stream.ports.monitor import SILENT_PROJECTION, ProjectionMonitor
 from inventory_stream.ports.projection import Projection
-from inventory_stream.settings import ProjectionSettings
-
-# Between two looks at freshness. Four fit into the heartbeat's expiry (2 s), so one or two may be
-# late without readers falling back; each costs three small round trips a partition.
-HEARTBEAT_INTERVAL_SECONDS: Final = 0.5
+from inventory_stream.settings import HEARTBEAT_INTERVAL_SECONDS, ProjectionSettings
 
 # Pause before the next attempt while Redis is away: short at first, because most outages are a
 # restart (0.1 s); never longer than 2 s, so that the heartbeat is back soon after the server and

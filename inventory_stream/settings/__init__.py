@@ -17,7 +17,7 @@ from inventory_stream.settings.names import (
     variable,
 )
 from inventory_stream.settings.operations import CatalogSettings, LogSettings, MonitoringSettings
-from inventory_stream.settings.projection import ProjectionSettings
+from inventory_stream.settings.projection import HEARTBEAT_INTERVAL_SECONDS, ProjectionSettings
 from inventory_stream.settings.redis import RedisSettings
 from inventory_stream.settings.root import Settings
 from inventory_stream.settings.section import DAY_SECONDS
@@ -28,6 +28,7 @@ __all__ = [
     "DAY_SECONDS",
     "ENV_PREFIX",
     "FILE_VARIABLE",
+    "HEARTBEAT_INTERVAL_SECONDS",
     "OTHER_VARIABLES",
     "SECRETS_VARIABLE",
     "CatalogSettings",

@@ -92,6 +92,13 @@ def test_settings_that_do_not_fit_each_other_are_both_named(monkeypatch: pytest.
         assert words in line
 
 
+def test_heartbeat_must_outlive_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A heartbeat that expires before the next is written makes every shop fall back, forever."""
+    line = fault(monkeypatch, PROJECTION__HEARTBEAT_EXPIRY_MS="499")
+    assert line.startswith("projection.heartbeat_expiry_ms = 499 must be at least 1000")
+    assert "raise INVENTORY_STREAM_PROJECTION__HEARTBEAT_EXPIRY_MS" in line
+
+
 def test_a_wrong_url_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that lands in logs holds no secret."""
     line = fault(monkeypatch, REDIS__URL="http://shop:se:cr@et@cache/0")
