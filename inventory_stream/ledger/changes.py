@@ -1,9 +1,9 @@
 """Edits of an open reservation: another location, other units (R19)."""
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
-from inventory_stream.ledger.breakdown import breakdown_of
+from inventory_stream.ledger.breakdown import breakdown_of, positions_of
 from inventory_stream.ledger.expiry import expire
-from inventory_stream.ledger.identity import answer
+from inventory_stream.ledger.identity import answer, bind_nothing
 from inventory_stream.ledger.known import known_reservation
 from inventory_stream.ledger.lines import (
     allocate_units,
@@ -49,12 +49,16 @@ def reroute(state: PartitionState, command: Reroute, arrival_ms: int, batch: Bat
         return answer(state, batch, reservation, command, Outcome.MORE_THAN_HELD)
     hard = min(units, line.allocated)
     soft = units - hard
+    if reservation.sku in state.moved_skus:
+        return _elsewhere(state, batch, command, reservation)
     target = state.skus[reservation.sku].get(command.to_location)
     if target is None:
         nothing = breakdown_of(())
         return answer(state, batch, reservation, command, Outcome.SOLD_OUT, breakdown=nothing)
     offered = target.available_to_promise
-    if command.use_safety_stock:
+    if command.use_safety_stock and not soft:
+        offered = target.uncommitted - target.fenced
+    elif command.use_safety_stock:
         # Each allocated unit may take one of those held back; reserved ones need what is promised to all.
         offered = min(target.uncommitted, offered + min(hard, target.safety_stock))
         offered = offered if soft <= max(0, target.available_to_promise) else 0
@@ -90,6 +94,8 @@ def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: 
     elif more < 0:
         movements = cancel_lines(state, batch, reservation, lines, -more, arrival_ms)
     elif more > 0:
+        if reservation.sku in state.moved_skus:
+            return _elsewhere(state, batch, command, reservation)
         open_lines = [line for line in lines if (line.reserved if reserved else line.allocated)]
         places = {line.location: state.position(reservation.sku, line.location) for line in open_lines}
         chosen = next((one for one in open_lines if places[one.location].available_to_promise >= more), None)
@@ -113,6 +119,15 @@ def _live(
         # Not swept before this record, so granted inside it, by a clock behind the broker's.
         expire(state, batch, reservation)
     return reservation
+
+
+def _elsewhere(
+    state: PartitionState, batch: Batch, command: Reroute | SetUnits, reservation: ReservationRow
+) -> int:
+    """Refuse a new grant of a SKU whose stock the catalog has moved to another partition (R30)."""
+    why_not = breakdown_of(positions_of(state, reservation))
+    outcome = Outcome.PRODUCT_CHANGED
+    return bind_nothing(state, batch, command, outcome, reservation.sku, command.reservation_id, why_not)
 
 
 def _refusal(why_not: Breakdown, units: int, own: int) -> Outcome:

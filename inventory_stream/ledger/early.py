@@ -9,6 +9,7 @@ from heapq import heappush
 from typing import Final, cast
 
 from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
 from inventory_stream.ledger.identity import bind_nothing, content_hash, repeated_receipt
 from inventory_stream.ledger.rules import EARLY_PER_RESERVATION_MAX
 from inventory_stream.ledger.state import PartitionState
@@ -53,7 +54,11 @@ def remember(
         waiting.remove(replaced)
         state.early_kept -= 1
     elif not has_room(state, reservation_id):
-        return bind_nothing(state, batch, command, Outcome.TOO_MANY_COMMANDS, command.sku, reservation_id)
+        asked = asked_positions(state, command.sku, command.location, None)
+        why_not = breakdown_of(asked)
+        return bind_nothing(
+            state, batch, command, Outcome.TOO_MANY_COMMANDS, command.sku, reservation_id, why_not
+        )
     else:
         index = waiting[-1].early_index + 1 if waiting else 0
     receipt = ReceiptRow(

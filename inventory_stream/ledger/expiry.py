@@ -41,6 +41,7 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
                     return False
                 expire(state, batch, reservation)
             bucket.pop()
+            state.due_entries -= 1
         del state.due[deadline_ms]
         heappop(deadlines)
     return True

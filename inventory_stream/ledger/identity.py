@@ -168,8 +168,13 @@ def repeated_answer(
     batch: Batch,
     reservation: ReservationRow,
     command: Command,
+    *,
+    is_fact: bool = False,
 ) -> int | None:
-    """Answer a command that the reservation had before, or that is one too many; None: it is new."""
+    """Answer a command that the reservation had before, or that is one too many; None: it is new.
+
+    A fact is never one too many: `is_full` tells its caller (R10).
+    """
     for index, kept in enumerate(reservation.answers):
         if kept.command_id == command.id:
             content = kept.content or reserve_content(reservation)
@@ -195,7 +200,7 @@ def repeated_answer(
                 reservation.reservation_id,
                 breakdown_of(positions_of(state, reservation)),
             )
-    if reservation.commands >= COMMANDS_MAX:
+    if is_full(reservation) and not is_fact:
         return bind_nothing(
             state,
             batch,
@@ -206,6 +211,11 @@ def repeated_answer(
             breakdown_of(positions_of(state, reservation)),
         )
     return None
+
+
+def is_full(reservation: ReservationRow) -> bool:
+    """Whether a reservation has had all the commands that its row can tell apart (R27)."""
+    return reservation.commands >= COMMANDS_MAX
 
 
 def answer(

@@ -3,7 +3,13 @@
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
 from inventory_stream.ledger.early import EARLY_COMMANDS, remember
-from inventory_stream.ledger.identity import answer, bind_nothing, repeated_answer, repeated_receipt
+from inventory_stream.ledger.identity import (
+    answer,
+    bind_nothing,
+    is_full,
+    repeated_answer,
+    repeated_receipt,
+)
 from inventory_stream.ledger.state import PartitionState
 from models.commands import (
     Cancel,
@@ -46,11 +52,13 @@ def known_for_fact(
     reservation = state.reservations.get(command.reservation_id)
     if reservation is None:
         return repeated_receipt(state, batch, command, command.reservation_id)
-    known = repeated_answer(state, batch, reservation, command)
+    known = repeated_answer(state, batch, reservation, command, is_fact=True)
     if known is not None:
         return known
-    # Units of another SKU than the reservation's, or of one that was refused: nothing to match.
-    return reservation if reservation.sku == command.sku and reservation.lines else None
+    # Units of another SKU than the reservation's, or of one that was refused, or one fact too many for
+    # its row: nothing to match.
+    is_theirs = reservation.sku == command.sku and reservation.lines and not is_full(reservation)
+    return reservation if is_theirs else None
 
 
 def unknown(state: PartitionState, batch: Batch, command: OrderCommand, arrival_ms: int) -> int:

@@ -31,6 +31,7 @@ def add_shipped(
         if ordered_ms:
             netted = note_allocated(position, line, ordered_ms, units)
             netted += note_allocated(position, line, shipped_ms, -units)
+            position.attach(reservation)
             if netted:
                 movements += changed(state, batch, position, line, netted, shipped_ms)
     return movements
@@ -154,7 +155,12 @@ def allocate_again(
 def coverable(
     state: PartitionState, reservation: ReservationRow, lines: tuple[Line, ...], units: int
 ) -> list[tuple[Line, int]] | None:
-    """Decide again, line by line, units that expired or were revoked; None when not all can be had."""
+    """Decide again, line by line, units that expired or were revoked; None when not all can be had.
+
+    Not of a SKU whose stock the catalog has moved to another partition: it is promised there now (R30).
+    """
+    if units and reservation.sku in state.moved_skus:
+        return None
     plan = []
     for line in lines:
         taken = min(units, line.expired + line.revoked)
@@ -202,10 +208,12 @@ def gather(
         How many arrived, and the movements at the locations that they left.
     """
     target = line_at(reservation, location)
-    missing = units - (target.allocated + target.reserved if target else 0)
+    missing = units - (target.allocated if target else 0)
     others = [line for line in reservation.lines if line.location != location]
     hard = _share(missing, [line.allocated for line in others])
-    soft = _share(missing - sum(hard), [line.reserved for line in others])
+    # Reserved units come last, those of the location itself first.
+    missing -= sum(hard) + (target.reserved if target else 0)
+    soft = _share(missing, [line.reserved for line in others])
     movements: tuple[Movement, ...] = ()
     for line, from_allocated, from_reserved in zip(others, hard, soft, strict=True):
         moved = from_allocated + from_reserved

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from heapq import heapify, heappush
+from itertools import islice
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.netting import netted_at
 from inventory_stream.ledger.position import Position
-from inventory_stream.ledger.rules import NETTING_WINDOW_MS, SHORT_ORDERS_NAMED
+from inventory_stream.ledger.rules import NETTING_WINDOW_MS, SHORT_ORDERS_NAMED, SHORT_ORDERS_SOUGHT
 from inventory_stream.ledger.state import PartitionState, line_at
 from models.rows import Line, Movement, ReservationRow
 
@@ -107,17 +108,23 @@ def settle(
     *,
     clock_ahead: bool = False,
 ) -> Movement:
-    """Describe a fact that was applied; where it leaves a shortfall, revoke and name the orders (R11)."""
+    """Describe a fact that was applied; where it leaves less than was promised, revoke and name the orders.
+
+    R11: a fact that leaves no less than there was before it raises nothing, even where the position stays
+    short. The caller has touched the position.
+    """
     on_hand, version = position.on_hand, position.version
     short_units = 0
     orders: tuple[str, ...] = ()
     if position.uncommitted < 0:
+        fell_short = position in batch.fell_short
         if state.rules.revoke_on_shortfall:
             revoke(state, batch, position)
             # What did not fit this batch follows in the next: it is no shortfall either.
             short_units = max(0, -position.uncommitted - position.reserved)
         else:
             short_units = -position.uncommitted
+        short_units = short_units if fell_short else 0
         if short_units:
             orders = _orders_at(position)
     return Movement(
@@ -176,7 +183,7 @@ def end_if_over(state: PartitionState, batch: Batch, reservation: ReservationRow
 
 def _orders_at(position: Position) -> tuple[str, ...]:
     names: dict[str, None] = {}
-    for row in reversed(position.by_age()):
+    for row in islice(reversed(position.by_age()), SHORT_ORDERS_SOUGHT):
         line = line_at(row, position.location)
         if line is not None and line.allocated:
             names[row.paid_order_id or row.order_id or row.reservation_id] = None

@@ -41,7 +41,7 @@ def note_allocated(position: Position, line: Line, at_ms: int, units: int) -> in
     if not units:
         return 0
     before = netted_units(position, line)
-    line.allocations = _bounded((*line.allocations, (at_ms, units)))
+    line.allocations = _bounded((*line.allocations, (at_ms, units)), position)
     netted = netted_units(position, line) - before
     position.on_hand += netted
     line.moved += netted
@@ -56,13 +56,23 @@ def netted_at(position: Position, through_ms: int, counted_at_ms: int, now_ms: i
     return sum(open_units(line.allocations, through_ms, counted_at_ms) for line in lines if line is not None)
 
 
-def _bounded(allocations: _Allocations) -> _Allocations:
-    """Tell the two oldest of one sign as one, so that too few units count as open rather than too many."""
+def _bounded(allocations: _Allocations, position: Position) -> _Allocations:
+    """Tell the two oldest of one sign as one, so that too few units count as open rather than too many.
+
+    Only two that the last count saw alike: what it added back never changes by telling them as one. Of 17
+    there are always two such.
+    """
     if len(allocations) <= ALLOCATIONS_MAX:
         return allocations
-    sign = 1 if sum(units > 0 for _, units in allocations) > 1 else -1
-    first, second = [index for index, (_, units) in enumerate(allocations) if units * sign > 0][:2]
+    kinds: dict[tuple[bool, bool], list[int]] = {}
+    for index, (when, units) in enumerate(allocations):
+        bound_ms = position.orders_through_ms if units > 0 else position.sync_at_ms
+        pair = kinds.setdefault((units > 0, when <= bound_ms), [])
+        pair.append(index)
+        if len(pair) == 2:
+            break
+    first, second = pair
     times = allocations[first][0], allocations[second][0]
-    merged = max(times) if sign > 0 else min(times), allocations[first][1] + allocations[second][1]
+    merged = max(times) if units > 0 else min(times), allocations[first][1] + allocations[second][1]
     rest = (entry for index, entry in enumerate(allocations) if index not in {first, second})
     return (merged, *rest)

@@ -36,7 +36,8 @@ class Position:
     `movements` holds (effective_at_ms, delta) of what moved on_hand after the last count and the
     horizon, as a heap: exactly what a recovery finds in the rows (R8, I8). `holds` counts live lines
     by deadline, `reservations` lists those with a line here, with some that ended since, `settled`
-    those that ended lately and were allocated here once (R9).
+    those that ended lately and were allocated here once (R9). `short` is the shortfall after the last
+    change, to tell one that appears or grows (R11).
 
     Most positions sell nothing today: their indexes are made with the first entry, or they would be half
     of the memory that a position takes.
@@ -59,6 +60,7 @@ class Position:
         "safety_stock",
         "safety_stock_at_ms",
         "settled",
+        "short",
         "sku",
         "sync_at_ms",
         "unavailable",
@@ -84,6 +86,7 @@ class Position:
         self.safety_stock_at_ms = 0
         self.horizon_ms = 0
         self.orders_through_ms = 0
+        self.short = 0
         self.product: str | None = None
         self.settled: deque[ReservationRow] | None = None
         self._movements: list[tuple[int, int]] | None = None
@@ -109,6 +112,7 @@ class Position:
         self.horizon_ms = row.horizon_ms
         self.orders_through_ms = row.orders_through_ms
         self.product = row.product
+        self.short = row.shortfall
 
     def to_row(self, term: int) -> PositionRow:
         """The row as of now."""
@@ -197,9 +201,18 @@ class Position:
             settled.append(reservation)
             # Nearly in the order of their ends: what is a little too old may stay a little longer.
             while settled[0].ended_ms < now_ms - NETTING_WINDOW_MS:
-                settled.popleft()
+                forgotten = settled.popleft()
+                if not forgotten.ended_ms:
+                    self._list_again(forgotten)
                 if not settled:
                     break
+
+    def _list_again(self, reservation: ReservationRow) -> None:
+        """List one that lives again, at another location: a count may still ask what it was here (R9)."""
+        if self._holders is None:
+            self._holders = _Holders()
+        self._holders.reservations.append(reservation)
+        self._holders.ordered = 0
 
     def lately(self, now_ms: int) -> Iterator[ReservationRow]:
         """List what is live here and what ended within the window of netting counts (R9)."""
@@ -213,10 +226,16 @@ class Position:
         holders = self._holders
         if holders is None:
             return ()
-        if holders.ordered != len(holders.reservations):
-            holders.reservations.sort(key=_AGE)
-            holders.ordered = len(holders.reservations)
-        return holders.reservations
+        rows, ordered = holders.reservations, holders.ordered
+        if ordered != len(rows):
+            # Those that came since are nearly always the youngest: a busy position is not sorted anew.
+            tail = sorted(rows[ordered:], key=_AGE)
+            if ordered and _AGE(tail[0]) < _AGE(rows[ordered - 1]):
+                rows.sort(key=_AGE)
+            else:
+                rows[ordered:] = tail
+            holders.ordered = len(rows)
+        return rows
 
     def hold(self, deadline_ms: int) -> None:
         """Count one more live line with this deadline."""

@@ -20,13 +20,16 @@ class Receipts(Mapping[bytes, ReceiptRow]):
     kept as the one object that the state lists among the waiting.
     """
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_kept", "of_orders")
 
     def __init__(self) -> None:
         self._kept: dict[bytes, bytes | ReceiptRow] = {}
+        self.of_orders = 0
+        """How many belong to an order command: none, and nobody need look for one."""
 
     def keep(self, key: bytes, receipt: ReceiptRow, value: bytes) -> None:
         """Keep a receipt, `value` being its row as it was written; one of the same key is replaced."""
+        self.of_orders += receipt.reservation_id is not None and key not in self._kept
         self._kept[key] = receipt if receipt.outcome == _REMEMBERED else value
 
     def find(self, key: bytes) -> ReceiptRow | None:
@@ -42,13 +45,20 @@ class Receipts(Mapping[bytes, ReceiptRow]):
 
     def __delitem__(self, key: bytes) -> None:
         del self._kept[key]
+        self.of_orders -= _is_of_order(key)
 
     def discard(self, key: bytes) -> None:
         """Forget a receipt, if it is there."""
-        self._kept.pop(key, None)
+        if self._kept.pop(key, None) is not None:
+            self.of_orders -= _is_of_order(key)
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._kept)
 
     def __len__(self) -> int:
         return len(self._kept)
+
+
+def _is_of_order(key: bytes) -> bool:
+    # c/<reservation id>/<command id>; identifiers hold no unescaped slash.
+    return key.count(b"/") == 2

@@ -1,8 +1,14 @@
 """Orders that were taken and paid elsewhere: never refused for stock (R20)."""
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
-from inventory_stream.ledger.identity import answer, pin_content, repeated_answer
-from inventory_stream.ledger.known import unknown
+from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
+from inventory_stream.ledger.identity import (
+    answer,
+    bind_nothing,
+    pin_content,
+    repeated_answer,
+    repeated_receipt,
+)
 from inventory_stream.ledger.lines import (
     Shipped,
     add_shipped,
@@ -43,8 +49,17 @@ def record_order(
             return answer(state, batch, reservation, command, Outcome.RESERVATION_ID_REUSED)
         if reservation.released_early:
             return answer(state, batch, reservation, command, Outcome.RELEASED_EARLY)
-    elif state.misplaced(command.sku) is not None:
-        return unknown(state, batch, command, arrival_ms)
+    if reservation is None or not reservation.lines:
+        misplaced = state.misplaced(command.sku)
+        if misplaced is not None:
+            asked = asked_positions(state, command.sku, command.location, command.group)
+            return bind_nothing(
+                state, batch, command, misplaced, command.sku, command.reservation_id, breakdown_of(asked)
+            )
+    if reservation is None and state.receipts.of_orders:
+        known = repeated_receipt(state, batch, command, command.reservation_id)
+        if known is not None:
+            return known
     # An order counts from when the buyer placed it: a count that knew it may be on its way already (R9).
     ordered_ms, _ = effective_ms(state, batch, command.ordered_at, arrival_ms)
     if reservation is not None and reservation.lines:
@@ -52,6 +67,13 @@ def record_order(
         if missing <= 0:
             return answer(state, batch, reservation, command, Outcome.ALREADY_CONFIRMED)
         reservation.paid_order_id = command.order_id or reservation.paid_order_id
+        # Units that take the place of cancelled or shipped ones were not open before those ended (R9).
+        ordered_ms = max(
+            [
+                ordered_ms,
+                *(when for line in reservation.lines for when, units in line.allocations if units < 0),
+            ]
+        )
         held = min(missing, sum(line.reserved for line in reservation.lines))
         movements = allocate(state, batch, reservation, reservation.lines, held, ordered_ms)
         missing -= held

@@ -11,6 +11,7 @@ from inventory_stream.ledger.identity import (
     content_hash,
     pin_content,
     repeated_answer,
+    repeated_receipt,
     reserve_content,
 )
 from inventory_stream.ledger.lines import Shipped, add_shipped
@@ -60,6 +61,11 @@ def reserve(
         return decide_together(
             state, batch, command, arrival_ms, reserve, lambda: _new_reservation(state, command)
         )
+    if reservation is None and state.receipts.of_orders:
+        # A fact that came before it may have its id, and an answer (I3).
+        known = repeated_receipt(state, batch, command, command.reservation_id)
+        if known is not None:
+            return known
     if command.answer_by is not None and batch.now_ms > epoch_ms(command.answer_by):
         return _not_final(state, batch, command, Outcome.TOO_LATE)
     by_location = state.skus.get(command.sku)

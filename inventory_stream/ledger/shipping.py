@@ -124,21 +124,31 @@ def _without_reservation(
     ahead: bool,
 ) -> int:
     """Apply a fact about a reservation that holds nothing, or that is not there yet (R10, R21)."""
-    if state.misplaced(command.sku) or command.location is None or not units:
+    reservation = state.reservations.get(command.reservation_id)
+    where = command.location or (_place_of(reservation) if reservation is not None else None)
+    if state.misplaced(command.sku) or (reservation is None and (where is None or not units)):
         return unknown(state, batch, command, arrival_ms)
-    position = state.position(command.sku, command.location)
-    if isinstance(command, Return) and not command.sellable and effective > position.unavailable_at_ms:
-        position.unavailable += units
-    movement = move(state, batch, position, units, effective, clock_ahead=ahead)
-    if command.reservation_id not in state.reservations and has_room(state, command.reservation_id):
-        return remember(state, batch, command, arrival_ms, movement)
+    unmatched = Outcome.RETURN_UNMATCHED if isinstance(command, Return) else Outcome.FULFIL_UNMATCHED
+    movements: tuple[Movement, ...] = ()
+    if where is not None and units:  # else nobody can say what left where: an exception all the same
+        position = state.position(command.sku, where)
+        if isinstance(command, Return) and not command.sellable and effective > position.unavailable_at_ms:
+            position.unavailable += units
+        movements = (move(state, batch, position, units, effective, clock_ahead=ahead),)
+        if reservation is None and has_room(state, command.reservation_id):
+            return remember(state, batch, command, arrival_ms, movements[0])
     return keep_receipt(
         state,
         batch,
         command,
-        Outcome.RETURN_UNMATCHED if isinstance(command, Return) else Outcome.FULFIL_UNMATCHED,
+        unmatched,
         sku=command.sku,
-        units=abs(units),
+        units=abs(units) if movements else 0,
         reservation_id=command.reservation_id,
-        movements=(movement,),
+        movements=movements,
     )
+
+
+def _place_of(reservation: ReservationRow) -> str | None:
+    """Where a reservation that matches nothing lies, or asked to."""
+    return reservation.lines[0].location if reservation.lines else reservation.location

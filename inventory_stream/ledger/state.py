@@ -53,6 +53,7 @@ class PartitionState:
         "authorities",
         "deadlines",
         "due",
+        "due_entries",
         "early",
         "early_kept",
         "early_order",
@@ -118,6 +119,7 @@ class PartitionState:
         self.ended_documents: list[tuple[int, bytes]] = []
         self.ended_documents_kept = 0
         self.due: dict[int, list[ReservationRow]] = {}
+        self.due_entries = 0
         self.deadlines: list[int] = []
         self.ended: list[tuple[int, str]] = []
         self.ended_kept = 0
@@ -137,10 +139,13 @@ class PartitionState:
         if position is None:
             if by_location is None:
                 by_location = self.skus[sku] = {}
+                product = self.products.get(sku)
             else:
-                sku = next(iter(by_location.values())).sku  # one word in memory for all of a SKU
+                sibling = next(iter(by_location.values()))
+                # One word in memory for all of a SKU; its positions keep one product together (R30).
+                sku, product = sibling.sku, sibling.product
             position = Position(sku, location)
-            position.product = self.products.get(sku)
+            position.product = product
             by_location[position.location] = position
         return position
 
@@ -186,6 +191,7 @@ class PartitionState:
 
     def schedule(self, reservation: ReservationRow) -> None:
         """Have the reservation looked at when its deadline passes."""
+        self.due_entries += 1
         bucket = self.due.get(reservation.deadline_ms)
         if bucket is None:
             self.due[reservation.deadline_ms] = [reservation]

@@ -7,6 +7,7 @@ from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
 from inventory_stream.ledger.identity import keep_receipt, repeated_receipt
 from inventory_stream.ledger.movements import count, effective_ms, epoch_ms, is_stale, move, settle
+from inventory_stream.ledger.rules import GROUP_BYTES_MAX
 from inventory_stream.ledger.state import PartitionState
 from models.commands import (
     Adjust,
@@ -56,6 +57,8 @@ def sync(state: PartitionState, command: Sync, arrival_ms: int, batch: Batch) ->
             breakdown=breakdown_of(asked),
         )
     counted_at, ahead = effective_ms(state, batch, command.effective_at, arrival_ms)
+    # Nobody has counted what happens later: a fast clock would swallow the movements of its lead (R8).
+    counted_at = min(counted_at, arrival_ms)
     orders_through = _orders_through_ms(state, command, counted_at)
     # Not made by a count that says nothing: only what is written may be known (I8).
     known = state.skus.get(command.sku, {}).get(command.location)
@@ -130,6 +133,8 @@ def set_location_group(
         return known
     if len(set(command.locations)) != len(command.locations):
         raise ImpossibleCommandError("location_group names a location twice")
+    if sum(len(name.encode()) for name in command.locations) > GROUP_BYTES_MAX:
+        raise ImpossibleCommandError(f"location_group: names of more than {GROUP_BYTES_MAX} bytes in all")
     state.groups[command.group] = command.locations
     row = LocationGroupRow(state.term, command.group, command.locations)
     batch.write(location_group_key(command.group), encode_row(row))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.early import EarlyCommand, command_of, settle_alone
-from inventory_stream.ledger.identity import answer
+from inventory_stream.ledger.identity import answer, id_hash
 from inventory_stream.ledger.lines import Shipped
 from inventory_stream.ledger.orders import cancel, confirm, release
 from inventory_stream.ledger.shipping import fulfil, return_units, take_back
@@ -62,7 +62,7 @@ def decide_together(
         return Outcome.COMMAND_ID_REUSED
     commands = [command_of(receipt) for receipt in waiting]
     shipped, matched = _shipped(order, waiting, commands)
-    if _is_called_off(order, commands):
+    if _is_called_off(order, [command for command in commands if command.id != order.id]):
         outcome = _release_early(state, batch, order, new_row())
     else:
         try:
@@ -122,7 +122,7 @@ def _is_called_off(order: Order, commands: Sequence[EarlyCommand]) -> bool:
         confirmed = confirmed or isinstance(command, Confirm)
         whole = (
             isinstance(command, Release | Cancel)
-            and command.location is None
+            and command.location in {None, order.location}
             and (command.units is None or command.units >= order.units)
             and command.sku == order.sku
         )
@@ -155,11 +155,15 @@ def _decide_waiting(
         left = command.units
         if is_theirs:
             left, _ = take_back(reservation, command)
-            batch.write_reservation(reservation, -1)
         outcome = Outcome.RETURN_UNMATCHED if left else Outcome.RETURNED
     else:
         is_all = is_theirs and matched_units == receipt.units
         outcome = Outcome.FULFILLED if is_all else Outcome.FULFIL_UNMATCHED
+    if is_theirs:
+        # Past the receipt's window a repeat still finds that it was applied (R27).
+        reservation.older += id_hash(command.id)
+        reservation.commands += 1
+        batch.write_reservation(reservation, -1)
     settle_alone(state, batch, receipt, outcome)
     return outcome
 

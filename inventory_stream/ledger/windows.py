@@ -176,6 +176,14 @@ def _drop_stale(state: PartitionState) -> None:
             if name in state.reservations and slim_from_ms(state.reservations[name]) == at_ms
         ]
         heapify(state.to_slim)
+    if state.due_entries > 2 * len(state.reservations) + _STALE_MIN:
+        # Reservations that ended long before their deadline, and some that are forgotten already.
+        state.due.clear()
+        state.deadlines.clear()
+        state.due_entries = 0
+        for row in state.reservations.values():
+            if any(line.reserved for line in row.lines):
+                state.schedule(row)
     for queue, kept, refused in (
         (state.refused, state.refused_kept, True),
         (state.ended, state.ended_kept, False),
