@@ -43,8 +43,8 @@ class Sealed(NamedTuple):
 
     `outcomes[n]` counts the decisions with outcome number n; `repeats` those of them that heard
     their first answer again (R27), an id with other content not among them. `dropped_memories` counts
-    early commands that waited in vain (R21), `folded_by_count` the rows that left because there were too many,
-    before their time (R29).
+    early commands that waited in vain (R21), `folded_by_count` the rows that left because there were
+    too many, before their time (R29).
     """
 
     rows: list[tuple[bytes, bytes | None]]
@@ -65,6 +65,7 @@ class Batch:
         "clock_ahead",
         "dropped_memories",
         "expired_units",
+        "fell_short",
         "folded_by_count",
         "now_ms",
         "outcomes",
@@ -82,6 +83,7 @@ class Batch:
         self.now_ms = now_ms
         self.rows: list[tuple[bytes, bytes | None]] = []
         self.touched: dict[Position, None] = {}
+        self.fell_short: set[Position] = set()
         self.refused: list[Refused] = []
         self.outcomes = [0] * OUTCOMES
         self.size_bytes = 0
@@ -125,8 +127,17 @@ class Batch:
         return key, value
 
     def touch(self, position: Position) -> None:
-        """One change of a position: its version grows, and its row is written at the seal (I5)."""
+        """One change of a position: its version grows, and its row is written at the seal (I5).
+
+        `fell_short` has the positions whose last change left a shortfall, or a larger one (R11).
+        """
         position.version += 1
+        short = max(0, -position.uncommitted)
+        if short > position.short:
+            self.fell_short.add(position)
+        elif position.short:
+            self.fell_short.discard(position)
+        position.short = short
         if position not in self.touched:
             self.rewrite(position)
 

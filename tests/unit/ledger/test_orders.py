@@ -352,10 +352,10 @@ def test_one_command_names_twenty_short_orders_however_many_lines_it_has() -> No
         orders = [RecordOrder(f"{place}{n}", f"{place}{n}", SKU, 1, location=place) for n in range(9)]
         ledger.decide(orders=[orders])
         ledger.run(f"adjust 10 at={place} -> APPLIED")
-    ledger.run("reserve R1 units=7 group=G strategy=split -> GRANTED\n confirm R1 -> CONFIRMED")
+    ledger.run("reserve R1 units=7 group=G strategy=split -> GRANTED")
     for place in places:
-        ledger.run(f"adjust -10 at={place} -> APPLIED at={place} short=10")
-    ledger.run("fulfil R1 units=7 -> FULFILLED")
+        ledger.run(f"adjust -10 at={place} -> APPLIED at={place} short=9")
+    ledger.run("record R1 units=7 -> RECORDED_SHORT")
     named = [movement.short_orders for movement in ledger.answers[ledger._last].movements]
     assert sum(len(names) for names in named) == 20
     assert len(named) == 7

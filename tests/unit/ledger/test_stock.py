@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.rules import Rules
 from models.commands import Adjust
 from models.outcomes import Outcome
@@ -217,6 +218,36 @@ def test_shortfall_revokes_soft_reservations_youngest_first_and_never_confirmed_
     )
     assert ledger.answers["c7"].movements[0].short_orders == ("O1",)
     assert sum(sealed.revoked_units for sealed in ledger.sealed) == 7
+
+
+@pytest.mark.parametrize("revoke_on_shortfall", [True, False])
+def test_shortfall_is_raised_when_it_appears_or_grows_and_not_when_it_shrinks(
+    *, revoke_on_shortfall: bool
+) -> None:
+    """R11: units that come in leave no less than there was; what only stays short is told once."""
+    Ledger(Rules(revoke_on_shortfall=revoke_on_shortfall)).run(
+        """
+        till_sale 9                 -> APPLIED short=9 move.shortfall_units=9
+        adjust 2                    -> APPLIED short=7 move.shortfall_units=0
+        adjust 3                    -> APPLIED short=4 move.shortfall_units=0
+        unavailable 0               -> APPLIED short=4 move.shortfall_units=0
+        unavailable 2               -> APPLIED short=6 move.shortfall_units=6
+        unavailable 1               -> APPLIED short=5 move.shortfall_units=0
+        sync 0                      -> APPLIED short=1 move.shortfall_units=0
+        tick 1s
+        till_sale 1                 -> APPLIED short=2 move.shortfall_units=2
+        record O2 units=1 order=B   -> RECORDED_SHORT short=3 move.shortfall_units=3
+        """
+    )
+
+
+def test_a_recovered_owner_knows_which_shortfall_was_told() -> None:
+    """R11, I8: what was short before a restart is not told again by what makes it better after it."""
+    position = Position(SKU, "L1")
+    position.on_hand = -3
+    recovered = Position(SKU, "L1")
+    recovered.take(position.to_row(1))
+    assert recovered.short == 3
 
 
 def test_shortfall_revokes_nothing_when_the_setting_is_off() -> None:
