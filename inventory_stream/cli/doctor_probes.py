@@ -1,8 +1,9 @@
 """The looks of `doctor`, each bounded and apart from the others."""
 
 import asyncio
-from collections.abc import Collection, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from inventory_stream.adapters.kafka.broker_clock import broker_ahead_ms
@@ -23,73 +24,141 @@ from inventory_stream.bootstrap import LEDGER_GROUP, PROJECTION_GROUP, input_top
 from inventory_stream.cli.findings import as_checks
 from inventory_stream.cli.reading import ledger_reader
 from inventory_stream.errors import InventoryStreamError, TopicsError
-from inventory_stream.flows.doctor import Check, Level, look
+from inventory_stream.flows.doctor import Check, Level, counted, look, not_looked_at
 from inventory_stream.flows.doctor_groups import judge_group
-from inventory_stream.flows.doctor_ledger import Tail, Waiting, judge_owner, judge_progress, read_tail
-from inventory_stream.flows.doctor_view import compare_sample, judge_heartbeats, judge_server
+from inventory_stream.flows.doctor_ledger import (
+    LedgerSeen,
+    Tail,
+    Waiting,
+    judge_owner,
+    judge_progress,
+    read_tail,
+)
+from inventory_stream.flows.doctor_view import compare_sample, judge_heartbeats, judge_marker, judge_server
 from inventory_stream.flows.doctor_windows import bounds_of, judge_window, measure_windows
 from inventory_stream.flows.explain_walk import LedgerWalk
 from inventory_stream.ports.events import EventTopic
 from inventory_stream.ports.inputs import Input
+from inventory_stream.ports.projection import ViewOwner
+from inventory_stream.ports.servers import RedisServer
 from inventory_stream.settings import Settings
 
 # A clock further off than this is not a network's delay; freshness (lag_ms_max, 1 s) and the wait
 # before an idle partition expires a reservation (clock_skew_ms, 2 s) both assume less.
 CLOCK_WARNING_MS: Final = 500.0
 
+# Offsets of the dead letters that are read to count what waits: of 2 KB each 20 MB, a second or so.
+COUNTED_OFFSETS_MAX: Final = 10_000
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the looks at Kafka leave for each other, and for those at Redis."""
+
+    ours: ViewOwner
+    """Without the cluster where it did not say who it is."""
+    unusable: set[str] = field(default_factory=set)
+    """Topics that are missing or have other partitions than are set."""
+    ledger: LedgerSeen = field(default_factory=LedgerSeen)
+
 
 async def examine(settings: Settings, *, is_deep: bool = False) -> list[Check]:
     """Look at everything; a server that does not answer costs its own looks alone."""
-    kafka, redis = await asyncio.gather(_examine_kafka(settings, is_deep=is_deep), _examine_redis(settings))
-    checks, tails = kafka
-    found, was_reached = redis
-    if was_reached:
-        why = "shops may see what is not there"
-        found += await look("Redis view", why, _compare(settings, tails, was_projected=_has_marker(found)))
+    seen = _Seen(ViewOwner("", settings.topic(LEDGER)))
+    checks, (found, server) = await asyncio.gather(
+        _examine_kafka(settings, seen, is_deep=is_deep), _examine_redis(settings)
+    )
+    if server is not None:
+        found += judge_marker(server, seen.ours, has_decisions=seen.ledger.has_decisions)
+        if server.owner is None or server.owner.is_same(seen.ours):  # another's view says nothing of ours
+            view = _compare(settings, seen.ledger.tails, was_projected=server.marker is not None)
+            found += await look("Redis view", "shops may see what is not there", view)
     return [*checks, *found]
 
 
 # --- Kafka --------------------------------------------------------------------------------------
 
 
-async def _examine_kafka(settings: Settings, *, is_deep: bool) -> tuple[list[Check], list[Tail]]:
+async def _examine_kafka(settings: Settings, seen: _Seen, *, is_deep: bool) -> list[Check]:
     servers = settings.kafka.bootstrap_servers
     try:
         await check_before_start(settings)
     except TopicsError:
         pass  # in the findings below, with all the others
     except InventoryStreamError as error:
-        return [_unreachable(f"Kafka {servers}", error)], []
+        return [_unreachable(f"Kafka {servers}", error)]
     connection = KafkaConnection.of(settings.kafka)
-    tails: list[Tail] = []
-    looks = [
-        look("Kafka cluster", "its requests are not known to fit", _cluster(connection, servers)),
-        look("topics", "decisions may be lost or doubled (P12)", _topics(settings)),
+    first = [
+        look("Kafka cluster", "its requests are not known to fit", _cluster(connection, servers, seen)),
+        look("topics", "decisions may be lost or doubled", _topics(settings, seen)),
         look(f"clock of {servers}", "deadlines would be judged by a wrong clock", _broker_clock(settings)),
-        *(
-            look(
-                f"group {settings.topic(group)}",
-                "partitions may have no owner",
-                _group(settings, connection, group),
-            )
-            for group in (LEDGER_GROUP, PROJECTION_GROUP)
+    ]
+    checks = [check for found in await asyncio.gather(*first) for check in found]
+    second = [
+        _where_usable(
+            "ledger",
+            "nobody may be deciding",
+            _ledger_topics(settings),
+            seen,
+            _ledger(settings, connection, seen),
         ),
-        look("ledger", "nobody may be deciding", _ledger(settings, connection, tails)),
-        look("side topics", "what needs a person may wait there", _side_topics(settings, connection)),
+        _where_usable(
+            "side topics",
+            "what needs a person may wait there",
+            _side_names(settings),
+            seen,
+            _side_topics(settings, connection),
+        ),
     ]
     if is_deep:
-        looks.append(look("windows", "repeats may be decided anew (R29)", _windows(settings)))
-    return [check for checks in await asyncio.gather(*looks) for check in checks], tails
+        why = "repeats may be decided anew"
+        second.append(_where_usable("windows", why, {settings.topic(LEDGER)}, seen, _windows(settings)))
+    checks += [check for found in await asyncio.gather(*second) for check in found]
+    # After the ledger: whether a group may be empty hangs on what is there to do.
+    groups = [
+        _where_usable(
+            f"group {settings.topic(group)}",
+            "partitions may have no owner",
+            _ledger_topics(settings),
+            seen,
+            _group(settings, connection, group, seen),
+        )
+        for group in (LEDGER_GROUP, PROJECTION_GROUP)
+    ]
+    return [*checks, *(check for found in await asyncio.gather(*groups) for check in found)]
 
 
-async def _cluster(connection: KafkaConnection, servers: str) -> list[Check]:
+async def _where_usable(
+    subject: str,
+    why: str,
+    topics: Collection[str],
+    seen: _Seen,
+    probe: Coroutine[None, None, Sequence[Check]],
+) -> list[Check]:
+    """Look, unless a topic that it needs is not as it must be: it would wait for nothing, then say less."""
+    if seen.unusable.isdisjoint(topics):
+        return await look(subject, why, probe)
+    probe.close()
+    return not_looked_at(subject, why, "see the topics above")
+
+
+def _ledger_topics(settings: Settings) -> set[str]:
+    return {settings.topic(LEDGER), *input_topics(settings).values()}
+
+
+def _side_names(settings: Settings) -> set[str]:
+    return {settings.topic(DEAD_LETTERS), settings.topic(EventTopic.EXCEPTIONS.value)}
+
+
+async def _cluster(connection: KafkaConnection, servers: str, seen: _Seen) -> list[Check]:
     cluster = await cluster_of(connection)
+    seen.ours = seen.ours._replace(cluster_id=cluster.cluster_id)
     versions = ", ".join(
         f"{name} to v{cluster.versions[key][1]}" for key, name in NEEDED.items() if key in cluster.versions
     )
     said = (
-        f"cluster {cluster.cluster_id}, {len(cluster.brokers)} brokers, controller {cluster.controller}, "
-        f"{cluster.release} ({versions})"
+        f"cluster {cluster.cluster_id}, {counted(len(cluster.brokers), 'broker')}, "
+        f"controller {cluster.controller}, {cluster.release} ({versions})"
     )
     if cluster.missing:
         return [
@@ -104,9 +173,10 @@ async def _cluster(connection: KafkaConnection, servers: str) -> list[Check]:
     return [Check(Level.OK, f"Kafka {servers}", said)]
 
 
-async def _topics(settings: Settings) -> list[Check]:
-    findings = list(as_checks(await check_topics(settings)))
-    return findings or [Check(Level.OK, "topics", "topics and brokers are as P12 wants them")]
+async def _topics(settings: Settings, seen: _Seen) -> list[Check]:
+    found = await check_topics(settings)
+    seen.unusable = {finding.subject for finding in found if finding.is_unusable}
+    return list(as_checks(found)) or [Check(Level.OK, "topics", "topics and brokers are as they must be")]
 
 
 async def _broker_clock(settings: Settings) -> list[Check]:
@@ -114,13 +184,14 @@ async def _broker_clock(settings: Settings) -> list[Check]:
     return _judge_clock(f"clock of {servers}", await broker_ahead_ms(settings), settings.ledger.clock_skew_ms)
 
 
-async def _group(settings: Settings, connection: KafkaConnection, group: str) -> list[Check]:
+async def _group(settings: Settings, connection: KafkaConnection, group: str, seen: _Seen) -> list[Check]:
     topics = {LEDGER_GROUP: set(input_topics(settings).values()), PROJECTION_GROUP: {settings.topic(LEDGER)}}
     found = await group_of(connection, settings.topic(group))
-    return judge_group(found, topics[group], settings.kafka.partitions, f"worker {group}")
+    has_work = seen.ledger.has_work
+    return judge_group(found, topics[group], settings.kafka.partitions, f"worker {group}", has_work=has_work)
 
 
-async def _ledger(settings: Settings, connection: KafkaConnection, tails: list[Tail]) -> list[Check]:
+async def _ledger(settings: Settings, connection: KafkaConnection, seen: _Seen) -> list[Check]:
     """Look at each partition's end and at its inputs; leave the tails for the comparison with Redis."""
     worker = settings.worker
     async with AsyncExitStack() as stack:
@@ -137,7 +208,7 @@ async def _ledger(settings: Settings, connection: KafkaConnection, tails: list[T
         checks: list[Check] = []
         for partition in range(settings.kafka.partitions):
             tail = await read_tail(reader, LiveRows, partition)
-            tails.append(tail)
+            seen.ledger.tails.append(tail)
             checks += judge_owner(
                 tail, now_ms(), worker.alive_interval_seconds, worker.reclaim_interval_seconds
             )
@@ -147,6 +218,7 @@ async def _ledger(settings: Settings, connection: KafkaConnection, tails: list[T
                 decided = held.beginning
                 if progress is not None:
                     decided = progress.stock_next if source is Input.STOCK else progress.orders_next
+                seen.ledger.waiting_records += max(0, held.end - decided)
                 first_ms = None
                 if held.beginning <= decided < held.end:
                     first_ms = await _record_time(inputs[source], partition, decided)
@@ -161,45 +233,57 @@ async def _record_time(reader: KafkaLedgerReader, partition: int, offset: int) -
 
 
 async def _side_topics(settings: Settings, connection: KafkaConnection) -> list[Check]:
-    """Count what lies in the dead letters and the exceptions; compaction makes it an upper bound."""
-    checks = []
-    letters = await _records_in(connection, settings.topic(DEAD_LETTERS), 1)
+    """Count what lies in the dead letters and the exceptions."""
+    letters_in, exceptions_in = settings.topic(DEAD_LETTERS), settings.topic(EventTopic.EXCEPTIONS.value)
+    letters, is_exact = await _letters_in(connection, letters_in)
+    checks = [Check(Level.OK, letters_in, "no dead letter")]
     if letters:
-        checks.append(
+        said = counted(letters, "letter") if is_exact else f"at most {counted(letters, 'letter')}"
+        checks = [
             Check(
                 Level.WARN,
-                settings.topic(DEAD_LETTERS),
-                f"up to {letters:,} letters wait",
+                letters_in,
+                f"waiting: {said}",
                 "each is a command that was sent and not decided",
                 "inventory-stream dead-letters list",
             )
-        )
-    else:
-        checks.append(Check(Level.OK, settings.topic(DEAD_LETTERS), "no dead letter"))
-    name = settings.topic(EventTopic.EXCEPTIONS.value)
-    exceptions = await _records_in(connection, name, settings.kafka.partitions)
-    checks.append(Check(Level.OK, name, f"{exceptions:,} exceptions in its retention"))
-    return checks
+        ]
+    offsets = 0
+    async with _reader_of(connection, exceptions_in) as reader:
+        for partition in range(settings.kafka.partitions):
+            offsets += await reader.end_offset(partition) - await reader.beginning_offset(partition)
+    # Each transaction's marker has an offset, too.
+    return [
+        *checks,
+        Check(Level.OK, exceptions_in, f"at most {counted(offsets, 'exception')} in its retention"),
+    ]
 
 
-async def _records_in(connection: KafkaConnection, topic: str, partitions: int) -> int:
+async def _letters_in(connection: KafkaConnection, topic: str) -> tuple[int, bool]:
+    """Count the letters that wait; for a long topic give its offsets, and False: at most so many."""
+    async with _reader_of(connection, topic) as reader:
+        beginning, end = await reader.beginning_offset(0), await reader.end_offset(0)
+        if end - beginning > COUNTED_OFFSETS_MAX:
+            return end - beginning, False
+        waiting: set[int] = set()
+        async for records in reader.read(0, beginning, end):
+            for record in records:
+                # Taken out by a record without a value, which stays until it is compacted.
+                (waiting.discard if record.value is None else waiting.add)(hash(record.key))
+        return len(waiting), True
+
+
+@asynccontextmanager
+async def _reader_of(connection: KafkaConnection, topic: str) -> AsyncIterator[KafkaLedgerReader]:
     reader = KafkaLedgerReader(connection=connection, topic=topic)
     try:
-        return sum(
-            [await reader.end_offset(one) - await reader.beginning_offset(one) for one in range(partitions)]
-        )
+        yield reader
     finally:
         await reader.close()
 
 
 async def _windows(settings: Settings) -> list[Check]:
-    ledger = settings.ledger
-    bounds = bounds_of(
-        ledger.receipt_window_seconds * 1_000,
-        ledger.receipts_max,
-        ledger.return_window_seconds * 1_000,
-        ledger.ended_reservations_max,
-    )
+    bounds = bounds_of(settings.ledger)
     reader = ledger_reader(settings)
     try:
         checks: list[Check] = []
@@ -215,23 +299,23 @@ async def _windows(settings: Settings) -> list[Check]:
 # --- Redis --------------------------------------------------------------------------------------
 
 
-async def _examine_redis(settings: Settings) -> tuple[list[Check], bool]:
+async def _examine_redis(settings: Settings) -> tuple[list[Check], RedisServer | None]:
+    """Look at the server; None when it could not be looked at."""
     address = address_of(settings.redis.url)
     try:
         await check_redis(settings.redis)
     except InventoryStreamError as error:
-        return [_unreachable(f"Redis {address}", error)], False
-    return await look(f"Redis {address}", "it may lose parts of the view", _server(settings)), True
+        return [_unreachable(f"Redis {address}", error)], None
+    servers: list[RedisServer] = []
+    checks = await look(f"Redis {address}", "it may lose parts of the view", _server(settings, servers))
+    return checks, servers[0] if servers else None
 
 
-async def _server(settings: Settings) -> list[Check]:
+async def _server(settings: Settings, servers: list[RedisServer]) -> list[Check]:
     server, ahead_ms = await server_of(settings.redis)
+    servers.append(server)
     clock = _judge_clock(f"clock of {server.address}", ahead_ms, settings.ledger.clock_skew_ms)
     return [*judge_server(server), *clock]
-
-
-def _has_marker(checks: Sequence[Check]) -> bool:
-    return not any(check.what.startswith("no marker") for check in checks)
 
 
 async def _compare(settings: Settings, tails: Sequence[Tail], *, was_projected: bool) -> list[Check]:

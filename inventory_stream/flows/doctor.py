@@ -50,6 +50,16 @@ async def look(subject: str, why: str, probe: Awaitable[Sequence[Check]]) -> lis
     return [Check(Level.WARN, subject, f"cannot be looked at: {problem}", why, way_out)]
 
 
+def not_looked_at(subject: str, why: str, because: str) -> list[Check]:
+    """Say that a look would only have waited for its bound, and what has to be mended first."""
+    return [Check(Level.WARN, subject, f"not looked at: {because}", why, "mend that, then look again")]
+
+
+def counted(number: int, what: str) -> str:
+    """Give a number with its noun: "1 broker", "3 brokers"."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def worst(checks: Iterable[Check]) -> Level:
     """Give the worst level of all."""
     levels = {check.level for check in checks}

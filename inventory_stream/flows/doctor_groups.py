@@ -2,21 +2,42 @@
 
 from collections.abc import Collection
 
-from inventory_stream.flows.doctor import Check, Level
+from inventory_stream.flows.doctor import Check, Level, counted
 from inventory_stream.ports.servers import Group
 
 
-def judge_group(group: Group, topics: Collection[str], partitions: int, worker: str) -> list[Check]:
-    """Say whether all its members are one application and have every partition between them."""
+def judge_group(
+    group: Group, topics: Collection[str], partitions: int, worker: str, *, has_work: bool
+) -> list[Check]:
+    """Say whether all its members are one application and have every partition between them.
+
+    Args:
+        group: Who is in it.
+        topics: What its members read.
+        partitions: Of each topic.
+        worker: The command that is a member.
+        has_work: The ledger holds rows or input waits. Without, nobody has begun here yet.
+    """
     subject = f"group {group.name}"
     if not group.members:
+        way_out = f"start it: inventory-stream {worker}"
+        if not has_work:
+            return [
+                Check(
+                    Level.WARN,
+                    subject,
+                    f"no members ({group.state}), and nothing to read yet",
+                    "what comes will wait",
+                    way_out,
+                )
+            ]
         return [
             Check(
-                Level.WARN,
+                Level.FAIL,
                 subject,
-                f"no members ({group.state})",
-                "nothing reads for it now",
-                f"start it: inventory-stream {worker}",
+                f"no members ({group.state}), where the ledger holds rows or input waits",
+                "nothing is dealt with: what comes waits, and what is shown grows old",
+                way_out,
             )
         ]
     strangers = [one for one in group.members if one.subscribed != frozenset(topics)]
@@ -31,7 +52,7 @@ def judge_group(group: Group, topics: Collection[str], partitions: int, worker: 
                 "give the other application an id of its own, or this environment another kafka.topic_prefix",
             )
         ]
-    said = f"{len(group.members)} members, {group.state}"
+    said = f"{counted(len(group.members), 'member')}, {group.state}"
     if group.state != "Stable":
         return [
             Check(
@@ -50,7 +71,7 @@ def judge_group(group: Group, topics: Collection[str], partitions: int, worker: 
             Check(
                 Level.FAIL,
                 subject,
-                f"{said}; {len(missing)} partitions have no owner: {places}",
+                f"{said}; {counted(len(missing), 'partition')} without an owner: {places}",
                 "what comes there is not dealt with",
                 "restart the group's workers one by one",
             )

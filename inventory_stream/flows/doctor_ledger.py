@@ -39,6 +39,14 @@ class Tail:
     positions: dict[bytes, tuple[int, PositionRow]] = field(default_factory=dict)
     """The newest rows of the tail: offset and row by key."""
 
+    @property
+    def has_decisions(self) -> bool:
+        """Whether anything was ever decided there: its end shows it, as every batch ends with @progress."""
+        progress = self.progress
+        return bool(self.positions) or (
+            progress is not None and progress.stock_next + progress.orders_next > 0
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -47,6 +55,24 @@ class Waiting:
     topic: str
     held: InputRange
     first_ms: int | None = None
+
+
+@dataclass(slots=True)
+class LedgerSeen:
+    """What the looks at the ledger found: the ends, and how many records of the inputs wait."""
+
+    tails: list[Tail] = field(default_factory=list)
+    waiting_records: int = 0
+
+    @property
+    def has_work(self) -> bool:
+        """Whether somebody has to be there: rows to show, or commands to decide."""
+        return self.waiting_records > 0 or any(tail.end_offset > 0 for tail in self.tails)
+
+    @property
+    def has_decisions(self) -> bool:
+        """Whether there is anything that Redis should show."""
+        return any(tail.has_decisions for tail in self.tails)
 
 
 async def read_tail(reader: LedgerReader, row_filter: RowFilterFactory, partition: int) -> Tail:

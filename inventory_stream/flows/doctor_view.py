@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from inventory_stream.flows.doctor import Check, Level
+from inventory_stream.flows.doctor import Check, Level, counted
 from inventory_stream.flows.doctor_ledger import Tail
-from inventory_stream.ports.projection import AvailabilityView, Version
+from inventory_stream.ports.projection import AvailabilityView, Version, ViewOwner
 from inventory_stream.ports.servers import RedisServer
 from models.rows import PositionRow
 
@@ -70,17 +70,45 @@ def judge_server(server: RedisServer) -> list[Check]:
                 "name the master with INVENTORY_STREAM_REDIS__URL",
             )
         )
-    if server.marker is None:
-        checks.append(
+    return checks
+
+
+def judge_marker(server: RedisServer, ours: ViewOwner, *, has_decisions: bool) -> list[Check]:
+    """Say whether the view there is of this environment's ledger, and whether there is one at all."""
+    subject = f"Redis {server.address}"
+    if server.owner is not None and not server.owner.is_same(ours):
+        return [
+            Check(
+                Level.FAIL,
+                subject,
+                f"redis.url names the view of {server.owner}, not of {ours}",
+                "shops of this environment see another's units; our projection ends before it writes there",
+                "name another database or server with INVENTORY_STREAM_REDIS__URL; if that environment is "
+                "gone: inventory-stream worker projection --rebuild --take-over",
+            )
+        ]
+    if server.marker is not None:
+        return []
+    way_out = "start the projection, which rebuilds by itself: inventory-stream worker projection"
+    if not has_decisions:
+        return [
             Check(
                 Level.WARN,
                 subject,
-                "no marker: nothing was ever projected there, or it was flushed",
-                "shops see no SKU at all until it is rebuilt",
-                "start the projection, which rebuilds by itself: inventory-stream worker projection",
+                "no marker: nothing was ever projected there, and nothing was decided yet",
+                "shops will see no SKU",
+                way_out,
             )
+        ]
+    return [
+        Check(
+            Level.FAIL,
+            subject,
+            "no marker, where the ledger holds decisions: flushed, or nothing was ever projected there",
+            "shops see no SKU at all until it is rebuilt",
+            way_out,
         )
-    return checks
+    ]
 
 
 def judge_heartbeats(
@@ -89,7 +117,7 @@ def judge_heartbeats(
     """Say which partitions nobody vouches for."""
     stale = sorted(set(partitions) - set(fresh))
     if not stale:
-        return [Check(Level.OK, "Redis view", f"all {len(partitions)} partitions are fresh")]
+        return [Check(Level.OK, "Redis view", f"every partition is fresh ({len(partitions)})")]
     return [
         Check(
             # Where nothing was ever projected there is nothing that could mislead.
@@ -169,4 +197,4 @@ def _judge_sample(
         ]
     if late:
         return []  # the missing heartbeat says it
-    return [Check(Level.OK, subject, f"{compared} SKUs that changed last are as the ledger says")]
+    return [Check(Level.OK, subject, f"as the ledger says: {counted(compared, 'SKU')} that changed last")]

@@ -10,7 +10,12 @@ from typing import Final, NamedTuple
 from inventory_stream.flows.doctor import Check, Level
 from inventory_stream.flows.explain_walk import LedgerWalk, Reach, decoded
 from inventory_stream.flows.explain_words import span
-from models.rows import ReceiptRow, ReservationRow
+from inventory_stream.settings import LedgerSettings
+from models.outcomes import Outcome
+from models.rows import INCOMING_PREFIX, TRANSFER_PREFIX, IncomingRow, ReceiptRow, ReservationRow, TransferRow
+
+_WINDOWED: Final = (b"c/", b"r/", INCOMING_PREFIX, TRANSFER_PREFIX)
+"""How the keys of rows begin that go after a while (R29)."""
 
 COUNT_DECIDES: Final = 0.98
 """A window this full is emptied by its count: the fold takes what is over at the next batch."""
@@ -33,8 +38,19 @@ class Kept:
     oldest_ms: int | None = None
 
 
-async def measure_windows(walk: LedgerWalk, partition: int) -> tuple[Kept, Kept]:
-    """Count the receipts and the ended reservations that a partition keeps; reads all of it.
+class Windows(NamedTuple):
+    """The windows of one partition, each as it is found or as it is bounded."""
+
+    receipts: Kept
+    ended: Kept
+    documents: Kept
+    early: Kept
+
+
+async def measure_windows(walk: LedgerWalk, partition: int) -> Windows:
+    """Count the answers, ended reservations, ended documents and early commands that a partition keeps.
+
+    Reads all of it.
 
     Memory: about 100 bytes for each.
 
@@ -42,23 +58,22 @@ async def measure_windows(walk: LedgerWalk, partition: int) -> tuple[Kept, Kept]
         CorruptLedgerError: a row that cannot be decoded.
         UnreachableError: Kafka does not answer.
     """
-    receipts: dict[int, int] = {}
-    ended: dict[int, int] = {}
+    kept: dict[str, dict[int, int]] = {name: {} for name in Windows._fields}
     async for record in walk.rows(Reach(partition)):
         identity = hash(record.key)
-        if record.value is None:
-            receipts.pop(identity, None)
-            ended.pop(identity, None)
-        elif record.key.startswith((b"c/", b"r/")):
-            row = decoded(record)
-            if isinstance(row, ReceiptRow):
-                receipts[identity] = row.at_ms
-            elif isinstance(row, ReservationRow):
-                if row.ended_ms:
-                    ended[identity] = row.ended_ms
-                else:
-                    ended.pop(identity, None)
-    return _kept(receipts), _kept(ended)
+        if not record.key.startswith(_WINDOWED):
+            continue
+        for rows in kept.values():  # what changed its window, too
+            rows.pop(identity, None)
+        row = None if record.value is None else decoded(record)
+        if isinstance(row, ReceiptRow):
+            window = "early" if row.outcome == Outcome.REMEMBERED else "receipts"
+            kept[window][identity] = row.at_ms
+        elif isinstance(row, ReservationRow) and row.ended_ms:
+            kept["ended"][identity] = row.ended_ms
+        elif isinstance(row, IncomingRow | TransferRow) and row.ended_ms:
+            kept["documents"][identity] = row.ended_ms
+    return Windows(**{name: _kept(rows) for name, rows in kept.items()})
 
 
 def judge_window(partition: int, bound: Bound, kept: Kept, now_ms: int) -> list[Check]:
@@ -84,11 +99,27 @@ def _kept(rows: dict[int, int]) -> Kept:
     return Kept(len(rows), min(rows.values(), default=None))
 
 
-def bounds_of(
-    receipt_ms: int, receipts_max: int, return_ms: int, ended_reservations_max: int
-) -> Sequence[Bound]:
-    """Give the two windows by their settings, in the order of `measure_windows`."""
+def bounds_of(ledger: LedgerSettings) -> Sequence[Bound]:
+    """Give the windows by their settings, in the order of `Windows`."""
+    answers_ms = ledger.receipt_window_seconds * 1_000
     return (
-        Bound("receipts", "ledger.receipts_max", receipt_ms, receipts_max),
-        Bound("ended reservations", "ledger.ended_reservations_max", return_ms, ended_reservations_max),
+        Bound("receipts", "ledger.receipts_max", answers_ms, ledger.receipts_max),
+        Bound(
+            "ended reservations",
+            "ledger.ended_reservations_max",
+            ledger.return_window_seconds * 1_000,
+            ledger.ended_reservations_max,
+        ),
+        Bound(
+            "ended transfers and incoming",
+            "ledger.ended_documents_max",
+            answers_ms,
+            ledger.ended_documents_max,
+        ),
+        Bound(
+            "commands that wait for their order",
+            "ledger.early_max",
+            ledger.early_window_seconds * 1_000,
+            ledger.early_max,
+        ),
     )

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inventory_stream.ports.projection import ViewOwner
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -36,5 +38,7 @@ class RedisServer:
     is_append_only: bool
     is_replica: bool
     marker: str | None
+    owner: ViewOwner | None
+    """Whose view the marker says it is; None without a marker, or where it names none."""
     skus: int
     """Keys of the database: about one a SKU."""

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
 import redis
 import uvloop
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from typer.testing import CliRunner, Result
 
 from inventory_stream.adapters.kafka.connection import KafkaConnection
@@ -19,6 +20,7 @@ from inventory_stream.adapters.redis.projection import RedisProjection
 from inventory_stream.bootstrap import view_owner
 from inventory_stream.cli.doctor import app
 from inventory_stream.devservers import KafkaServer
+from inventory_stream.flows.doctor import PROBE_SECONDS_MAX
 from inventory_stream.flows.project import ProjectionFlow
 from inventory_stream.settings import Settings, load_settings
 from models import commands as c
@@ -99,7 +101,7 @@ def test_view_is_compared_and_p9_is_found(settings: Settings) -> None:
     uvloop.run(project(settings))
     status, checks = examine("--deep")
     assert status == 1
-    assert "1 SKUs that changed last are as the ledger says" in checks["Redis view, partition 0"]["what"]
+    assert "as the ledger says: 1 SKU that changed last" in checks["Redis view, partition 0"]["what"]
     assert "created anew" in checks[f"{settings.topic('order-events')}[0]"]["why"]
     assert "1 of 2,000,000 kept" in checks["ledger[0] receipts"]["what"]
     with redis.Redis.from_url(settings.redis.url) as client:
@@ -111,6 +113,58 @@ def test_view_is_compared_and_p9_is_found(settings: Settings) -> None:
             client.config_set("maxmemory-policy", "noeviction")
     assert "S at A shows 77, the ledger says 2" in checks["Redis view, partition 0"]["what"]
     assert "allkeys-lru" in json.dumps(checks)
+
+
+def test_complete_outage_is_a_failure(settings: Settings) -> None:
+    """No worker, a flushed Redis, commands that wait: nothing of that is a warning."""
+    uvloop.run(load(settings, decided(3).ledger))
+    status, checks = examine()
+    assert status == 1
+    address = settings.redis.url.split("//")[1].split("/")[0]
+    for subject in (
+        f"Redis {address}",
+        f"group {settings.topic('ledger')}",
+        f"group {settings.topic('projection')}",
+    ):
+        assert checks[subject]["level"] == "fail", checks[subject]
+
+
+def test_view_of_another_environment_is_named(settings: Settings) -> None:
+    """Two prefixes on one Redis: doctor says whose view it is, and does not compare it with ours."""
+    with redis.Redis.from_url(settings.redis.url) as client:
+        client.set("projection:marker", "00ff@another/staging-ledger")
+    status, checks = examine()
+    address = settings.redis.url.split("//")[1].split("/")[0]
+    assert status == 1
+    assert "of another/staging-ledger, not of " in checks[f"Redis {address}"]["what"]
+    assert "--take-over" in checks[f"Redis {address}"]["way_out"]
+    assert "Redis view" not in checks
+
+
+def test_missing_topics_are_not_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be looked at without its topics is said to be so, at once."""
+    monkeypatch.setenv("INVENTORY_STREAM_KAFKA__TOPIC_PREFIX", f"{settings.kafka.topic_prefix}none-")
+    started = time.monotonic()
+    status, checks = examine("--deep")
+    assert time.monotonic() - started < PROBE_SECONDS_MAX / 2
+    assert status == 1
+    for subject in ("ledger", "side topics", "windows"):
+        assert checks[subject]["what"] == "not looked at: see the topics above"
+
+
+def test_letters_that_wait_are_counted(settings: Settings) -> None:
+    """A letter that was taken out is not told, though its record and its tombstone are still there."""
+    topic = settings.topic("dead-letters")
+
+    async def write(*records: tuple[bytes, bytes | None]) -> None:
+        async with AIOKafkaProducer(**KafkaConnection.of(settings.kafka).client_options) as producer:
+            for key, value in records:
+                await producer.send_and_wait(topic, value, key=key)
+
+    asyncio.run(write((b"a", b"{}"), (b"b", b"{}"), (b"b", None)))
+    assert examine()[1][topic]["what"] == "waiting: 1 letter"
+    asyncio.run(write((b"a", None)))
+    assert examine()[1][topic]["what"] == "no dead letter"
 
 
 def test_second_application_with_our_group_id_is_found(settings: Settings) -> None:

@@ -41,6 +41,8 @@ class Finding(NamedTuple):
     subject: str
     problem: str
     way_out: str
+    is_unusable: bool = False
+    """The topic is missing or has other partitions than are set: who reads it would wait in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,7 @@ def judge_shape(spec: TopicSpec, partitions: int | None) -> list[Finding]:
                 "the topic does not exist",
                 "create it: inventory-stream topics create"
                 + (", or let this user see it (docs/security.md)" if spec.may_be_hidden else ""),
+                is_unusable=True,
             )
         ]
     if partitions == spec.partitions:
@@ -243,9 +246,10 @@ def judge_shape(spec: TopicSpec, partitions: int | None) -> list[Finding]:
             Severity.ERROR,
             spec.name,
             f"{partitions} partitions where {spec.partitions} are set: both inputs and the "
-            "ledger need the same number, for life (P10)",
+            "ledger need the same number, for life",
             "set kafka.partitions to the number that all of them have; another number is a migration to "
             "new topics",
+            is_unusable=True,
         )
     ]
 

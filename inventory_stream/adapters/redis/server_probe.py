@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from inventory_stream.adapters.redis import keys
 from inventory_stream.adapters.redis.connection import address_of, connect, reaching
+from inventory_stream.adapters.redis.marker import owner_in
 from inventory_stream.ports.servers import RedisServer
 from inventory_stream.settings import RedisSettings
 
@@ -39,6 +40,7 @@ async def server_of(settings: RedisSettings) -> tuple[RedisServer, float]:
         is_append_only=bool(info.get("aof_enabled", 0)),
         is_replica=info.get("role") == "slave",
         marker=None if marker is None else str(marker),
+        owner=None if marker is None else owner_in(str(marker)),
         skus=int(size),
     )
     return server, ahead_ms

@@ -12,24 +12,32 @@ from inventory_stream.flows.doctor import Check, Level, in_order, look, worst
 from inventory_stream.flows.doctor_groups import judge_group
 from inventory_stream.flows.doctor_ledger import (
     POSITIONS_MAX,
+    LedgerSeen,
     Tail,
     Waiting,
     judge_owner,
     judge_progress,
     read_tail,
 )
-from inventory_stream.flows.doctor_view import compare_sample, judge_heartbeats, judge_server
-from inventory_stream.flows.doctor_windows import Bound, Kept, judge_window, measure_windows
+from inventory_stream.flows.doctor_view import compare_sample, judge_heartbeats, judge_marker, judge_server
+from inventory_stream.flows.doctor_windows import (
+    Bound,
+    Kept,
+    Windows,
+    bounds_of,
+    judge_window,
+    measure_windows,
+)
 from inventory_stream.flows.explain_walk import LedgerWalk
 from inventory_stream.flows.project import ProjectionFlow
 from inventory_stream.ports.inputs import Input, InputRange
-from inventory_stream.ports.projection import LocationUnits, Version
+from inventory_stream.ports.projection import LocationUnits, Version, ViewOwner
 from inventory_stream.ports.servers import Group, Member, RedisServer
-from inventory_stream.settings import ProjectionSettings
+from inventory_stream.settings import ProjectionSettings, Settings
 from models import commands as c
 from models.rows import ProgressRow
 from tests.fakes.ledger_reader import FakeLedger
-from tests.fakes.projection import FakeAvailabilityView, FakeProjection, FakeServer
+from tests.fakes.projection import OURS, THEIRS, FakeAvailabilityView, FakeProjection, FakeServer
 from tests.unit.flows.decided_by_hand import DecidedByHand
 
 NOW_MS = 1_000_000
@@ -156,9 +164,16 @@ async def test_windows_are_measured_from_what_is_kept() -> None:
     decided.batch(c.Reserve("r1", "R1", "S", 1, 60, location="A"), c.Release("x1", "R1", "S"))
     ended_ms = decided.now_ms
     decided.batch(c.Reserve("r2", "R2", "S", 1, 60, location="A"))
-    receipts, ended = await measure_windows(LedgerWalk(decided.ledger, LiveRows), 0)
-    assert (receipts.rows, receipts.oldest_ms) == (1, first_ms)
+    decided.batch(c.Release("x9", "R9", "S"))
+    early_ms = decided.now_ms
+    decided.batch(c.Expect("e1", "I1", "S", "A", 3, decided.now_ms), c.CancelIncoming("e2", "I1", "S"))
+    cancelled_ms = decided.now_ms
+    receipts, ended, documents, early = await measure_windows(LedgerWalk(decided.ledger, LiveRows), 0)
+    assert (receipts.rows, receipts.oldest_ms) == (3, first_ms)
     assert (ended.rows, ended.oldest_ms) == (1, ended_ms)
+    assert (early.rows, early.oldest_ms) == (1, early_ms)
+    assert (documents.rows, documents.oldest_ms) == (1, cancelled_ms)
+    assert len(bounds_of(Settings().ledger)) == len(Windows._fields)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +211,7 @@ def member(name: str, partitions: range, subscribed: set[str] | None = None) -> 
             Level.OK,
             "1 of them have none",
         ),
-        (Group("ledger", "Empty", []), Level.WARN, "worker ledger"),
+        (Group("ledger", "Empty", []), Level.FAIL, "worker ledger"),
         (Group("ledger", "PreparingRebalance", [member("a", range(0))]), Level.WARN, "dealt out anew"),
         (Group("ledger", "Stable", [member("a", range(3))]), Level.FAIL, "order-events[3]"),
         (
@@ -209,9 +224,18 @@ def member(name: str, partitions: range, subscribed: set[str] | None = None) -> 
 )
 def test_group_has_one_application_and_every_partition(group: Group, level: Level, words: str) -> None:
     """P10: all members read the same topics, and no partition is nobody's."""
-    checks = judge_group(group, TOPICS, 4, "worker ledger")
+    checks = judge_group(group, TOPICS, 4, "worker ledger", has_work=True)
     assert worst(checks) is level
     assert words in said(checks)
+
+
+def test_empty_group_is_no_failure_before_there_is_work() -> None:
+    """A new environment is not broken; one with rows or waiting input and nobody in it stands still."""
+    nobody = Group("ledger", "Empty", [])
+    assert worst(judge_group(nobody, TOPICS, 4, "worker ledger", has_work=False)) is Level.WARN
+    assert not LedgerSeen([Tail(3)]).has_work
+    assert LedgerSeen([Tail(3)], waiting_records=1).has_work
+    assert LedgerSeen([tail()]).has_work
 
 
 # --- Redis --------------------------------------------------------------------------------------
@@ -223,6 +247,7 @@ def server(
     eviction: str | None = "noeviction",
     is_replica: bool = False,
     marker: str | None = "m",
+    owner: ViewOwner | None = OURS,
 ) -> RedisServer:
     """Give a server that is as it must be, but for what is named."""
     return RedisServer(
@@ -235,6 +260,7 @@ def server(
         is_append_only=True,
         is_replica=is_replica,
         marker=marker,
+        owner=owner,
         skus=3,
     )
 
@@ -247,13 +273,35 @@ def server(
         (server(eviction="allkeys-lru"), Level.FAIL, "CONFIG SET maxmemory-policy noeviction"),
         (server(eviction=None), Level.WARN, "noeviction"),
         (server(is_replica=True), Level.FAIL, "replica"),
-        (server(marker=None), Level.WARN, "worker projection"),
     ],
-    ids=["as it must be", "old", "evicts", "may not ask", "replica", "never projected"],
+    ids=["as it must be", "old", "evicts", "may not ask", "replica"],
 )
 def test_redis_must_not_lose_parts_of_the_view(of: RedisServer, level: Level, words: str) -> None:
     """A server that would drop keys silently is a failure, with the command that mends it."""
     checks = judge_server(of)
+    assert worst(checks) is level
+    assert words in said(checks)
+
+
+@pytest.mark.parametrize(
+    ("of", "has_decisions", "level", "words"),
+    [
+        (server(), True, Level.OK, ""),
+        (server(owner=None), True, Level.OK, ""),
+        (server(marker=None, owner=None), False, Level.WARN, "worker projection"),
+        (server(marker=None, owner=None), True, Level.FAIL, "worker projection"),
+        (server(owner=THEIRS), False, Level.FAIL, f"of {THEIRS}, not of {OURS}"),
+    ],
+    ids=["ours", "names no owner", "nothing to show", "flushed", "another environment's"],
+)
+def test_view_must_be_there_and_ours(
+    of: RedisServer,
+    has_decisions: bool,  # noqa: FBT001  # a parameter of the test
+    level: Level,
+    words: str,
+) -> None:
+    """A flushed Redis is an outage once something was decided; another environment's view is none of ours."""
+    checks = judge_marker(of, OURS, has_decisions=has_decisions)
     assert worst(checks) is level
     assert words in said(checks)
 
