@@ -123,11 +123,15 @@ def _force(
         movements += changed(state, batch, position, line, netted, ordered_ms)
         touched.append(line)
     end_if_over(state, batch, reservation)
+    is_short = False
     for line in touched:
         position = state.position(command.sku, line.location)
         if position.uncommitted < 0:
             movements += (settle(state, batch, position, 0, batch.now_ms),)
-    return movements, any(movement.shortfall_units for movement in movements)
+            # Also where it was short before, and this order's units came with a netting count (R9).
+            yet_to_revoke = position.reserved if state.rules.revoke_on_shortfall else 0
+            is_short = is_short or position.uncommitted + yet_to_revoke < 0
+    return movements, is_short
 
 
 def _record_at(state: PartitionState, command: RecordOrder) -> str:

@@ -125,7 +125,7 @@ def _without_reservation(
 ) -> int:
     """Apply a fact about a reservation that holds nothing, or that is not there yet (R10, R21)."""
     reservation = state.reservations.get(command.reservation_id)
-    where = command.location or (_place_of(reservation) if reservation is not None else None)
+    where = command.location or (_place_of(reservation, command.sku) if reservation is not None else None)
     if state.misplaced(command.sku) or (reservation is None and (where is None or not units)):
         return unknown(state, batch, command, arrival_ms)
     unmatched = Outcome.RETURN_UNMATCHED if isinstance(command, Return) else Outcome.FULFIL_UNMATCHED
@@ -149,6 +149,8 @@ def _without_reservation(
     )
 
 
-def _place_of(reservation: ReservationRow) -> str | None:
-    """Where a reservation that matches nothing lies, or asked to."""
+def _place_of(reservation: ReservationRow, sku: str) -> str | None:
+    """Where a reservation lies, or asked to; None for another SKU's, of which nobody can say."""
+    if reservation.sku != sku:
+        return None
     return reservation.lines[0].location if reservation.lines else reservation.location

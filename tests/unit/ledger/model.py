@@ -54,6 +54,7 @@ class Order:
     deadline: int = 0
     lines: dict[str, Line] = field(default_factory=dict)
     called_off: bool = False
+    place: str | None = None
 
     def line(self, location: str) -> Line:
         """Give the line at a location, added when there is none."""

@@ -82,7 +82,7 @@ class Model:
             return EDITS[type(command)](self.world, command, order, now, arrival)
         if order is not None and not is_fact:
             return "RESERVATION_ID_REUSED" if order.sku != command.sku else "NOT_LIVE"
-        moved = self._apart(command, arrival) if is_fact else None
+        moved = self._apart(command, arrival, order) if is_fact else None
         is_early = order is None and isinstance(command, EARLY)
         if is_early:
             waiting = self.waiting.setdefault(command.reservation_id, [])
@@ -94,20 +94,25 @@ class Model:
                 return "REMEMBERED"
         elif same is not None:
             self.waiting[command.reservation_id].remove(same)
-        if moved:
+        if moved or (is_fact and order is not None):
             return UNMATCHED[type(command)]
         return "TOO_MANY_COMMANDS" if is_early else "UNKNOWN_RESERVATION"
 
-    def _apart(self, command: c.Fulfil | c.Return, arrival: int) -> tuple[str, int] | None:
+    def _apart(
+        self, command: c.Fulfil | c.Return, arrival: int, order: Order | None
+    ) -> tuple[str, int] | None:
         """Apply a fact about an order that holds nothing or is not there yet, if it says where (R10)."""
-        if command.location is None or not command.units:
+        where = command.location
+        if where is None and order is not None and order.sku == command.sku:
+            where = order.place
+        if where is None or not command.units:
             return None
         when = effective(command.effective_at, arrival)
         if isinstance(command, c.Return):
-            orders.put_back(self.world, command, command.location, when)
+            orders.put_back(self.world, command, where, when)
         else:
-            self.world.move((command.sku, command.location), when, -command.units)
-        return command.location, when
+            self.world.move((command.sku, where), when, -command.units)
+        return where, when
 
     def _order(
         self, command: c.Reserve | c.RecordOrder, now: int, arrival: int, same: Waiting | None
@@ -123,8 +128,9 @@ class Model:
                 matched[id(one)] = min(left, one.command.units or 0)
                 shipped.append((one.moved[0], matched[id(one)], one.moved[1]))
         shipped = [entry for entry in shipped if entry[1]]
-        if is_called_off(command, waiting):
-            self.world.orders[command.reservation_id] = Order(command.sku, called_off=True)
+        if is_called_off(command, rest):
+            off = Order(command.sku, called_off=True, place=command.location)
+            self.world.orders[command.reservation_id] = off
             outcome = "RELEASED_EARLY"
         elif isinstance(command, c.Reserve):
             outcome = orders.reserve(self.world, command, now, tuple(shipped))
@@ -161,7 +167,7 @@ def is_called_off(order: c.Reserve | c.RecordOrder, waiting: Sequence[Waiting]) 
     for at, command in enumerate(commands):
         if (
             isinstance(command, c.Release | c.Cancel)
-            and command.location is None
+            and command.location in {None, order.location}
             and command.sku == order.sku
             and (command.units is None or command.units >= order.units)
             and (

@@ -21,6 +21,7 @@ def reserve(world: World, command: c.Reserve, now: int, shipped: Shipped = ()) -
         return "TOO_LATE"
     age = (now, command.reservation_id)
     order = Order(command.sku, content(command), age, now + command.ttl_seconds * 1_000)
+    order.place = command.location
     world.orders[command.reservation_id] = order
     units = command.units - sum(units for _, units, _ in shipped)
     plan, refusal = source(world, command, units) if units else ({}, "")
@@ -72,6 +73,9 @@ def record_order(world: World, command: c.RecordOrder, now: int, arrival: int, s
         if missing <= 0:
             return "ALREADY_CONFIRMED"
         order = known
+        # What takes the place of units that are gone was not open before (R9).
+        ends = (when for line in order.lines.values() for when, units in line.opened if units < 0)
+        ordered = max(ordered, *ends, 0)
         taken = min(missing, order.soft)
         firm_up(order.at(None), taken, ordered)
         missing -= taken
@@ -243,13 +247,14 @@ def fulfil(world: World, command: c.Fulfil, order: Order, arrival: int) -> str:
 def gather(order: Order, location: str, asked: int, when: int) -> int:
     """R10: move the units that are shipped to where they are, allocated ones first; gives how many moved."""
     there = order.lines.get(location, Line())
-    missing = max(0, asked - there.firm - there.soft)
+    missing = max(0, asked - there.firm)
     others = [line for name, line in order.lines.items() if name != location]
     moved = 0
     for line in others:
         taken = min(missing - moved, line.firm)
         open_units(line, -taken, when)
         moved += taken
+    missing = max(moved, missing - there.soft)
     for line in others:
         taken = min(missing - moved, line.soft)
         line.soft -= taken
@@ -307,6 +312,8 @@ def reroute(world: World, command: c.Reroute, order: Order, arrival: int) -> str
     is_covered = soft <= max(0, world.free(spot)) and units <= min(
         world.uncommitted(spot), world.free(spot) + from_safety
     )
+    if command.use_safety_stock and not soft:
+        is_covered = units <= world.uncommitted(spot)
     if not is_covered:
         own = order.lines.get(command.to_location, Line()).soft
         return world.why_not(spot, units, own)

@@ -22,7 +22,7 @@ def sync(world: World, command: c.Sync, now: int) -> str:
     if authority is not None and authority != command.source:
         return "NOT_AUTHORITY"
     place = world.place((command.sku, command.location))
-    counted = effective(command.effective_at, now)
+    counted = min(now, effective(command.effective_at, now))
     if counted < place.counted[0]:
         return "STALE_SYNC"
     through = 0
