@@ -27,9 +27,12 @@ AVAILABILITY_SCHEMA: Final = "urn:inventory-stream:contracts:1:availability-chan
 EXCEPTION_SCHEMA: Final = "urn:inventory-stream:contracts:1:exceptions"
 
 SHORTFALL: Final = "shortfall"
-"""`kind` where a fact left more promised than there is (R11); `orders` names who may not get theirs."""
+"""`kind` where a fact left more promised than there is, and more so than before it (R11); `orders` names
+who may not get theirs."""
 REVOKED: Final = "revoked"
 """`kind` where a reservation lost units to a shortfall (R11)."""
+COUNT_DRIFT: Final = "count_drift"
+"""`kind` where a count that does not apply differs from on_hand (R14); `units` is by how much."""
 
 
 class LocationAvailability(Struct, gc=False, frozen=True):
@@ -66,9 +69,11 @@ class ExceptionMovement(Struct, gc=False, frozen=True):
 class ExceptionDetail(Struct, gc=False, frozen=True, omit_defaults=True):
     """What somebody has to look at. A field that says nothing here is left out.
 
-    `kind` is `shortfall`, `revoked`, or the name of an outcome in lower case; `outcome` is then its number.
-    `command` is the type of the command `command_id` that raised it. `units` are those that it
-    concerns: short, revoked, or moved. `orders` are the youngest confirmed orders at `location`.
+    `kind` is `shortfall`, `revoked`, `count_drift`, or the name of an outcome in lower case; `outcome` is
+    then its number. `command` is the type of the command `command_id` that raised it. `units` are those
+    that it concerns: short, revoked, moved, or of `count_drift` counted beyond on_hand (negative: fewer).
+    `orders` are the youngest confirmed orders at `location`: order ids, and the reservation id of one
+    that named no order.
     """
 
     kind: str

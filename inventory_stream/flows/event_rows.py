@@ -1,7 +1,8 @@
 """From ledger rows to exception events: pure.
 
-Raised generically: an outcome that says `is_exception`, a movement that left a shortfall, and a
-row by which the owner took reserved units back. A new exception outcome needs nothing here.
+Raised generically: an outcome that says `is_exception`, a movement that left a shortfall, a count that
+does not apply and differs, and a row by which the owner took reserved units back. A new exception
+outcome needs nothing here.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from inventory_stream.errors import CorruptLedgerError
 from inventory_stream.ports.ledger_log import LedgerRecord
-from models.events import REVOKED, SHORTFALL, ExceptionDetail, ExceptionMovement
+from models.events import COUNT_DRIFT, REVOKED, SHORTFALL, ExceptionDetail, ExceptionMovement
 from models.ids import encode_id
 from models.outcomes import Outcome
 from models.rows import FIRST_ANSWER, Answer, Movement, ReceiptRow, ReservationRow, decode_row
@@ -80,6 +81,10 @@ def _of_answer(
         moved = tuple(map(_movement, answer.movements))
         detail = replace(shared, kind=kind, units=answer.units, movements=moved)
         raised.append(Raised(f"{kind}/{name}", detail))
+    if answer.outcome == Outcome.NOT_AUTHORITY and answer.breakdown is not None:
+        drift = answer.units - answer.breakdown.on_hand
+        if drift:
+            raised.append(Raised(f"{COUNT_DRIFT}/{name}", replace(shared, kind=COUNT_DRIFT, units=drift)))
     for movement in answer.movements:
         if movement.shortfall_units > 0:
             detail = replace(

@@ -9,6 +9,7 @@ from models.events import ExceptionMovement
 from models.outcomes import Outcome
 from models.rows import (
     Answer,
+    Breakdown,
     Line,
     Movement,
     ReceiptRow,
@@ -90,6 +91,17 @@ def test_exception_with_a_shortfall_raises_both() -> None:
     row = receipt(Outcome.FULFIL_UNMATCHED, (Movement("DC1", -2, AT_MS, -3, 8, 5, ("o-1",)),))
     kinds = [one.detail.kind for one in raised_by(row, receipt_key("f/1", "r1"))]
     assert kinds == ["fulfil_unmatched", "shortfall"]
+
+
+@pytest.mark.parametrize(("counted", "drift"), [(7, 2), (5, None), (0, -5)], ids=["more", "same", "fewer"])
+def test_count_that_does_not_apply_is_a_hint_where_it_differs(counted: int, drift: int | None) -> None:
+    """R14: another source's count beside ours; one that agrees is nothing to look at."""
+    ours = Breakdown(5, 0, 0, 0, 0, 0, 5, 0)
+    row = ReceiptRow(1, 0, "n/1", None, "sync", b"", Outcome.NOT_AUTHORITY, "S", counted, AT_MS, ours)
+    raised = raised_by(row, receipt_key("n/1"))
+    assert [(one.event_id, one.detail.kind, one.detail.units) for one in raised] == (
+        [] if drift is None else [(f"count_drift//n%2F1/{AT_MS}", "count_drift", drift)]
+    )
 
 
 @pytest.mark.parametrize("repeat", [1, 2])
