@@ -18,6 +18,7 @@ from inventory_stream.adapters.kafka.preflight import check_ledger_shape, quiet_
 from inventory_stream.bootstrap import input_topics
 from inventory_stream.cli.explain_text import (
     change_line,
+    command_lines,
     missing_lines,
     position_lines,
     reach_line,
@@ -44,6 +45,13 @@ from models.ids import partition_of
 
 EXIT_NOT_FOUND: Final = 1
 
+
+def _named(name: str) -> str:
+    if not name.strip():
+        raise typer.BadParameter("an empty id names nothing")
+    return name
+
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Say why the ledger says what it says.")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -56,7 +64,7 @@ SkuOption = Annotated[
 
 @app.command()
 def reservation(
-    reservation_id: Annotated[str, typer.Argument(show_default=False)],
+    reservation_id: Annotated[str, typer.Argument(show_default=False, callback=_named)],
     *,
     sku: SkuOption = None,
     partition: PartitionOption = None,
@@ -104,7 +112,7 @@ def reservation(
 
 @app.command()
 def command(
-    command_id: Annotated[str, typer.Argument(show_default=False)],
+    command_id: Annotated[str, typer.Argument(show_default=False, callback=_named)],
     *,
     partition: PartitionOption = None,
     since: SinceOption = None,
@@ -137,13 +145,7 @@ def command(
                 }
             )
         else:
-            lines = [line for step in story.steps for line in step_lines(step)]
-            lines += [
-                f"reservation {name} (partition {where}) had it, and so many commands since that only a hash "
-                "of the id is kept (R27): a repeat is answered ALREADY_APPLIED"
-                for name, where in story.only_hashed.items()
-            ]
-            _print_lines(lines, story.reaches, missing, story.steps_left_out)
+            _print_lines(command_lines(story), story.reaches, missing, story.steps_left_out)
         return 0 if story.is_found else EXIT_NOT_FOUND
 
     _run(settings, run)
@@ -151,7 +153,7 @@ def command(
 
 @app.command()
 def position(
-    sku: Annotated[str, typer.Argument(metavar="SKU", show_default=False)],
+    sku: Annotated[str, typer.Argument(metavar="SKU", show_default=False, callback=_named)],
     *,
     location: Annotated[str | None, typer.Option(help="Only this location.", show_default=False)] = None,
     partition: PartitionOption = None,
@@ -178,7 +180,7 @@ def position(
                 _print_json(change)
             else:
                 say(console, change_line(change))
-        missing = None if story.is_found else await at.why_missing(sku, story.reaches)
+        missing = None if story.is_found else await at.why_no_position(sku, story.reaches)
         if is_json:
             _print_json(
                 {
@@ -205,6 +207,7 @@ class _Place(NamedTuple):
 
     walk: LedgerWalk
     why_missing: Callable[[str, Sequence[Reach]], Awaitable[Missing]]
+    why_no_position: Callable[[str, Sequence[Reach]], Awaitable[Missing]]
 
 
 def _run(settings: Settings, run: Callable[[_Place], Awaitable[int]]) -> None:
@@ -235,12 +238,15 @@ async def _place(settings: Settings) -> AsyncIterator[_Place]:
         settings.ledger.receipt_window_seconds * 1_000, settings.ledger.return_window_seconds * 1_000
     )
 
-    async def ask(name: str, reaches: Sequence[Reach]) -> Missing:
-        return await why_missing(name, reaches, settings.kafka.partitions, offsets, topics, box, windows)
+    def asking(windows: Windows | None) -> Callable[[str, Sequence[Reach]], Awaitable[Missing]]:
+        def ask(name: str, reaches: Sequence[Reach]) -> Awaitable[Missing]:
+            return why_missing(name, reaches, settings.kafka.partitions, offsets, topics, box, windows)
+
+        return ask
 
     try:
         with progress("reading the ledger", None) as advance:
-            yield _Place(LedgerWalk(reader, LiveRows, advance), ask)
+            yield _Place(LedgerWalk(reader, LiveRows, advance), asking(windows), asking(None))
     finally:
         await reader.close()
         await offsets.close()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from inventory_stream.flows.explain_changes import UNKNOWN, Change
+from inventory_stream.flows.explain_command import CommandStory
 from inventory_stream.flows.explain_missing import Missing
 from inventory_stream.flows.explain_position import PositionStory
 from inventory_stream.flows.explain_reservation import ReservationStory
@@ -21,6 +22,10 @@ def reservation_lines(story: ReservationStory) -> Iterator[str]:
         return
     row = story.row
     where = f"partition {story.partition}"
+    if row is None and story.waiting:
+        waits = "1 command waits" if story.waiting == 1 else f"{story.waiting} commands wait"
+        yield f"reservation {story.reservation_id} ({where}): its order has not come; {waits} for it"
+        return
     if row is None:
         yield f"reservation {story.reservation_id} ({where}): its row was deleted, or it has none"
         return
@@ -50,6 +55,19 @@ def _line(line: Line) -> str:
     return f"{line.granted} granted = {parts or 'nothing'}"
 
 
+def command_lines(story: CommandStory) -> Iterator[str]:
+    """Say each answer that the command had, or that it had none."""
+    if not story.is_found:
+        yield f"command {story.command_id}: not in the ledger"
+    for step in story.steps:
+        yield from step_lines(step)
+    for name, where in story.only_hashed.items():
+        yield (
+            f"reservation {name} (partition {where}) had it, and so many commands since that only a hash of "
+            "the id is kept (R27): a repeat is answered ALREADY_APPLIED"
+        )
+
+
 def step_lines(step: Step) -> Iterator[str]:
     """Say one step in two lines: when and what, and why."""
     when = utc(step.at_ms if step.at_ms is not None else step.decided_ms)
@@ -70,6 +88,7 @@ def change_line(change: Change) -> str:
             ("on_hand", change.on_hand_delta),
             ("reserved", change.reserved_delta),
             ("allocated", change.allocated_delta),
+            ("in transit", change.in_transit_delta),
         )
         if delta
     ]

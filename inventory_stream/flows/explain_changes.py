@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from inventory_stream.flows.explain_walk import decoded
 from inventory_stream.flows.explain_words import outcome_name
 from inventory_stream.ports.ledger_log import LedgerRecord
-from models.commands import CancelTransfer, PlanTransfer, ShipTransfer, type_name
+from models.commands import CancelTransfer, PlanTransfer, ReceiveTransfer, ShipTransfer, type_name
 from models.rows import (
     FIRST_ANSWER,
     TRANSFER_PREFIX,
@@ -25,6 +25,8 @@ change of the one longest untouched is told without its deltas."""
 
 _PLANNING: Final = frozenset(type_name(kind) for kind in (PlanTransfer, ShipTransfer, CancelTransfer))
 """Commands that change how many units a transfer has set aside."""
+_CARRYING: Final = frozenset(type_name(kind) for kind in (ShipTransfer, ReceiveTransfer))
+"""Commands that change how many units of a transfer are in transit."""
 
 UNKNOWN: Final = "unknown"
 """`what` of a change whose own row is not left."""
@@ -58,6 +60,7 @@ class Change:
     on_hand: int | None = None
     now_to_promise: int | None = None
     is_clock_ahead: bool = False
+    in_transit_delta: int | None = 0
 
 
 class _Held(NamedTuple):
@@ -89,9 +92,11 @@ class ChangesOf:
         self._pending: dict[str, list[Change]] = {}
         self._versions: dict[str, int] = {}
         self._held: dict[int, dict[str, _Held]] = {}
-        self._planned: dict[int, int] = {}
+        self._transfers: dict[int, tuple[int, int]] = {}
         # By location: what a transfer's row, which lies right before its receipt, changed of allocated.
         self._planned_by: dict[str, int | None] = {}
+        # The same for the target and what is in transit to it.
+        self._carried_by: dict[str, int | None] = {}
 
     def take(self, record: LedgerRecord, *, is_from_first: bool) -> None:
         """Take any row that is no position row of the SKU.
@@ -105,7 +110,7 @@ class ChangesOf:
             if key.startswith(b"r/"):
                 self._held.pop(hash(key), None)
             elif key.startswith(TRANSFER_PREFIX):
-                self._planned.pop(hash(key), None)
+                self._transfers.pop(hash(key), None)
             return
         if self._sku_bytes not in value or not key.startswith((b"r/", b"c/", TRANSFER_PREFIX)):
             return
@@ -149,17 +154,22 @@ class ChangesOf:
         )
 
     def _take_transfer(self, identity: int, row: TransferRow, *, is_from_first: bool) -> None:
-        """Note what a transfer sets aside at its source, as a part of its allocated (R12)."""
-        known = self._planned.pop(identity, None)
-        if known is None and is_from_first:
-            known = 0
-        self._planned_by[row.from_location] = row.planned - known if known is not None else None
-        self._planned[identity] = row.planned
-        if len(self._planned) > REMEMBERED_MAX:
-            del self._planned[next(iter(self._planned))]
+        """Note what a transfer sets aside at its source, part of its allocated, and what it carries (R12)."""
+        known = self._transfers.pop(identity, None)
+        planned = carried = None
+        if known is not None:
+            planned, carried = row.planned - known[0], row.in_transit - known[1]
+        elif is_from_first:
+            planned, carried = row.planned, row.in_transit
+        self._planned_by[row.from_location] = planned
+        self._carried_by[row.to_location] = carried
+        self._transfers[identity] = (row.planned, row.in_transit)
+        if len(self._transfers) > REMEMBERED_MAX:
+            del self._transfers[next(iter(self._transfers))]
 
     def _take_receipt(self, record: LedgerRecord, row: ReceiptRow) -> None:
         is_transfer = row.kind in _PLANNING
+        is_carrying = row.kind in _CARRYING
         for movement in row.movements:
             self._add(
                 Change(
@@ -179,8 +189,11 @@ class ChangesOf:
                     allocated_delta=self._planned_by.pop(movement.location, 0) if is_transfer else 0,
                     on_hand=movement.on_hand,
                     is_clock_ahead=movement.clock_ahead,
+                    in_transit_delta=self._carried_by.pop(movement.location, 0) if is_carrying else 0,
                 )
             )
+        if is_transfer or is_carrying:
+            self._carried_by.clear()
 
     def _take_reservation(self, record: LedgerRecord, row: ReservationRow, *, is_from_first: bool) -> None:
         identity = hash(record.key)

@@ -41,11 +41,12 @@ async def why_missing(
     offsets: InputOffsets,
     topics: Mapping[Input, str],
     box: DeadLetterBox,
-    windows: Windows,
+    windows: Windows | None,
 ) -> Missing:
     """Look for the cause: dead letters that name it, input not decided yet, windows, partitions not read.
 
-    A place that this user may not look at is told as such: reading the ledger takes fewer rights.
+    `windows` are those of answers; None for what no window takes, a position. A place that this user may
+    not look at is told as such: reading the ledger takes fewer rights.
     """
     missing = Missing()
     try:
@@ -67,11 +68,12 @@ async def why_missing(
         missing.reasons.append(
             f"only partition {names} was read: leave --partition out to read all {partitions}"
         )
-    missing.reasons.append(
-        f"its window may have passed (R29): answers to stock commands and refusals are kept "
-        f"{span(windows.receipt_ms)}, ended reservations {span(windows.return_ms)}; what they moved is "
-        "then part of the position's base"
-    )
+    if windows is not None:
+        missing.reasons.append(
+            f"its window may have passed (R29): answers to stock commands and refusals are kept "
+            f"{span(windows.receipt_ms)}, ended reservations {span(windows.return_ms)}; what they moved is "
+            "then part of the position's base"
+        )
     missing.reasons.append(
         "or it was never sent here: compare the id letter by letter, the topic prefix, and the producer's log"
     )

@@ -11,11 +11,16 @@ from inventory_stream.flows.explain_walk import LedgerWalk, Period, Reach, decod
 from inventory_stream.flows.explain_words import units, utc
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.ids import encode_id
+from models.outcomes import Outcome
 from models.rows import FIRST_ANSWER, ReceiptRow, ReservationRow, reservation_key
 
 STEPS_MAX: Final = 2_000
 """Steps kept of one reservation, the newest: twice the commands that it may have (R27), as repeats
 come on top. About 1 kB each."""
+
+
+_REMEMBERED: Final = Outcome.REMEMBERED.name
+_REUSED: Final = Outcome.COMMAND_ID_REUSED.name
 
 
 @dataclass(slots=True)
@@ -33,6 +38,12 @@ class ReservationStory:
     def is_found(self) -> bool:
         """Whether any row names it."""
         return self.partition is not None
+
+    @property
+    def waiting(self) -> int:
+        """How many commands told here came before their order and wait for it (R21)."""
+        newest = {step.command_id: step.outcome for step in self.steps if step.outcome != _REUSED}
+        return sum(outcome == _REMEMBERED for outcome in newest.values())
 
 
 async def explain_reservation(

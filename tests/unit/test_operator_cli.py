@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from inventory_stream.cli import Commands, dead_letters
+from inventory_stream.cli import Commands, dead_letters, explain
 from inventory_stream.cli.doctor import changed_settings
 from inventory_stream.cli.lazy import load
 from inventory_stream.cli.page import page
@@ -77,6 +77,14 @@ def test_wrong_usage_says_what_is_right(arguments: list[str], said: str) -> None
     result = CliRunner().invoke(dead_letters.app, arguments, env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert said in result.output
+
+
+@pytest.mark.parametrize("kind", ["reservation", "command", "position"])
+def test_empty_id_is_refused(kind: str) -> None:
+    """An unset shell variable must not read as if nothing were in the ledger."""
+    result = CliRunner().invoke(explain.app, [kind, ""], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "empty id" in result.output
 
 
 @pytest.mark.parametrize(

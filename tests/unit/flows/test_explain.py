@@ -3,7 +3,7 @@
 import pytest
 
 from inventory_stream.adapters.kafka.live_rows import LiveRows
-from inventory_stream.cli.explain_text import step_lines
+from inventory_stream.cli.explain_text import change_line, command_lines, reservation_lines, step_lines
 from inventory_stream.flows import explain_changes
 from inventory_stream.flows.explain_changes import UNKNOWN, Change
 from inventory_stream.flows.explain_command import CommandStory, explain_command
@@ -147,6 +147,18 @@ async def test_unknown_reservation_is_not_found() -> None:
     assert (await story_of(decided.ledger, "R/1")).is_found
 
 
+async def test_fact_that_waits_for_its_order_is_told_as_waiting() -> None:
+    """A reservation without a row, of which a fulfil came first, was neither deleted nor unknown (R21)."""
+    decided = stocked(5)
+    decided.batch(c.Fulfil("early", "R1", "S", 1, "A", effective_at=decided.now_ms))
+    story = await story_of(decided.ledger, "R1")
+    assert list(reservation_lines(story)) == [
+        "reservation R1 (partition 0): its order has not come; 1 command waits for it"
+    ]
+    decided.batch(c.Reserve("r1", "R1", "S", 1, 60, location="A"))
+    assert "waits for it" not in "\n".join(reservation_lines(await story_of(decided.ledger, "R1")))
+
+
 # --- commands -----------------------------------------------------------------------------------
 
 
@@ -168,7 +180,8 @@ async def test_command_is_found_wherever_its_answer_is() -> None:
     assert "on_hand at A +5 to 5" in counted.text
     (late,) = (await command_story(decided.ledger, "late")).steps
     assert late.outcome == "TOO_LATE"
-    assert not (await command_story(decided.ledger, "sam")).is_found
+    unknown = await command_story(decided.ledger, "sam")
+    assert list(command_lines(unknown)) == ["command sam: not in the ledger"]
 
 
 async def test_id_used_again_with_other_content_is_told() -> None:
@@ -192,6 +205,18 @@ async def test_command_that_left_its_row_is_known_by_its_hash() -> None:
     decided.ledger.compact(0)
     story = await command_story(decided.ledger, "first")
     assert (list(story.steps), story.only_hashed) == ([], {"R1": 0})
+
+
+async def test_units_on_the_way_are_told_where_they_are_awaited() -> None:
+    """A transfer leaves on_hand of its target alone: what changed there is in_transit (R12)."""
+    decided = stocked(9)
+    decided.batch(c.PlanTransfer("plan", "T1", "S", "A", "B", 5))
+    decided.batch(c.ShipTransfer("ship", "T1", "S", 5, decided.now_ms))
+    decided.batch(c.ReceiveTransfer("land", "T1", "S", 3, decided.now_ms))
+    said = [change_line(one) for one in await changes_of(decided.ledger, PositionStory("S", "B"))]
+    assert any("in transit +5 ->" in one and "ship" in one for one in said)
+    assert any("on_hand +3, in transit -3 ->" in one and "land" in one for one in said)
+    assert not any("no quantity of R2" in one and "ship" in one for one in said)
 
 
 # --- positions ----------------------------------------------------------------------------------

@@ -30,11 +30,21 @@ class Offsets(InputOffsets):
         raise NotImplementedError
 
 
-async def why(box: FakeDeadLetterBox, offsets: Offsets, *, decided: int = 10, read: int = 2) -> Missing:
+WINDOWS = Windows(48 * HOUR_MS, 2_400 * HOUR_MS)
+
+
+async def why(
+    box: FakeDeadLetterBox,
+    offsets: Offsets,
+    *,
+    decided: int = 10,
+    read: int = 2,
+    windows: Windows | None = WINDOWS,
+) -> Missing:
     """Ask for R1, whose partitions were read as told."""
     progress = ProgressRow(1, 1, decided, 0, decided, 0, 1, 1)
     reaches = [Reach(partition, progress=progress) for partition in range(read)]
-    return await why_missing("R1", reaches, 2, offsets, TOPICS, box, Windows(48 * HOUR_MS, 2_400 * HOUR_MS))
+    return await why_missing("R1", reaches, 2, offsets, TOPICS, box, windows)
 
 
 async def test_every_cause_comes_with_its_way_out() -> None:
@@ -53,6 +63,12 @@ async def test_what_does_not_apply_is_left_out() -> None:
     missing = await why(FakeDeadLetterBox(), Offsets())
     assert len(missing.reasons) == 2
     assert missing.letters == []
+
+
+async def test_position_is_not_looked_for_in_windows_of_answers() -> None:
+    """A position never leaves the ledger: only the sender can say why it is not there."""
+    (reason,) = (await why(FakeDeadLetterBox(), Offsets(), windows=None)).reasons
+    assert "never sent here" in reason
 
 
 async def test_a_look_that_is_not_allowed_hides_no_other() -> None:
