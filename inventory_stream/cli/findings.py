@@ -1,7 +1,8 @@
-"""Findings on a terminal: what is wrong, how bad it is, and the way out."""
+"""Findings as text: what is wrong, how bad it is, and the way out. A table on a terminal, else lines."""
 
 from collections.abc import Iterator, Sequence
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,10 @@ def print_findings(findings: Sequence[Finding], all_is_well: str) -> None:
     console = Console()
     if not findings:
         console.print(all_is_well)
+        return
+    if not console.is_terminal:
+        for finding in grouped(findings):
+            _print_plain(finding.severity.value, finding.subject, finding.problem, way_out=finding.way_out)
         return
     table = Table()
     for heading in ("severity", "about", "problem", "way out"):
@@ -56,6 +61,10 @@ def as_checks(findings: Sequence[Finding]) -> Iterator[Check]:
 def print_checks(checks: Sequence[Check]) -> None:
     """Print what was looked at, the worst first, each finding with why it matters and the way out."""
     console = Console()
+    if not console.is_terminal:
+        for check in in_order(checks):
+            _print_plain(check.level.value, check.subject, check.what, check.why, check.way_out)
+        return
     table = Table()
     for heading in ("", "about", "found"):
         table.add_column(heading, overflow="fold")  # a setting's name must not be cut
@@ -68,3 +77,11 @@ def print_checks(checks: Sequence[Check]) -> None:
         # Text, not str: what a server says may look like rich's markup.
         table.add_row(Text(check.level.value, style=LEVEL_COLOURS[check.level]), Text(check.subject), found)
     console.print(table)
+
+
+def _print_plain(level: str, subject: str, what: str, why: str = "", way_out: str = "") -> None:
+    """Print for a file or another program: no line is broken, so that it can be searched and copied."""
+    typer.echo(f"{level} {subject}: {what}")
+    for name, text in (("why", why), ("way out", way_out)):
+        if text:
+            typer.echo(f"  {name}: {text}")

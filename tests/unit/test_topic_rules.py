@@ -7,6 +7,7 @@ from inventory_stream.adapters.kafka.topic_rules import (
     Severity,
     TopicSpec,
     TopicState,
+    configs_tool,
     judge_broker,
     judge_internal,
     judge_topic,
@@ -16,6 +17,7 @@ from inventory_stream.settings import KafkaSettings, Settings
 
 SPECS = topic_specs(Settings(kafka=KafkaSettings(partitions=2, replication_factor=3)))
 STOCK, ORDERS, LEDGER, AVAILABILITY, EXCEPTIONS, LETTERS = SPECS
+TOOL = configs_tool(Settings())
 GOOD_BROKER = {rule.name: rule.wanted for rule in BROKER_RULES}
 
 
@@ -74,7 +76,9 @@ def test_entry_that_differs_is_named_with_its_way_out(
     assert finding.severity is severity
     assert finding.subject == spec.name
     assert f"{name}={value}" in finding.problem
-    assert f"--add-config {name}=" in finding.way_out
+    command = f"{TOOL} --entity-type topics --entity-name {spec.name} --alter --add-config {name}="
+    assert finding.way_out.startswith(command)
+    assert " " not in finding.way_out.removeprefix(command)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +121,7 @@ def test_entry_that_may_not_be_read_is_a_warning() -> None:
 
 def test_kafkas_own_topics_are_judged_too() -> None:
     """Epochs live in __transaction_state: one replica of it is worth a warning."""
-    findings = judge_internal("__transaction_state", TopicState({0: 1}, GOOD_BROKER))
+    findings = judge_internal("__transaction_state", TopicState({0: 1}, GOOD_BROKER), TOOL)
     assert [finding.severity for finding in findings] == [Severity.WARNING]
 
 
@@ -131,7 +135,16 @@ def test_kafkas_own_topics_are_judged_too() -> None:
 )
 def test_broker_that_forgets_too_soon_is_an_error(entry: str, value: str) -> None:
     """Fencing lives in what brokers remember (P1 to P3)."""
-    assert judge_broker(1, GOOD_BROKER) == []
-    (finding,) = judge_broker(1, {**GOOD_BROKER, entry: value})
+    assert judge_broker(1, GOOD_BROKER, TOOL) == []
+    (finding,) = judge_broker(1, {**GOOD_BROKER, entry: value}, TOOL)
     assert finding.severity is Severity.ERROR
     assert entry in finding.problem
+
+
+def test_way_out_of_a_broker_is_one_that_works() -> None:
+    """What a broker takes while it runs is one command for all; what it reads at its start is no command."""
+    forgetful = {**GOOD_BROKER, "producer.id.expiration.ms": "1", "transactional.id.expiration.ms": "1"}
+    producer, transactional = judge_broker(1, forgetful, TOOL)
+    assert "--bootstrap-server 127.0.0.1:9092 --entity-type brokers --entity-default" in producer.way_out
+    assert "server.properties" in transactional.way_out
+    assert "kafka-configs" not in transactional.way_out

@@ -58,6 +58,8 @@ class Rule:
     severity: Severity = Severity.ERROR
     allowed: tuple[str, ...] = ()
     least: int | None = None
+    is_fixed: bool = False
+    """A broker reads it at its start alone: no command changes it while it runs."""
 
     def admits(self, value: str) -> bool:
         """Say whether a value is good enough."""
@@ -163,8 +165,13 @@ BROKER_RULES: Final = (
         DAY_MS,
         "the broker would forget a former owner and accept its appends again",
     ),
-    _at_least(
-        "transactional.id.expiration.ms", 7 * DAY_MS, "owners would get new producer ids, which fence nobody"
+    replace(
+        _at_least(
+            "transactional.id.expiration.ms",
+            7 * DAY_MS,
+            "owners would get new producer ids, which fence nobody",
+        ),
+        is_fixed=True,
     ),
     _NO_UNCLEAN,
 )
@@ -180,6 +187,8 @@ class TopicSpec:
     rules: tuple[Rule, ...]
     may_be_hidden: bool = False
     """Whether the broker knows who asks: it then does not show topics that the user may not see."""
+    tool: str = "kafka-configs"
+    """How `kafka-configs` is called for this cluster."""
 
     @property
     def config(self) -> dict[str, str]:
@@ -212,7 +221,18 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
             settings.topic(DEAD_LETTERS), DEAD_LETTER_PARTITIONS, kafka.replication_factor, _DEAD_LETTER_RULES
         ),
     )
-    return tuple(replace(spec, may_be_hidden=kafka.security_protocol != "PLAINTEXT") for spec in specs)
+    is_secured = kafka.security_protocol != "PLAINTEXT"
+    return tuple(replace(spec, may_be_hidden=is_secured, tool=configs_tool(settings)) for spec in specs)
+
+
+def configs_tool(settings: Settings) -> str:
+    """Give the beginning of a `kafka-configs` command that reaches this environment's brokers.
+
+    Its users and certificates are in a file of Kafka's own form, which we do not have.
+    """
+    kafka = settings.kafka
+    secured = "" if kafka.security_protocol == "PLAINTEXT" else " --command-config admin.properties"
+    return f"kafka-configs --bootstrap-server {kafka.bootstrap_servers}{secured}"
 
 
 def judge_topic(spec: TopicSpec, state: TopicState | None) -> list[Finding]:
@@ -220,9 +240,11 @@ def judge_topic(spec: TopicSpec, state: TopicState | None) -> list[Finding]:
     if state is None:
         return judge_shape(spec, None)
     findings = judge_shape(spec, len(state.replicas_of))
-    findings += _judge_replicas(spec.name, state)
+    findings += _judge_replicas(spec.name, state, spec.tool)
     for rule in spec.rules:
-        findings += _judge_entry(spec.name, rule, state.config.get(rule.name), "--entity-type topics")
+        findings += _judge_entry(
+            spec.name, rule, state.config.get(rule.name), _of_topic(spec.tool, spec.name)
+        )
     return findings
 
 
@@ -254,22 +276,26 @@ def judge_shape(spec: TopicSpec, partitions: int | None) -> list[Finding]:
     ]
 
 
-def judge_internal(name: str, state: TopicState) -> list[Finding]:
+def judge_internal(name: str, state: TopicState, tool: str) -> list[Finding]:
     """Compare one of Kafka's own topics with what P12 demands."""
     return [
-        *_judge_replicas(name, state),
-        *_judge_entry(name, _NO_UNCLEAN, state.config.get(_NO_UNCLEAN.name), "--entity-type topics"),
+        *_judge_replicas(name, state, tool),
+        *_judge_entry(name, _NO_UNCLEAN, state.config.get(_NO_UNCLEAN.name), _of_topic(tool, name)),
     ]
 
 
-def _judge_replicas(name: str, state: TopicState) -> list[Finding]:
+def _of_topic(tool: str, name: str) -> str:
+    return f"{tool} --entity-type topics --entity-name {name}"
+
+
+def _judge_replicas(name: str, state: TopicState, tool: str) -> list[Finding]:
     fewest = min(state.replicas_of.values(), default=0)
     if fewest < REPLICAS_FOR_PRODUCTION:
         return [
             Finding(
                 Severity.WARNING,
                 name,
-                f"replication factor {fewest}: a power loss may lose decisions (P12)",
+                f"replication factor {fewest}: a power loss may lose decisions",
                 f"for production: {REPLICAS_FOR_PRODUCTION} brokers or more, "
                 f"kafka.replication_factor={REPLICAS_FOR_PRODUCTION}, and kafka-reassign-partitions for "
                 "topics that exist",
@@ -281,29 +307,34 @@ def _judge_replicas(name: str, state: TopicState) -> list[Finding]:
     rule = _at_least(
         "min.insync.replicas", INSYNC_FOR_PRODUCTION, "an acknowledged decision must be on two brokers"
     )
-    return _judge_entry(name, rule, insync or None, "--entity-type topics")
+    return _judge_entry(name, rule, insync or None, _of_topic(tool, name))
 
 
-def judge_broker(node: int, config: Mapping[str, str]) -> list[Finding]:
-    """Compare a broker's configuration with what P12 demands."""
+def judge_broker(node: int, config: Mapping[str, str], tool: str) -> list[Finding]:
+    """Compare a broker's configuration with what P12 demands; one command mends all brokers."""
     findings: list[Finding] = []
     for rule in BROKER_RULES:
-        findings += _judge_entry(f"broker {node}", rule, config.get(rule.name), "--entity-type brokers")
+        findings += _judge_entry(
+            f"broker {node}", rule, config.get(rule.name), f"{tool} --entity-type brokers --entity-default"
+        )
     return findings
 
 
-def _judge_entry(subject: str, rule: Rule, value: str | None, entity: str) -> list[Finding]:
+def _judge_entry(subject: str, rule: Rule, value: str | None, command: str) -> list[Finding]:
+    """Compare one entry; `command` is the `kafka-configs` that names its topic or its brokers."""
     wanted = f"at least {rule.least}" if rule.least is not None else rule.wanted
-    way_out = f"kafka-configs {entity} --alter --add-config {rule.name}={rule.wanted} (for {subject})"
+    way_out = f"{command} --alter --add-config {rule.name}={rule.wanted}"
+    if rule.is_fixed:
+        way_out = f"put {rule.name}={rule.wanted} into server.properties of each broker, and restart it"
     if value is None:
         return [
             Finding(
                 Severity.WARNING,
                 subject,
-                f"{rule.name} cannot be read; P12 wants {wanted}: {rule.why}",
+                f"{rule.name} cannot be read; needed is {wanted}: {rule.why}",
                 "allow DescribeConfigs to this user, or check it by hand",
             )
         ]
     if rule.admits(value):
         return []
-    return [Finding(rule.severity, subject, f"{rule.name}={value}, P12 wants {wanted}: {rule.why}", way_out)]
+    return [Finding(rule.severity, subject, f"{rule.name}={value}, needed is {wanted}: {rule.why}", way_out)]

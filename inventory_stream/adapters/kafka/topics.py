@@ -22,6 +22,7 @@ from inventory_stream.adapters.kafka.topic_rules import (
     Finding,
     TopicSpec,
     TopicState,
+    configs_tool,
     judge_broker,
     judge_internal,
     judge_shape,
@@ -79,6 +80,7 @@ async def check_topics(settings: Settings) -> list[Finding]:
     """
     specs = topic_specs(settings)
     findings: list[Finding] = []
+    tool = configs_tool(settings)
     async with _admin(settings, CHECK_SECONDS_MAX, "check topics") as admin:
         described = await _describe(admin)
         present = [spec.name for spec in specs if spec.name in described]
@@ -92,11 +94,11 @@ async def check_topics(settings: Settings) -> list[Finding]:
         for spec in specs:
             findings += judge_topic(spec, state_of(spec.name) if spec.name in described else None)
         for name in internal:
-            findings += judge_internal(name, state_of(name))
+            findings += judge_internal(name, state_of(name), tool)
         nodes = sorted(broker["node_id"] for broker in (await admin.describe_cluster())["brokers"])
         brokers = await _configs(admin, ConfigResourceType.BROKER, map(str, nodes))
         for node in nodes:
-            findings += judge_broker(node, brokers.get(str(node), {}))
+            findings += judge_broker(node, brokers.get(str(node), {}), tool)
     return findings
 
 
