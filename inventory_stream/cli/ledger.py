@@ -84,7 +84,7 @@ def verify(
         bool, typer.Option("--redis/--no-redis", help="Compare Redis with the ledger (I6).")
     ] = True,
 ) -> None:
-    """Recompute the invariants I1-I7 and R16 from the rows; exit 1 when one is broken.
+    """Recompute the invariants I1-I7, R12 and R16 from the rows; exit 1 when one is broken.
 
     I1, I4 and R16 are checked at the end of the ledger; I2, I3 and I5 over the part that compaction
     has not touched, whose beginning is told; I6 compares Redis, and finds hashes that no position
