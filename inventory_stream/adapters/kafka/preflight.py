@@ -8,6 +8,7 @@ from typing import Final
 
 from inventory_stream.adapters.kafka.topic_rules import LEDGER, Finding, Severity
 from inventory_stream.adapters.kafka.topics import check_shape, check_topics
+from inventory_stream.adapters.plain_faults import plain_cause
 from inventory_stream.errors import TopicsError, UnreachableError
 from inventory_stream.settings import Settings
 
@@ -73,9 +74,8 @@ def reaching_kafka(settings: Settings) -> Iterator[None]:
         with quiet_client():
             yield
     except (UnreachableError, TimeoutError) as error:
-        cause = type(error.__cause__ or error).__name__
         raise UnreachableError(
-            f"no Kafka broker answers at kafka.bootstrap_servers={servers} ({cause}): start one, or name "
+            f"no Kafka broker answers at kafka.bootstrap_servers={servers} ({plain_cause(error)}): start one, or name "
             "another with INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS"
         ) from error
 

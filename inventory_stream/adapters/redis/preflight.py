@@ -2,6 +2,7 @@
 
 from redis.exceptions import RedisError, ResponseError
 
+from inventory_stream.adapters.plain_faults import plain_cause
 from inventory_stream.adapters.redis.connection import address_of, connect, reaching
 from inventory_stream.adapters.tls_faults import causes
 from inventory_stream.errors import RefusedError, UnreachableError
@@ -26,7 +27,7 @@ async def check_redis(settings: RedisSettings) -> None:
         ) from error
     except (UnreachableError, RedisError) as error:
         raise UnreachableError(
-            f"no Redis answers at redis.url={without_password(settings.url)} ({_cause(error)}): start one, "
+            f"no Redis answers at redis.url={without_password(settings.url)} ({plain_cause(error)}): start one, "
             f"or name another with {variable(('redis', 'url'))}{_hint(settings, error)}"
         ) from error
     finally:
@@ -40,9 +41,3 @@ def _hint(settings: RedisSettings, error: Exception) -> str:
     if not settings.is_tls and any(isinstance(link, ConnectionResetError) for link in causes(error)):
         return "; a server that hangs up at once may want TLS: rediss://"
     return ""
-
-
-def _cause(error: Exception) -> str:
-    """Give the library's own fault: a wrong password and a server that is gone need different hands."""
-    fault = error.__cause__ if isinstance(error, UnreachableError) and error.__cause__ else error
-    return type(fault).__name__
