@@ -1,17 +1,13 @@
 """The looks of `doctor`, each bounded and apart from the others."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from inventory_stream.adapters.kafka.broker_clock import broker_ahead_ms
 from inventory_stream.adapters.kafka.cluster_probe import NEEDED, cluster_of, group_of
 from inventory_stream.adapters.kafka.connection import KafkaConnection
-from inventory_stream.adapters.kafka.input_offsets import KafkaInputOffsets
-from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
-from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.preflight import check_before_start
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS, LEDGER
 from inventory_stream.adapters.kafka.topics import check_topics
@@ -19,26 +15,18 @@ from inventory_stream.adapters.redis.connection import address_of
 from inventory_stream.adapters.redis.preflight import check_redis
 from inventory_stream.adapters.redis.server_probe import server_of
 from inventory_stream.adapters.redis.view import RedisAvailabilityView
-from inventory_stream.adapters.system_clock import now_ms
 from inventory_stream.bootstrap import LEDGER_GROUP, PROJECTION_GROUP, input_topics
+from inventory_stream.cli.doctor_topics import look_at_ledger, look_at_side_topics, look_at_windows
 from inventory_stream.cli.findings import as_checks
-from inventory_stream.cli.reading import ledger_reader
 from inventory_stream.errors import InventoryStreamError, TopicsError
 from inventory_stream.flows.doctor import Check, Level, counted, look, not_looked_at
 from inventory_stream.flows.doctor_groups import judge_group
 from inventory_stream.flows.doctor_ledger import (
     LedgerSeen,
     Tail,
-    Waiting,
-    judge_owner,
-    judge_progress,
-    read_tail,
 )
 from inventory_stream.flows.doctor_view import compare_sample, judge_heartbeats, judge_marker, judge_server
-from inventory_stream.flows.doctor_windows import bounds_of, judge_window, measure_windows
-from inventory_stream.flows.explain_walk import LedgerWalk
 from inventory_stream.ports.events import EventTopic
-from inventory_stream.ports.inputs import Input
 from inventory_stream.ports.projection import ViewOwner
 from inventory_stream.ports.servers import RedisServer
 from inventory_stream.settings import Settings
@@ -46,9 +34,6 @@ from inventory_stream.settings import Settings
 # A clock further off than this is not a network's delay; freshness (lag_ms_max, 1 s) and the wait
 # before an idle partition expires a reservation (clock_skew_ms, 2 s) both assume less.
 CLOCK_WARNING_MS: Final = 500.0
-
-# Offsets of the dead letters that are read to count what waits: of 2 KB each 20 MB, a second or so.
-COUNTED_OFFSETS_MAX: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -100,19 +85,21 @@ async def _examine_kafka(settings: Settings, seen: _Seen, *, is_deep: bool) -> l
             "nobody may be deciding",
             _ledger_topics(settings),
             seen,
-            _ledger(settings, connection, seen),
+            look_at_ledger(settings, connection, seen.ledger),
         ),
         _where_usable(
             "side topics",
             "what needs a person may wait there",
             _side_names(settings),
             seen,
-            _side_topics(settings, connection),
+            look_at_side_topics(settings, connection),
         ),
     ]
     if is_deep:
         why = "repeats may be decided anew"
-        second.append(_where_usable("windows", why, {settings.topic(LEDGER)}, seen, _windows(settings)))
+        second.append(
+            _where_usable("windows", why, {settings.topic(LEDGER)}, seen, look_at_windows(settings))
+        )
     checks += [check for found in await asyncio.gather(*second) for check in found]
     # After the ledger: whether a group may be empty hangs on what is there to do.
     groups = [
@@ -189,111 +176,6 @@ async def _group(settings: Settings, connection: KafkaConnection, group: str, se
     found = await group_of(connection, settings.topic(group))
     has_work = seen.ledger.has_work
     return judge_group(found, topics[group], settings.kafka.partitions, f"worker {group}", has_work=has_work)
-
-
-async def _ledger(settings: Settings, connection: KafkaConnection, seen: _Seen) -> list[Check]:
-    """Look at each partition's end and at its inputs; leave the tails for the comparison with Redis."""
-    worker = settings.worker
-    async with AsyncExitStack() as stack:
-        reader = ledger_reader(settings)
-        stack.push_async_callback(reader.close)
-        topics = input_topics(settings)
-        offsets = KafkaInputOffsets(connection=connection, topics=topics)
-        stack.push_async_callback(offsets.close)
-        inputs = {
-            source: KafkaLedgerReader(connection=connection, topic=topic) for source, topic in topics.items()
-        }
-        for one in inputs.values():
-            stack.push_async_callback(one.close)
-        checks: list[Check] = []
-        for partition in range(settings.kafka.partitions):
-            tail = await read_tail(reader, LiveRows, partition)
-            seen.ledger.tails.append(tail)
-            checks += judge_owner(
-                tail, now_ms(), worker.alive_interval_seconds, worker.reclaim_interval_seconds
-            )
-            for source, topic in topics.items():
-                held = await offsets.range_of(source, partition)
-                progress = tail.progress
-                decided = held.beginning
-                if progress is not None:
-                    decided = progress.stock_next if source is Input.STOCK else progress.orders_next
-                seen.ledger.waiting_records += max(0, held.end - decided)
-                first_ms = None
-                if held.beginning <= decided < held.end:
-                    first_ms = await _record_time(inputs[source], partition, decided)
-                checks += judge_progress(tail, source, Waiting(topic, held, first_ms), now_ms())
-        return checks
-
-
-async def _record_time(reader: KafkaLedgerReader, partition: int, offset: int) -> int | None:
-    async for records in reader.read(partition, offset, offset + 1):
-        return records[0].timestamp
-    return None
-
-
-async def _side_topics(settings: Settings, connection: KafkaConnection) -> list[Check]:
-    """Count what lies in the dead letters and the exceptions."""
-    letters_in, exceptions_in = settings.topic(DEAD_LETTERS), settings.topic(EventTopic.EXCEPTIONS.value)
-    letters, is_exact = await _letters_in(connection, letters_in)
-    checks = [Check(Level.OK, letters_in, "no dead letter")]
-    if letters:
-        said = counted(letters, "letter") if is_exact else f"at most {counted(letters, 'letter')}"
-        checks = [
-            Check(
-                Level.WARN,
-                letters_in,
-                f"waiting: {said}",
-                "each is a command that was sent and not decided",
-                "inventory-stream dead-letters list",
-            )
-        ]
-    offsets = 0
-    async with _reader_of(connection, exceptions_in) as reader:
-        for partition in range(settings.kafka.partitions):
-            offsets += await reader.end_offset(partition) - await reader.beginning_offset(partition)
-    # Each transaction's marker has an offset, too.
-    return [
-        *checks,
-        Check(Level.OK, exceptions_in, f"at most {counted(offsets, 'exception')} in its retention"),
-    ]
-
-
-async def _letters_in(connection: KafkaConnection, topic: str) -> tuple[int, bool]:
-    """Count the letters that wait; for a long topic give its offsets, and False: at most so many."""
-    async with _reader_of(connection, topic) as reader:
-        beginning, end = await reader.beginning_offset(0), await reader.end_offset(0)
-        if end - beginning > COUNTED_OFFSETS_MAX:
-            return end - beginning, False
-        waiting: set[int] = set()
-        async for records in reader.read(0, beginning, end):
-            for record in records:
-                # Taken out by a record without a value, which stays until it is compacted.
-                (waiting.discard if record.value is None else waiting.add)(hash(record.key))
-        return len(waiting), True
-
-
-@asynccontextmanager
-async def _reader_of(connection: KafkaConnection, topic: str) -> AsyncIterator[KafkaLedgerReader]:
-    reader = KafkaLedgerReader(connection=connection, topic=topic)
-    try:
-        yield reader
-    finally:
-        await reader.close()
-
-
-async def _windows(settings: Settings) -> list[Check]:
-    bounds = bounds_of(settings.ledger)
-    reader = ledger_reader(settings)
-    try:
-        checks: list[Check] = []
-        for partition in range(settings.kafka.partitions):
-            kept = await measure_windows(LedgerWalk(reader, LiveRows), partition)
-            for bound, one in zip(bounds, kept, strict=True):
-                checks += judge_window(partition, bound, one, now_ms())
-        return checks
-    finally:
-        await reader.close()
 
 
 # --- Redis --------------------------------------------------------------------------------------

@@ -75,8 +75,8 @@ def reaching_kafka(settings: Settings) -> Iterator[None]:
             yield
     except (UnreachableError, TimeoutError) as error:
         raise UnreachableError(
-            f"no Kafka broker answers at kafka.bootstrap_servers={servers} ({plain_cause(error)}): start one, or name "
-            "another with INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS"
+            f"no Kafka broker answers at kafka.bootstrap_servers={servers} ({plain_cause(error)}): start "
+            "one, or name another with INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS"
         ) from error
 
 

@@ -27,8 +27,8 @@ async def check_redis(settings: RedisSettings) -> None:
         ) from error
     except (UnreachableError, RedisError) as error:
         raise UnreachableError(
-            f"no Redis answers at redis.url={without_password(settings.url)} ({plain_cause(error)}): start one, "
-            f"or name another with {variable(('redis', 'url'))}{_hint(settings, error)}"
+            f"no Redis answers at redis.url={without_password(settings.url)} ({plain_cause(error)}): start "
+            f"one, or name another with {variable(('redis', 'url'))}{_hint(settings, error)}"
         ) from error
     finally:
         await client.aclose()
