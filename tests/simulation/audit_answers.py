@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from inventory_stream.ports.inputs import Input
-from models.commands import Command, RecordOrder, Reserve
+from models.commands import Command, RecordOrder, Reserve, type_name
 from models.outcomes import Outcome
 from models.rows import (
     FIRST_ANSWER,
@@ -39,7 +39,10 @@ class Said(NamedTuple):
     outcome: Outcome
     units: int
     at_ms: int
+    kind: str
     is_receipt: bool
+    has_moved: bool = False
+    """Whether it is a receipt that moved units by itself."""
 
     @property
     def answer(self) -> tuple[Outcome, int, int]:
@@ -82,7 +85,7 @@ class AnswerAudit:
             )
         self._bound: dict[Name, tuple[object, tuple[Outcome, int, int]]] = {}
         self._by_receipt: dict[Name, bool] = {}
-        self._waiting: dict[Name, Command] = {}
+        self._waiting: dict[Name, tuple[Command, bool]] = {}
 
     def run(self) -> None:
         """Judge all of it."""
@@ -161,17 +164,15 @@ class AnswerAudit:
         said = list(_answers_in(batch.rows))
         at = 0
         # What was given up waiting for is told before the first command (R21).
-        while at < len(said) and self._is_given_up(said[at][1], asked):
+        while at < len(said) and self._is_given_up(said[at][1]):
             self._take_early(said[at], batch)
             at += 1
         folded = 0
-        for one in asked:
-            # What is poison, or cannot mean anything, has a letter and no answer.
-            if one.command is None or self._is_buried(one):
+        for number, one in enumerate(asked):
+            if one.command is None:
                 self._check_letter(one, batch, "undecidable")
                 continue
-            name = _name_of(one.command)
-            if at < len(said) and said[at][1].name == name:
+            if at < len(said) and self._is_answer(said[at][1], one, asked[number + 1 :]):
                 index, answer = said[at]
                 at += 1
                 folded = self._forget(batch.rows, folded, index)
@@ -189,17 +190,30 @@ class AnswerAudit:
         for _, answer in said[at:]:
             self._find("I3", f"offset {batch.base}", f"an answer to nobody who asks there: {answer}")
 
-    def _is_buried(self, asked: Asked) -> bool:
-        return any(reason != Outcome.COMMAND_ID_REUSED.name for reason, _ in self._letters[asked.place])
+    def _is_answer(self, said: Said, asked: Asked, later: list[Asked]) -> bool:
+        """Whether an answer is this command's, and not one of a later command with the same id.
 
-    def _is_given_up(self, said: Said, asked: list[Asked]) -> bool:
-        is_end = said.outcome is Outcome.MEMORY_DROPPED or (
-            said.outcome in {Outcome.FULFIL_UNMATCHED, Outcome.RETURN_UNMATCHED} and said.is_receipt
-        )
-        if not is_end or said.name not in self._waiting or said.repeat != FIRST_ANSWER:
+        A letter alone does not tell: an owner that is fenced already may have buried what its
+        successor decides otherwise.
+        """
+        command = asked.command
+        assert command is not None
+        if said.name != _name_of(command):
             return False
-        first = next((one.command for one in asked if one.command is not None), None)
-        return first is None or said.outcome is Outcome.MEMORY_DROPPED or _name_of(first) != said.name
+        if said.repeat != ID_REUSED_ANSWER and said.kind != type_name(type(command)):
+            return False
+        reasons = {reason for reason, _ in self._letters[asked.place]} - {Outcome.COMMAND_ID_REUSED.name}
+        return not reasons or all(
+            other.command is None or _name_of(other.command) != said.name for other in later
+        )
+
+    def _is_given_up(self, said: Said) -> bool:
+        """Whether a command that waited is told that its order will not come any more (R21)."""
+        if said.name not in self._waiting or said.repeat != FIRST_ANSWER:
+            return False
+        _, has_moved = self._waiting[said.name]
+        unmatched = said.outcome in {Outcome.FULFIL_UNMATCHED, Outcome.RETURN_UNMATCHED}
+        return said.is_receipt and (unmatched if has_moved else said.outcome is Outcome.MEMORY_DROPPED)
 
     def _waits_for(self, said: Said, order: Reserve | RecordOrder) -> bool:
         is_first = said.repeat == FIRST_ANSWER
@@ -208,7 +222,7 @@ class AnswerAudit:
     def _take_early(self, found: tuple[int, Said], batch: LiveBatch) -> None:
         """A command that waited has its last word now."""
         index, said = found
-        command = self._waiting.pop(said.name)
+        command, _ = self._waiting.pop(said.name)
         if said.outcome.is_final:
             self._bind(said, content(command))
         self.decided.append(Decided(None, command, said, batch, index))
@@ -255,7 +269,7 @@ class AnswerAudit:
             self._waiting.pop(said.name, None)
             self._bind(said, content(command))
         elif said.outcome is Outcome.REMEMBERED:
-            self._waiting[said.name] = command
+            self._waiting[said.name] = command, said.has_moved
         elif said.is_receipt:
             # Its receipt took the place of the one that waited, which waits no more.
             self._waiting.pop(said.name, None)
@@ -302,8 +316,23 @@ def _answers_in(rows: list[KeyedRow]) -> Iterator[tuple[int, Said]]:
             answer = row.answers[row.answered]
             name = row.reservation_id, answer.command_id
             outcome = Outcome(answer.outcome)
-            yield index, Said(name, row.repeat, outcome, answer.units, answer.at_ms, is_receipt=False)
+            yield (
+                index,
+                Said(name, row.repeat, outcome, answer.units, answer.at_ms, answer.kind, is_receipt=False),
+            )
         elif isinstance(row, ReceiptRow):
             name_of_receipt = row.reservation_id, row.command_id
             outcome = Outcome(row.outcome)
-            yield index, Said(name_of_receipt, row.repeat, outcome, row.units, row.at_ms, is_receipt=True)
+            yield (
+                index,
+                Said(
+                    name_of_receipt,
+                    row.repeat,
+                    outcome,
+                    row.units,
+                    row.at_ms,
+                    row.kind,
+                    is_receipt=True,
+                    has_moved=bool(row.movements),
+                ),
+            )
