@@ -5,10 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEPLOY_VENV := .venv-deploy
 DEPLOY_READY := $(DEPLOY_VENV)/.ready
+MUTATION_VENV := .venv-mutation
+MUTATION_READY := $(MUTATION_VENV)/.ready
 PACKAGES := inventory_stream agents models tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules fuzz up soak bench lock lock-image clean
+.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules fuzz mutation up soak bench lock lock-image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -61,6 +63,17 @@ k8s-rules: ## write the alarms of ops/alerts.yml as Kubernetes wants them
 fuzz: $(READY) ## bad input of every kind into the ledger, and what became of it: INPUTS=1000000 SEED=1
 	$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),1)
 
+$(MUTATION_READY): tests/mutation/tools.lock
+	$(PYTHON) -m venv $(MUTATION_VENV)
+	$(MUTATION_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/mutation/tools.lock
+	@touch $@
+
+mutation: $(MUTATION_READY) ## is a bug in the ledger seen by its tables? One module at a time: MODULES="reserve orders" (hours for all)
+	for module in $(or $(MODULES),reserve); do \
+	  nice $(MUTATION_VENV)/bin/mutmut run --max-children 1 "inventory_stream.ledger.$$module.*" || exit 1; \
+	done
+	$(MUTATION_VENV)/bin/mutmut results
+
 up: $(READY) ## Kafka and Valkey on this machine, until Ctrl-C
 	$(BIN)/python -m inventory_stream.devservers
 
@@ -76,10 +89,12 @@ lock: ## pin every dependency again (needs uv); the lock holds hashes and no dow
 	$(MAKE) lock-image
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --upgrade k8s/checks.in -o k8s/checks.lock
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --upgrade tests/mutation/tools.in -o tests/mutation/tools.lock
 
 lock-image: ## pin what the image has: of requirements.lock what the program needs, and what builds it
 	echo 'setuptools>=77' | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --constraint requirements.lock pyproject.toml - -o requirements-runtime.lock
 
 clean: ## remove what these commands made here
-	rm -rf $(VENV) $(DEPLOY_VENV) .run build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DEPLOY_VENV) $(MUTATION_VENV) .run mutants build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
