@@ -10,7 +10,7 @@ MUTATION_READY := $(MUTATION_VENV)/.ready
 PACKAGES := inventory_stream agents models tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules fuzz mutation up soak bench lock lock-image clean
+.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules fuzz mutation up sim soak bench lock lock-image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -42,7 +42,7 @@ imports: $(READY) ## the layers of pyproject.toml hold
 	$(BIN)/lint-imports
 
 test-unit: $(READY) ## ledger tables, model, bad input, flows on fakes
-	$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/fuzz tests/verification -m "not broker and not redis"
+	$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/fuzz tests/verification tests/simulation -m "not broker and not redis"
 
 test-integration: $(READY) ## real Kafka, real Redis, kill -9
 	$(BIN)/pytest -q -m "broker or redis" tests
@@ -76,6 +76,9 @@ mutation: $(MUTATION_READY) ## is a bug in the ledger seen by its tables? One mo
 
 up: $(READY) ## Kafka and Valkey on this machine, until Ctrl-C
 	$(BIN)/python -m inventory_stream.devservers
+
+sim: $(READY) ## one partition in virtual time: SEED=123 tells a seed's story, SEEDS=2000 runs many (docs/simulation.md)
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) $(if $(CRASH),--crash $(CRASH)),$(if $(MUTANTS),--mutants,--seeds $(or $(SEEDS),1000)))
 
 soak: $(READY) ## half an hour of orders, memory watched: MINUTES=30 RATE=5000 (20 GB of disk; not in CI)
 	$(BIN)/python -m tests.e2e.soak --minutes $(or $(MINUTES),30) --rate $(or $(RATE),5000)

@@ -85,6 +85,7 @@ class AnswerAudit:
             )
         self._bound: dict[Name, tuple[object, tuple[Outcome, int, int]]] = {}
         self._by_receipt: dict[Name, bool] = {}
+        self._ever_bound: set[Name] = set()
         self._waiting: dict[Name, tuple[Command, bool]] = {}
 
     def run(self) -> None:
@@ -261,7 +262,7 @@ class AnswerAudit:
     def _take_first(self, where: str, said: Said, command: Command) -> None:
         bound = self._bound.get(said.name)
         if said.outcome is Outcome.ALREADY_APPLIED:
-            if bound is None:
+            if said.name not in self._ever_bound:
                 self._find("I3", where, "said to be applied already, and never was")
         elif said.outcome.is_final:
             if bound is not None:
@@ -277,6 +278,7 @@ class AnswerAudit:
     def _bind(self, said: Said, wanted: object) -> None:
         self._bound[said.name] = wanted, said.answer
         self._by_receipt[said.name] = said.is_receipt
+        self._ever_bound.add(said.name)
 
     def _check_letter(self, asked: Asked, batch: LiveBatch, why: str) -> None:
         """A dead letter must be durable before the append that passes it."""

@@ -43,7 +43,6 @@ def redecide(evidence: Evidence, sifted: Sifted, rules: Rules) -> tuple[list[Vio
                 before.stock_next, before.stock_done, progress.stock_next, progress.stock_done
             ),
         )
-        arrived = progress.orders_arrival_ms
         orders = _records(
             evidence,
             Input.ORDERS,
@@ -54,6 +53,15 @@ def redecide(evidence: Evidence, sifted: Sifted, rules: Rules) -> tuple[list[Vio
                 before.orders_next, before.orders_done, progress.orders_next, progress.orders_done
             )
             or _is_swept_for_next(evidence, state, batch, before, progress),
+        )
+        # A record that goes on where an append ended sweeps no more.
+        arrived = max(
+            (
+                record.arrival_ms
+                for record in orders
+                if not before.orders_done or record.offset > before.orders_next
+            ),
+            default=0,
         )
         sweep_ms = progress.swept_ms if progress.swept_ms > before.swept_ms else 0
         if not sweep_ms and any(_is_of_sweep(state, row, arrived) for _, row in batch.rows):
