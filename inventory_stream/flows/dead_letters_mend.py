@@ -57,16 +57,13 @@ def mend(stored: StoredLetter, mending: Mending, inputs: Inputs) -> Resend | Unm
     """Give the record to send: of a pack only the letter's own command.
 
     What no owner could decode is not sent, nor an id that is bound to other content: it would only
-    become another letter. An unchanged record
-    goes to the partition that it was in, with the key that it had; one whose SKU was changed goes where
-    the new SKU belongs.
+    become another letter. An unchanged record goes to the partition that it was in, with the key that it
+    had; one whose SKU was changed goes where the new SKU belongs.
     """
     letter = stored.letter
-    decoder = inputs.decoder_of(letter.topic)
-    if decoder is None:
-        return Unmendable(f"{letter.topic} is no input of this environment ({inputs.stock}, {inputs.orders})")
-    if letter.partition >= inputs.partitions:
-        return Unmendable(f"{letter.topic} has no partition {letter.partition} any more")
+    decoder = _decoder_of(letter, inputs)
+    if isinstance(decoder, Unmendable):
+        return decoder
     value = _value_of(stored, mending)
     if isinstance(value, Unmendable):
         return value
@@ -84,6 +81,15 @@ def mend(stored: StoredLetter, mending: Mending, inputs: Inputs) -> Resend | Unm
         key = inputs.products.get(sku, sku)
         return Resend(letter.topic, partition_of(key, inputs.partitions), key.encode(), value)
     return Resend(letter.topic, letter.partition, letter.key, value)
+
+
+def _decoder_of(letter: DeadLetter, inputs: Inputs) -> CommandDecoder | Unmendable:
+    decoder = inputs.decoder_of(letter.topic)
+    if decoder is None:
+        return Unmendable(f"{letter.topic} is no input of this environment ({inputs.stock}, {inputs.orders})")
+    if letter.partition >= inputs.partitions:
+        return Unmendable(f"{letter.topic} has no partition {letter.partition} any more")
+    return decoder
 
 
 def as_object(value: bytes | None) -> dict[str, Any] | None:
