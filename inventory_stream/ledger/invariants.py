@@ -135,6 +135,22 @@ def _ended_documents(state: PartitionState) -> Iterator[Violation]:
         yield Violation("R29", "ended documents", f"{state.ended_documents_kept} counted, {len(ended)} ended")
 
 
+def _ended_reservations(state: PartitionState) -> Iterator[Violation]:
+    """R29: reservations that ended, and those that were refused, are found for folding, and counted once."""
+    for refused, queue, kept in (
+        (False, state.ended, state.ended_kept),
+        (True, state.refused, state.refused_kept),
+    ):
+        over = {
+            (row.ended_ms, row.reservation_id)
+            for row in state.reservations.values()
+            if row.ended_ms and bool(row.lines) is not refused
+        }
+        if not over <= set(queue) or len(over) != kept:
+            name = "refused" if refused else "ended"
+            yield Violation("R29", f"{name} reservations", f"{kept} counted, {len(over)} {name}")
+
+
 def _answers(state: PartitionState) -> Iterator[Violation]:
     """I3: a command id has one answer in its reservation, and every command is counted (R27)."""
     for row in state.reservations.values():
@@ -253,6 +269,7 @@ CHECKS: Final[tuple[Callable[[PartitionState], Iterator[Violation]], ...]] = (
     _reserved_and_allocated,
     _in_transit,
     _ended_documents,
+    _ended_reservations,
     _answers,
     _on_hand,
     _quantities,

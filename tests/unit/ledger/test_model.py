@@ -22,8 +22,8 @@ RULES = Rules(order_lag_ms=20_000, reservation_ms_max=100_000)
 
 SKUS: Final = ("SKU1", "SKU1", "SKU1", "SKU2")
 """What commands name: mostly the same, so that they meet; sometimes another, to be told from it."""
-SCRIPTS: Final = int(os.environ.get("MODEL_SCRIPTS", "1500"))
-"""How many scripts; each is up to 130 commands, and 10 ms. A long search: MODEL_SCRIPTS=100000."""
+SCRIPTS: Final = int(os.environ.get("MODEL_SCRIPTS", "3000"))
+"""How many scripts; each is up to 250 commands, and 5 to 10 ms. A long search: MODEL_SCRIPTS=100000."""
 FIRST_SEED: Final = int(os.environ.get("SEED", "0"))
 
 Figures = dict[tuple[str, ...], tuple[int, ...]]
