@@ -132,3 +132,63 @@ def test_refused_reservations_are_counted_while_they_are_refused() -> None:
         reserve R1 units=1                     -> GRANTED
     """)
     assert ledger.state.refused_kept == 2
+
+
+def test_one_unit_is_a_part() -> None:
+    """R15: allow_partial takes what there is, down to the last unit."""
+    Ledger().run("""
+        given on_hand=1
+        reserve R1 units=2 partial=yes         -> PARTIALLY_GRANTED said.units=1 atp=0
+    """)
+
+
+def test_what_was_shipped_early_is_in_the_grant_of_one_location() -> None:
+    """R21: it is told as granted and fulfilled, with a whole grant as with a part."""
+    Ledger().run("""
+        given on_hand=9
+        fulfil R1 units=1 at=L1                -> REMEMBERED
+        reserve R1 units=3                     -> GRANTED R1.fulfilled=1 R1.reserved=2 R1.granted=3
+        fulfil R2 units=1 at=L1                -> REMEMBERED
+        reserve R2 units=9 partial=yes         -> PARTIALLY_GRANTED R2.fulfilled=1 R2.reserved=5 R2.granted=6
+    """)
+
+
+def test_reservation_that_is_refused_again_keeps_its_older_answers() -> None:
+    """R27: whatever the refusals are, each id hears its own again."""
+    ledger = Ledger().run("""
+        given on_hand=2
+        group G locations=L1+L2
+        reserve R1 units=9 id=a                -> SOLD_OUT said.kind=reserve said.units=0
+        reserve R1 units=1 group=H id=b        -> UNKNOWN_GROUP
+        reserve R1 units=1 sku=other id=c      -> UNKNOWN_SKU
+        reserve R1 units=1 sku=other group=G id=d -> UNKNOWN_SKU breakdown.on_hand=0
+        reserve R1 units=3 partial=yes id=e    -> PARTIALLY_GRANTED
+        again a                                -> SOLD_OUT
+        again b                                -> UNKNOWN_GROUP
+        again c                                -> UNKNOWN_SKU
+        again d                                -> UNKNOWN_SKU
+        again e                                -> PARTIALLY_GRANTED
+    """)
+    assert ledger.state.refused_kept == 0
+
+
+def test_seventeenth_refusal_leaves_the_first_as_a_hash() -> None:
+    """R27: also where nothing was ever granted, the row keeps 16 answers."""
+    ledger = Ledger().run("given on_hand=1")
+    for number in range(17):
+        ledger.run(f"reserve R1 units=9 id=x{number} -> SOLD_OUT")
+    ledger.run("again x0 -> ALREADY_APPLIED\n again x1 -> SOLD_OUT")
+
+
+def test_new_reservation_is_known_by_all_that_it_asks() -> None:
+    """R28: group, channel, order and customer are content; the row of a grant is a first answer."""
+    ledger = Ledger().run("""
+        given on_hand=9
+        group G locations=L1+L2
+        reserve R1 units=1 group=G channel=web order=O1 customer=abc -> GRANTED said.kind=reserve
+        reserve R1 units=1 group=G channel=web order=O1 customer=abc -> ALREADY_GRANTED
+        reserve R2 units=1 at=L1 channel=web order=O1 customer=abc   -> GRANTED said.kind=reserve
+    """)
+    row = ledger.state.reservations["R2"]
+    assert (row.repeat, row.answered, row.commands) == (0, 0, 1)
+    ledger.run("reserve R2 units=1 at=L1 channel=web order=O1 customer=abc -> ALREADY_GRANTED")
