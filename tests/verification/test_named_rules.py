@@ -102,7 +102,10 @@ def test_every_command_of_the_page_can_be_run() -> None:
     assert len(commands) > len(RULES)
     for tool, words in commands:
         for word in words.split():
-            assert word in targets if tool == "make" else (ROOT / word).exists(), f"{tool} {words}"
+            if tool == "make":
+                assert word in targets or re.fullmatch(r"[A-Z]+=\d+", word), f"make {words}"
+            else:
+                assert (ROOT / word).exists(), f"{tool} {words}"
 
 
 def test_a_range_and_a_name_in_the_code_are_no_proof() -> None:
