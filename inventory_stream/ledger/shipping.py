@@ -67,9 +67,7 @@ def fulfil(state: PartitionState, command: Fulfil, arrival_ms: int, batch: Batch
             left -= taken
             from_reserved_left -= from_reserved
     if left:
-        where = command.location or (reservation.lines[-1].location if reservation.lines else None)
-        if where is None:
-            return unknown(state, batch, command, arrival_ms)
+        where = command.location or reservation.lines[-1].location
         line = line_made_at(reservation, where)
         position = state.position(reservation.sku, where)
         movements += (move_line(state, batch, position, line, -left, effective, ahead=ahead),)
@@ -87,21 +85,20 @@ def return_units(state: PartitionState, command: Return, arrival_ms: int, batch:
     if reservation is None:
         return _without_reservation(state, batch, command, command.units, arrival_ms, effective, ahead=ahead)
     left, where = take_back(reservation, command)
-    if where is None:
-        return unknown(state, batch, command, arrival_ms)
     line = line_made_at(reservation, where)
     position = state.position(reservation.sku, where)
     if not command.sellable and effective > position.unavailable_at_ms:
         position.unavailable += command.units
     movement = move_line(state, batch, position, line, command.units, effective, ahead=ahead)
-    if not reservation.ended_ms:
-        end_if_over(state, batch, reservation)
     outcome = Outcome.RETURN_UNMATCHED if left else Outcome.RETURNED
     return answer(state, batch, reservation, command, outcome, command.units - left, movements=(movement,))
 
 
-def take_back(reservation: ReservationRow, command: Return) -> tuple[int, str | None]:
-    """Count returned units against shipped ones; gives how many match none, and where they lie now."""
+def take_back(reservation: ReservationRow, command: Return) -> tuple[int, str]:
+    """Count returned units against shipped ones; gives how many match none, and where they lie now.
+
+    Only for a reservation that has lines.
+    """
     left = command.units
     where = command.location
     for shipped in reservation.lines:
@@ -110,7 +107,7 @@ def take_back(reservation: ReservationRow, command: Return) -> tuple[int, str | 
             shipped.returned += taken
             left -= taken
             where = where or shipped.location
-    return left, where or (reservation.lines[0].location if reservation.lines else None)
+    return left, where or reservation.lines[0].location
 
 
 def _without_reservation(
