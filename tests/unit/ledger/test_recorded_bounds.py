@@ -95,7 +95,7 @@ def test_outside_order_that_a_netting_count_knew_tells_what_it_adds() -> None:
 
 
 def test_outside_order_counts_what_is_allocated_and_what_is_shipped_already() -> None:
-    """R20: it is the confirm of its reservation: only what is missing is taken; the payer is kept."""
+    """R20: it is the confirm of its reservation: only what is missing is taken; the paid order is kept."""
     Ledger().run("""
         given on_hand=9
         reserve R1 units=3                     -> GRANTED
