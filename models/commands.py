@@ -24,6 +24,9 @@ GROUP_LOCATIONS_MAX: Final = 256
 EPOCH_MS_MAX: Final = 253_402_300_799_999
 """The last millisecond of the year 9999: later times are a producer's mistake in its unit."""
 
+CHECKOUT_GRACE_SECONDS_MAX: Final = 86_400
+"""Longest time to pay after a sale's end: a day. Longer promises are orders: confirm them."""
+
 Units = Annotated[int, Meta(ge=1, le=UNITS_MAX)]
 Count = Annotated[int, Meta(ge=0, le=UNITS_MAX)]
 Delta = Annotated[int, Meta(ge=-UNITS_MAX, le=UNITS_MAX)]
@@ -183,8 +186,105 @@ class CancelTransfer(Command, tag="cancel_transfer", frozen=True):
     sku: Id
 
 
+class SetPlace(Command, tag="place", frozen=True):
+    """Say where a location is and what shoppers may do there. Goes to every partition (R30).
+
+    WGS 84 degrees. `pickup`: shoppers may collect there; `ships`: it sends parcels.
+    """
+
+    location: Id
+    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180)]
+    name: Id | None = None
+    pickup: bool = True
+    ships: bool = True
+
+
+class OpenPool(Command, tag="open_pool", frozen=True):
+    """Set units of a SKU at a location aside for a sale, or state an open pool anew (R3, R4).
+
+    They are set aside from `fence_from` (default: at once) and sold from `starts_at` to `ends_at`;
+    what was held by then may be extended for `checkout_grace_seconds` more (R19). With
+    `late_from_common` a confirm that comes too late for the pool may take common units (R17).
+    """
+
+    sale_id: Id
+    sku: Id
+    location: Id
+    units: Units
+    starts_at: When
+    ends_at: When
+    fence_from: When | None = None
+    checkout_grace_seconds: Annotated[int, Meta(ge=0, le=CHECKOUT_GRACE_SECONDS_MAX)] = 0
+    late_from_common: bool = True
+
+
+class ClosePool(Command, tag="close_pool", frozen=True):
+    """End a sale of a SKU at a location now: what is unsold becomes common (R22)."""
+
+    sale_id: Id
+    sku: Id
+    location: Id
+
+
+class SetChannelFence(Command, tag="channel_fence", frozen=True):
+    """State how many unused units a channel shall have for itself at a location (R3).
+
+    With `spill_over` the channel may take common units too. 0 units without it: the channel sells
+    nothing from there.
+    """
+
+    channel: Id
+    sku: Id
+    location: Id
+    units: Count
+    spill_over: bool = True
+
+
+class SetPurchaseLimit(Command, tag="purchase_limit", frozen=True):
+    """Let no customer have more than `units` until `ends_at`, in all carts and orders together (R23).
+
+    Counted per `limit_id`, which SKUs of one product may share (R30). With `sale_id` only what is
+    reserved in that sale counts.
+    """
+
+    limit_id: Id
+    sku: Id
+    units: Units
+    ends_at: When
+    sale_id: Id | None = None
+
+
+class SetBackorder(Command, tag="backorder", frozen=True):
+    """State how many units may be promised before they are there; tied to an incoming or open (R24)."""
+
+    sku: Id
+    location: Id
+    units: Count
+    incoming_id: Id | None = None
+
+
+class SetChannelPolicy(Command, tag="channel_policy", frozen=True):
+    """State what a channel is shown of the units that it may sell (R25). Without `sku`: of any SKU.
+
+    One without a SKU goes to every partition (R30); one of a SKU stands before it.
+    """
+
+    channel: Id
+    percent: Annotated[int, Meta(ge=0, le=100)] = 100
+    cap: Count | None = None
+    buffer: Count = 0
+    floor: Count = 0
+    preorder: bool = False
+    sku: Id | None = None
+
+
 class Reserve(Command, tag="reserve", frozen=True):
-    """Set units aside until a deadline (R15). Names a `location`, or a `group` with a `strategy`."""
+    """Set units aside until a deadline (R15). Names a `location`, or a `group` with a `strategy`.
+
+    `path` is what the units are taken from (R3): `common`, `sale:<sale id>` or `channel:<channel>`.
+    `customer` is a keyed hash, never a name (R23).
+    """
 
     reservation_id: Id
     sku: Id
@@ -199,6 +299,7 @@ class Reserve(Command, tag="reserve", frozen=True):
     path: Id = "common"
     customer: Id | None = None
     answer_by: When | None = None
+    allow_backorder: bool = False
 
 
 class Extend(Command, tag="extend", frozen=True):
@@ -299,6 +400,13 @@ class SetUnits(Command, tag="set_units", frozen=True):
     location: Id | None = None
 
 
+class Inspect(Command, tag="inspect", frozen=True):
+    """Have a reservation's row written again as it is: a read that is never old. Binds no id."""
+
+    reservation_id: Id
+    sku: Id
+
+
 STOCK_COMMANDS: Final[tuple[type[Command], ...]] = (
     Adjust,
     Sync,
@@ -315,6 +423,13 @@ STOCK_COMMANDS: Final[tuple[type[Command], ...]] = (
     ShipTransfer,
     ReceiveTransfer,
     CancelTransfer,
+    SetPlace,
+    OpenPool,
+    ClosePool,
+    SetChannelFence,
+    SetPurchaseLimit,
+    SetBackorder,
+    SetChannelPolicy,
 )
 """What the topic stock-events carries."""
 
@@ -329,6 +444,7 @@ ORDER_COMMANDS: Final[tuple[type[Command], ...]] = (
     Return,
     Reroute,
     SetUnits,
+    Inspect,
 )
 """What the topic order-events carries."""
 

@@ -31,6 +31,9 @@ class Outcome(IntEnum):
     UNITS_SET = 15  # an open line has as many units as asked (R19)
     ALREADY_PLANNED = 16  # same transfer id and content under another command id; no unit moved (R12)
 
+    BACKORDERED = 17  # granted, some or all of it before the units are there (R24)
+    POOL_SHORT = 18  # fewer units were set aside than asked, because there were no more (R4)
+
     # Facts: they always apply.
     APPLIED = 20  # a stock command did its work
     FULFILLED = 21  # allocated and on_hand fell
@@ -43,6 +46,9 @@ class Outcome(IntEnum):
     RECEIVE_UNMATCHED = 27  # on_hand rose by more than was known to be on the way; an exception (R10)
     RECEIVED_SHORT = 28  # no more will come, and less came than was sent or announced; an exception
     NOT_AUTHORITY = 29  # a count by another source than the location's authority; nothing moved (R14)
+
+    PROMISE_SHORT = 30  # less will come than was promised on it; an exception naming orders (R24)
+    PROMISE_LATE = 31  # what was promised on it comes later than said; an exception (R24)
 
     # Refusals of state: nothing moved; asking again under a new id is a new decision.
     ALL_RESERVED = 40  # not enough free, but live reservations may yet expire
@@ -58,6 +64,12 @@ class Outcome(IntEnum):
     RELEASED_EARLY = 49  # its release or cancel came before it: nothing is held (R21)
     UNKNOWN_TRANSFER = 50  # no such transfer, or nothing of it is still planned (R12)
     UNKNOWN_INCOMING = 51  # no such incoming, or nothing of it is still awaited (R13)
+
+    LIMIT_REACHED = 52  # the customer would have more than the purchase limit allows (R23)
+    SALE_NOT_OPEN = 53  # the sale has not started (R15)
+    SALE_CLOSED = 54  # the sale is over (R15)
+    UNKNOWN_SALE = 55  # no pool of that sale for this SKU there
+    CUSTOMER_REQUIRED = 56  # a purchase limit holds, and the command names no customer (R23)
 
     # Refusals of form: the command can never succeed as it is.
     RESERVATION_ID_REUSED = 60  # same reservation id, other content
@@ -117,6 +129,8 @@ EXCEPTIONS: Final = frozenset(
         Outcome.SHIP_UNMATCHED,
         Outcome.RECEIVE_UNMATCHED,
         Outcome.RECEIVED_SHORT,
+        Outcome.PROMISE_SHORT,
+        Outcome.PROMISE_LATE,
         Outcome.MEMORY_DROPPED,
         Outcome.WRONG_PARTITION,
         Outcome.PRODUCT_CHANGED,

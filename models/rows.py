@@ -120,7 +120,8 @@ class PositionRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
 class Breakdown(Struct, array_like=True, tag="breakdown", gc=False):
     """Why a grant was refused: the sums of R2 over the locations asked, at the decision.
 
-    `earliest_deadline_ms` is when a live reservation there may next expire, 0 if none.
+    `earliest_deadline_ms` is when a live reservation there may next expire, 0 if none. `path_units` is
+    what a path other than the common one offered (R3).
     """
 
     on_hand: int
@@ -131,6 +132,7 @@ class Breakdown(Struct, array_like=True, tag="breakdown", gc=False):
     fenced: int
     available_to_promise: int
     earliest_deadline_ms: int
+    path_units: int | None = None
 
 
 class Movement(Struct, array_like=True, tag="movement", gc=False):
@@ -167,7 +169,10 @@ class Answer(Struct, array_like=True, gc=False):
 class Line(Struct, array_like=True, gc=False):
     """Units of a reservation at one location (R16).
 
-    granted = reserved + allocated + fulfilled + released + expired + cancelled + revoked.
+    granted = reserved + allocated + fulfilled + released + expired + cancelled + revoked + backordered +
+    backorders_confirmed. `from_path` of the reserved and allocated ones were taken from the reservation's
+    sale pool or channel fence, the others from common (R3, R22). `backordered` units are promised and not
+    there yet, until the deadline; `backorders_confirmed` are those that were paid (R24).
     `moved` is what this line changed on_hand by so far; `on_hand` and `version` are the
     position's after the newest change through this line. `allocations` are (ms, units): when units
     became allocated (positive: confirmed, ordered) and ceased to be (negative: shipped, cancelled),
@@ -188,6 +193,9 @@ class Line(Struct, array_like=True, gc=False):
     on_hand: int
     version: int
     allocations: tuple[tuple[int, int], ...] = ()
+    from_path: int = 0
+    backordered: int = 0
+    backorders_confirmed: int = 0
 
 
 class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
@@ -198,7 +206,8 @@ class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     `older` holds 8 bytes for each command that left `answers` (R27). `commands` counts all.
     `ended_ms` is when nothing was left to happen but returns, 0 before that. `paid_order_id` is what
     its confirm named; `order_id` stays what the reserve asked, of which a repeat is known (R28).
-    `released_early`: its release or cancel came first, so it never held anything (R21).
+    `released_early`: its release or cancel came first, so it never held anything (R21). `limits` are the
+    purchase limits that its units count for (R23).
     """
 
     term: int
@@ -226,6 +235,8 @@ class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     recorded: bool = False
     paid_order_id: str | None = None
     released_early: bool = False
+    limits: tuple[str, ...] = ()
+    allow_backorder: bool = False
 
 
 class ReceiptRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
@@ -319,6 +330,121 @@ class TransferRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     asked: int = 0
 
 
+class PlaceRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/place/<location>`: where a location is, in WGS 84 degrees, and what shoppers may do there."""
+
+    term: int
+    location: str
+    latitude: float
+    longitude: float
+    name: str | None
+    pickup: bool
+    ships: bool
+
+
+class PoolRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/pool/<sale id>/<sku>/<location>`: units set aside for a sale (R3, R4).
+
+    `asked` is what the newest statement asked for, `units` what the pool has in all, `drawn` how many of
+    them reservations hold or have bought. `is_fenced`: from `fence_from_ms` on, so that the unsold ones
+    are part of the position's fenced. `closed_ms`: since the end, or a close; 0 before.
+    """
+
+    term: int
+    sale_id: str
+    sku: str
+    location: str
+    asked: int
+    units: int
+    drawn: int
+    starts_ms: int
+    ends_ms: int
+    fence_from_ms: int
+    checkout_grace_seconds: int
+    late_from_common: bool
+    opened_ms: int
+    is_fenced: bool = False
+    closed_ms: int = 0
+
+    @property
+    def unsold(self) -> int:
+        """Units that the sale can still grant, as far as they are set aside."""
+        return self.units - self.drawn if self.is_fenced and not self.closed_ms else 0
+
+
+class FenceRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/fence/<channel>/<sku>/<location>`: unused `units` that only one channel may take (R3).
+
+    `asked` is what the newest statement asked for. With `spill_over` it may take common units as well.
+    """
+
+    term: int
+    channel: str
+    sku: str
+    location: str
+    asked: int
+    units: int
+    spill_over: bool
+    opened_ms: int
+
+
+class PurchaseLimitRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/purchase-limit/<limit id>/<sku>`: what one customer may have until `ends_ms` (R23)."""
+
+    term: int
+    limit_id: str
+    sku: str
+    units: int
+    ends_ms: int
+    sale_id: str | None
+
+
+class LimitUseRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/limit/<limit id>/<customer>`: what one customer has of a purchase limit (R23)."""
+
+    term: int
+    limit_id: str
+    customer: str
+    units: int
+    ends_ms: int
+
+
+class BackorderRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/backorder/<sku>/<location>`: how many units may be promised before they are there (R24).
+
+    `used` of the `units` are promised and not filled yet. `incoming_id` dates the promise; None: open.
+    """
+
+    term: int
+    sku: str
+    location: str
+    units: int
+    used: int
+    incoming_id: str | None
+
+    @property
+    def free(self) -> int:
+        """Units that may still be promised."""
+        return max(0, self.units - self.used)
+
+
+class ChannelPolicyRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
+    """`s/policy/<channel>`, `s/policy/<channel>/<sku>`: what a channel is shown (R25).
+
+    `version` grows by one with each change.
+    """
+
+    term: int
+    channel: str
+    sku: str | None
+    percent: int
+    cap: int | None
+    buffer: int
+    floor: int
+    preorder: bool
+    version: int
+
+
 Row = (
     ClaimRow
     | AliveRow
@@ -331,6 +457,13 @@ Row = (
     | TimeZoneRow
     | IncomingRow
     | TransferRow
+    | PlaceRow
+    | PoolRow
+    | FenceRow
+    | PurchaseLimitRow
+    | LimitUseRow
+    | BackorderRow
+    | ChannelPolicyRow
 )
 
 ROW_KINDS: Final[tuple[tuple[bytes, type[Row]], ...]] = (
@@ -345,6 +478,13 @@ ROW_KINDS: Final[tuple[tuple[bytes, type[Row]], ...]] = (
     (b"s/zone/", TimeZoneRow),
     (INCOMING_PREFIX, IncomingRow),
     (TRANSFER_PREFIX, TransferRow),
+    (b"s/place/", PlaceRow),
+    (b"s/pool/", PoolRow),
+    (b"s/fence/", FenceRow),
+    (b"s/purchase-limit/", PurchaseLimitRow),
+    (b"s/limit/", LimitUseRow),
+    (b"s/backorder/", BackorderRow),
+    (b"s/policy/", ChannelPolicyRow),
 )
 """How the key of each kind of row begins, the most frequent first."""
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(kind) for _, kind in ROW_KINDS}
@@ -442,3 +582,39 @@ def incoming_key(incoming_id: str) -> bytes:
 def transfer_key(transfer_id: str) -> bytes:
     """Row key of a transfer."""
     return TRANSFER_PREFIX + encode_id(transfer_id).encode()
+
+
+def place_key(location: str) -> bytes:
+    """Row key of a location's place."""
+    return b"s/place/" + encode_id(location).encode()
+
+
+def pool_key(sale_id: str, sku: str, location: str) -> bytes:
+    """Row key of a sale pool."""
+    return f"s/pool/{encode_id(sale_id)}/{encode_id(sku)}/{encode_id(location)}".encode()
+
+
+def fence_key(channel: str, sku: str, location: str) -> bytes:
+    """Row key of a channel's ring-fence."""
+    return f"s/fence/{encode_id(channel)}/{encode_id(sku)}/{encode_id(location)}".encode()
+
+
+def purchase_limit_key(limit_id: str, sku: str) -> bytes:
+    """Row key of a purchase limit."""
+    return f"s/purchase-limit/{encode_id(limit_id)}/{encode_id(sku)}".encode()
+
+
+def limit_use_key(limit_id: str, customer: str) -> bytes:
+    """Row key of what a customer has of a purchase limit."""
+    return f"s/limit/{encode_id(limit_id)}/{encode_id(customer)}".encode()
+
+
+def backorder_key(sku: str, location: str) -> bytes:
+    """Row key of what may be promised before it is there."""
+    return f"s/backorder/{encode_id(sku)}/{encode_id(location)}".encode()
+
+
+def channel_policy_key(channel: str, sku: str | None) -> bytes:
+    """Row key of what a channel is shown, of one SKU or of any."""
+    of_sku = "" if sku is None else f"/{encode_id(sku)}"
+    return f"s/policy/{encode_id(channel)}{of_sku}".encode()
