@@ -1,10 +1,10 @@
-"""Refusals as RFC 9457 problem details: one catalogue, from which the docs and the OpenAPI document are made."""
+"""Refusals as RFC 9457 problem details: one catalogue, source of docs and OpenAPI."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 PROBLEM_BASE: Final = "/problems/"
-"""What begins the `type` of a problem: its page at this gateway. The slug after it is part of the contract."""
+"""What begins the `type` of a problem: its page here. The slug after it is part of the contract."""
 
 
 class Kind(NamedTuple):
