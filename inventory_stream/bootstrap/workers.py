@@ -1,4 +1,4 @@
-"""The composition root: the only place that builds adapters and hands them to flows."""
+"""What a ledger worker and a projection worker are made of."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
