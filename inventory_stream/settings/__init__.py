@@ -6,6 +6,7 @@ the variables in the folder that `INVENTORY_STREAM_SECRETS_DIR` names, and from 
 that names the setting, its value and the way out; no secret is ever shown.
 """
 
+from inventory_stream.settings.gateway import GatewaySettings
 from inventory_stream.settings.kafka import KafkaSettings
 from inventory_stream.settings.ledger import LedgerSettings
 from inventory_stream.settings.load import load_settings
@@ -32,6 +33,7 @@ __all__ = [
     "OTHER_VARIABLES",
     "SECRETS_VARIABLE",
     "CatalogSettings",
+    "GatewaySettings",
     "KafkaSettings",
     "LedgerSettings",
     "LogSettings",

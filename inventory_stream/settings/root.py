@@ -10,6 +10,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from inventory_stream.settings.gateway import GatewaySettings
 from inventory_stream.settings.kafka import KafkaSettings
 from inventory_stream.settings.ledger import LedgerSettings
 from inventory_stream.settings.names import ENV_PREFIX, FILE_VARIABLE
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     worker: WorkerSettings = WorkerSettings()
     projection: ProjectionSettings = ProjectionSettings()
+    gateway: GatewaySettings = GatewaySettings()
     catalog: CatalogSettings = CatalogSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     logs: LogSettings = LogSettings()

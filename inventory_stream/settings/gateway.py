@@ -1,0 +1,51 @@
+"""Settings of a gateway."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from inventory_stream.settings.names import variable
+from inventory_stream.settings.section import Section
+
+
+class GatewaySettings(Section):
+    """How the HTTP side listens, and how long it waits."""
+
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 lets other machines in"
+    )
+    port: int = Field(8_080, ge=0, le=65_535, description="port to listen on; 0: any free one")
+    tls_cert_file: Path | None = Field(
+        None, description="PEM file of the certificate to show; without it, HTTP without encryption"
+    )
+    tls_key_file: Path | None = Field(
+        None, description="PEM file of its key, without a passphrase; not needed when in the same file"
+    )
+    answer_seconds: float = Field(
+        2.0, ge=0.1, le=30.0, description="how long a request waits for the ledger before it is answered 503"
+    )
+    wait_seconds_max: float = Field(
+        30.0, ge=0.1, le=120.0, description="longest wait that a request may ask for by `Prefer: wait`"
+    )
+    waiting_max: int = Field(
+        50_000,
+        ge=1,
+        le=1_000_000,
+        description="requests that may wait for the ledger at once, 3 KB each; beyond it 503",
+    )
+    request_bytes_max: int = Field(
+        1_048_576, ge=1_024, le=16_777_216, description="largest body of a request; beyond it 413"
+    )
+    request_seconds_max: float = Field(
+        10.0, ge=0.1, le=120.0, description="longest time for a body to arrive; beyond it 408"
+    )
+
+    @model_validator(mode="after")
+    def _key_has_a_certificate(self) -> Self:
+        if self.tls_key_file is not None and self.tls_cert_file is None:
+            raise ValueError(
+                f"gateway.tls_key_file is set without gateway.tls_cert_file: name the certificate by "
+                f"{variable(('gateway', 'tls_cert_file'))}, or take the key away"
+            )
+        return self
