@@ -29,6 +29,7 @@ KINDS: Final[dict[str, Kind]] = {
     "too-many-requests": Kind(429, "More requests than the caller may make"),
     "not-answered": Kind(503, "The ledger did not answer in time; the same request may be sent again"),
     "not-ready": Kind(503, "The gateway cannot answer this now"),
+    "failed": Kind(500, "The gateway failed"),
     # What came of a decision.
     "sold-out": Kind(409, "There are not enough units"),
     "all-reserved": Kind(409, "All units are held by others; some may become free"),

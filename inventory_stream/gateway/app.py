@@ -1,0 +1,176 @@
+"""Endpoints become an aiohttp application: who asks, what is asked, one form for every refusal."""
+
+import itertools
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler as AiohttpHandler
+from aiohttp.typedefs import Middleware
+
+from inventory_stream.errors import RetryableError
+from inventory_stream.gateway.decode import body_of, check_acceptable, path_of, query_of
+from inventory_stream.gateway.endpoint import Call, Caller, Endpoint
+from inventory_stream.gateway.idempotency import check_key
+from inventory_stream.gateway.problems import Problem
+from inventory_stream.ports.access import SILENT_ACCESS, AccessMonitor
+from inventory_stream.ports.desk import NotAnsweredError
+
+log = structlog.get_logger(__name__)
+
+Authenticate = Callable[[web.Request], Awaitable[Caller]]
+"""Says who asks, or raises the problem `not-authenticated` or `too-many-requests`."""
+
+REQUEST_ID_HEADER: Final = "X-Request-Id"
+RETRY_AFTER_SECONDS: Final = 1
+"""What a 503 asks for: an owner that was killed is replaced within seconds, and earlier only adds load."""
+
+_OTHER: Final = "other"
+_NOBODY: Final = Caller("nobody", frozenset())
+_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_RETRY: Final = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may take; see `GatewaySettings`."""
+
+    request_bytes_max: int = 1_048_576
+    request_seconds_max: float = 10.0
+
+
+async def nobody_may(_request: web.Request) -> Caller:
+    """Let nobody in: what stands where no keys and no tokens are known."""
+    raise Problem("not-authenticated", "this gateway knows no keys and no tokens: set gateway.api_keys_file")
+
+
+def new_app(
+    endpoints: Iterable[Endpoint],
+    routes: Iterable[web.RouteDef] = (),
+    *,
+    authenticate: Authenticate = nobody_may,
+    limits: Limits = Limits(),  # frozen
+    monitor: AccessMonitor = SILENT_ACCESS,
+    middlewares: Sequence[Middleware] = (),
+) -> web.Application:
+    """Build the application; nothing listens yet.
+
+    Args:
+        endpoints: All of them.
+        routes: Plain handlers for what is not one request and one answer: streams, pages.
+        authenticate: Says who asks, wherever an endpoint has a scope.
+        limits: What one request may take.
+        monitor: Hears of each answer.
+        middlewares: Between the outermost, which gives every refusal its form, and the endpoints.
+    """
+    app = web.Application(
+        client_max_size=limits.request_bytes_max, middlewares=[_answering(monitor), *middlewares]
+    )
+    for endpoint in endpoints:
+        handler = _handler(endpoint, authenticate, limits)
+        if endpoint.method == "GET":
+            app.router.add_get(endpoint.path, handler)  # HEAD comes with it
+        else:
+            app.router.add_route(endpoint.method, endpoint.path, handler)
+    app.add_routes(routes)
+    return app
+
+
+def problem_response(problem: Problem) -> web.Response:
+    """Give a refusal its form (RFC 9457)."""
+    return web.Response(
+        body=_encode(problem.document()),
+        status=problem.kind.status,
+        headers={"Cache-Control": "no-store", **problem.headers},
+        content_type="application/problem+json",
+    )
+
+
+def _handler(endpoint: Endpoint, authenticate: Authenticate, limits: Limits) -> AiohttpHandler:
+    handle, scope, body_kind, query_kind = endpoint.handle, endpoint.scope, endpoint.body, endpoint.query
+    is_write, seconds_max = endpoint.is_write, limits.request_seconds_max
+
+    async def answer(request: web.Request) -> web.Response:
+        check_acceptable(request)
+        caller = _NOBODY
+        if scope is not None:
+            caller = await authenticate(request)
+            if scope not in caller.scopes:
+                raise Problem("not-allowed", f"this needs the scope {scope.value!r}")
+        path = path_of(request)
+        query = query_of(request, query_kind)
+        if is_write:
+            check_key(request.headers)
+        body = None if body_kind is None else await body_of(request, body_kind, seconds_max=seconds_max)
+        reply = await handle(Call(caller, path, query, body, request.headers))
+        return web.Response(
+            body=None if reply.body is None else _encode(reply.body),
+            status=reply.status,
+            headers=reply.headers or None,
+            content_type=None if reply.body is None else "application/json",
+        )
+
+    return answer
+
+
+def _answering(monitor: AccessMonitor) -> Middleware:
+    # One word per process and a number: unique, and cheaper than 16 random bytes for each request.
+    process, numbers = secrets.token_hex(6), itertools.count(1)
+
+    @web.middleware
+    async def answering(request: web.Request, handler: AiohttpHandler) -> web.StreamResponse:
+        began = time.perf_counter()
+        given = request.headers.get(REQUEST_ID_HEADER)
+        request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{process}-{next(numbers)}"
+        try:
+            response = await handler(request)
+        except Problem as problem:
+            response = problem_response(problem)
+        except web.HTTPException as error:
+            response = _of_http(error)
+        except RetryableError as error:
+            slug = "not-answered" if isinstance(error, NotAnsweredError) else "not-ready"
+            response = problem_response(Problem(slug, str(error), headers=_RETRY))
+        except Exception:  # a bug in one endpoint must not end the others
+            log.exception("request_failed", endpoint=_name(request), request_id=request_id)
+            response = problem_response(
+                Problem("failed", "this is a fault of the gateway; its log has it under the request id")
+            )
+        if not response.prepared:
+            response.headers[REQUEST_ID_HEADER] = request_id
+            if "Cache-Control" not in response.headers:
+                response.headers["Cache-Control"] = "no-store"
+        monitor.answered(_name(request), response.status, time.perf_counter() - began)
+        return response
+
+    return answering
+
+
+def _name(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return _OTHER if resource is None else f"{request.method} {resource.canonical}"
+
+
+def _of_http(error: web.HTTPException) -> web.StreamResponse:
+    """Give what aiohttp itself refuses our form; what is no refusal (a redirect, a page) stays."""
+    headers: Mapping[str, str] = {}
+    if error.status == HTTPStatus.NOT_FOUND:
+        problem = Problem("not-found", "there is no such address")
+    elif error.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": error.headers.get("Allow", "")}
+        problem = Problem("method-not-allowed", f"this address takes {headers['Allow']}", headers=headers)
+    elif error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        problem = Problem("too-large", "the body is larger than allowed")
+    elif error.status >= HTTPStatus.BAD_REQUEST:
+        problem = Problem("malformed", error.reason)
+    else:
+        return error
+    return problem_response(problem)

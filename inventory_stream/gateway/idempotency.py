@@ -1,0 +1,93 @@
+"""Ids that follow from the caller and the Idempotency-Key: a retry is the same command at any gateway (R27)."""
+
+import re
+from base64 import b32encode
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Final
+
+from inventory_stream.gateway.endpoint import Call
+from inventory_stream.gateway.problems import Problem
+from models.ids import ID_CHARACTERS_MAX
+
+KEY_HEADER: Final = "Idempotency-Key"
+KEY_CHARACTERS_MAX: Final = 255
+"""Longest key: what HTTP's own draft of this header suggests; it is hashed, so longer would cost nothing."""
+
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_DIGEST_BYTES: Final = 16
+"""16 bytes: among 10^12 ids a chance clash is below 2 in 10^15."""
+_DIGEST_CHARACTERS: Final = 26
+_KEPT: Final = re.compile(r"[A-Za-z0-9_-]+")
+_ESCAPED: Final = re.compile(rb"~([0-9A-F]{2})")
+_OURS: Final = re.compile(r"([A-Za-z0-9_~-]+)\.[a-z2-7]{26}")
+
+
+def check_key(headers: Mapping[str, str]) -> str:
+    """Give the Idempotency-Key of a request.
+
+    Raises:
+        Problem: `malformed`: there is none, or it is not 1 to 255 visible ASCII characters.
+    """
+    key = headers.get(KEY_HEADER)
+    if key is None:
+        raise Problem(
+            "malformed",
+            f"a write needs the header {KEY_HEADER}: any word that is new for each thing you want, "
+            "and the same when you ask for it again",
+        )
+    if not _KEY.fullmatch(key):
+        raise Problem(
+            "malformed", f"{KEY_HEADER} must have 1 to {KEY_CHARACTERS_MAX} visible ASCII characters"
+        )
+    return key
+
+
+def key_of(call: Call) -> str:
+    """Give a call's Idempotency-Key, which was checked before the endpoint was asked."""
+    return call.headers[KEY_HEADER]
+
+
+def command_id_of(caller: str, key: str, step: str) -> str:
+    """Give the id of one command of a request; `step` tells the commands of one request apart."""
+    return "http:" + _digest(caller, key, step)
+
+
+def reservation_id_of(caller: str, key: str, sku: str, line: int = 0) -> str:
+    """Give the id of the reservation that a request makes; the SKU can be read out of it again.
+
+    Where a SKU is so long that the id would pass 128 characters, the id has none of it.
+    """
+    digest = _digest(caller, key, f"line {line}")
+    named = f"{_escaped(sku)}.{digest}"
+    return named if len(named) <= ID_CHARACTERS_MAX else digest
+
+
+def sku_of(reservation_id: str) -> str | None:
+    """Read the SKU out of an id that a gateway made; None where it is not such an id."""
+    found = _OURS.fullmatch(reservation_id)
+    if found is None:
+        return None
+    raw = _ESCAPED.sub(lambda match: bytes((int(match[1], 16),)), found[1].encode())
+    try:
+        sku = raw.decode()
+    except UnicodeDecodeError:
+        return None
+    # Only the one spelling that we would give: another would be a second name of the same thing.
+    return sku if _escaped(sku) == found[1] else None
+
+
+def _escaped(sku: str) -> str:
+    if _KEPT.fullmatch(sku):
+        return sku
+    return "".join(
+        chr(byte) if (chr(byte).isalnum() and byte < 0x80) or byte in b"_-" else f"~{byte:02X}"
+        for byte in sku.encode()
+    )
+
+
+def _digest(*parts: str) -> str:
+    # Length before each part: "a", "bc" and "ab", "c" are two things.
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    raw = blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
+    return b32encode(raw)[:_DIGEST_CHARACTERS].decode().lower()
