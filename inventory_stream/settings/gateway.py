@@ -1,15 +1,17 @@
 """Settings of a gateway."""
 
 from pathlib import Path
+from ssl import SSLContext
 from typing import Self
 
 from pydantic import Field, model_validator
 
+from inventory_stream.settings.gateway_security import GatewaySecuritySettings
 from inventory_stream.settings.names import variable
-from inventory_stream.settings.section import Section
+from inventory_stream.settings.tls import listener_tls_context
 
 
-class GatewaySettings(Section):
+class GatewaySettings(GatewaySecuritySettings):
     """How the HTTP side listens, and how long it waits."""
 
     host: str = Field(
@@ -48,4 +50,15 @@ class GatewaySettings(Section):
                 f"gateway.tls_key_file is set without gateway.tls_cert_file: name the certificate by "
                 f"{variable(('gateway', 'tls_cert_file'))}, or take the key away"
             )
+        self.tls_context()
         return self
+
+    def tls_context(self) -> SSLContext | None:
+        """Read the certificate to show; None: HTTP without encryption.
+
+        Raises:
+            ValueError: it is missing, unreadable or of the wrong kind; one line with the way out.
+        """
+        if self.tls_cert_file is None:
+            return None
+        return listener_tls_context("gateway", self.tls_cert_file, self.tls_key_file)

@@ -40,6 +40,26 @@ def tls_context(section: str, ca: Path | None, cert: Path | None, key: Path | No
     return context
 
 
+def listener_tls_context(section: str, cert: Path, key: Path | None) -> ssl.SSLContext:
+    """Build what a server of ours shows; TLS 1.2 and up, with the ciphers that OpenSSL takes for safe.
+
+    Args:
+        section: Of the settings, for messages.
+        cert: PEM file of the certificate, and of those between it and the authority.
+        key: PEM file of its private key, without a passphrase; None: it is in the same file.
+
+    Raises:
+        ValueError: a file is missing, unreadable or of the wrong kind; one line with the way out.
+    """
+    for field, path in (("tls_cert_file", cert), ("tls_key_file", key)):
+        if path is not None:
+            _check_readable(section, field, path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_own(context, section, cert, key)
+    return context
+
+
 def _check_readable(section: str, field: str, path: Path) -> None:
     try:
         with path.open("rb") as file:
