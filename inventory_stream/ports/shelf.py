@@ -1,14 +1,13 @@
 """What can be sold, in the memory of one gateway: a mirror of the ledger's positions and of what is stated.
 
-Fed by the gateway's one ledger tail (`LedgerListener`), asked by whatever answers a request. It decides
+Fed by the gateway's one ledger tail (`ports/ledger_tail.py`), asked by whatever answers a request. It decides
 nothing: what it says is what the ledger had written when the tail last caught up.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from inventory_stream.ledger.shown import Shown
-from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.projection import Version
 from models.rows import (
     BackorderRow,
@@ -21,27 +20,6 @@ from models.rows import (
     PurchaseLimitRow,
     TransferRow,
 )
-
-FRESH_SECONDS_MAX: Final = 1.0
-"""A partition is fresh while its tail was caught up within this: the projection's own bound for its
-heartbeat (docs/contracts.md), so that an early "sold out" is never older, whoever says it."""
-
-
-class LedgerListener(Protocol):
-    """Hears what the ledger tail reads. Nothing here waits."""
-
-    def take(self, partition: int, generation_ms: int, records: Sequence[LedgerRecord]) -> None:
-        """Take rows that count, of all kinds, in their order; `generation_ms` as in `Version`.
-
-        Raises:
-            CorruptLedgerError: a row that cannot be decoded.
-        """
-
-    def caught_up(self, partition: int) -> None:
-        """Hear that all rows below an end offset, asked of the broker just now, were taken."""
-
-    def forget(self, partition: int) -> None:
-        """Drop all of a partition: the tail reads it anew from the beginning (truncated, made anew)."""
 
 
 class SkuView(NamedTuple):
@@ -116,7 +94,7 @@ class Shelf(Protocol):
         """Give the version that `availability` would show, for a look without its cost."""
 
     def is_fresh(self, partition: int) -> bool:
-        """Say whether the partition's tail was caught up within `FRESH_SECONDS_MAX`."""
+        """Say whether the tail saw a partition to its end within the last second."""
 
     def is_sku_fresh(self, sku: str) -> bool:
         """Say the same of the partition that a SKU belongs to."""
