@@ -38,7 +38,7 @@ class GatewaySecuritySettings(Section):
     cors_origins: str = Field(
         "",
         max_length=4_096,
-        description="origins whose pages may call, comma-separated, like https://shop.example; none: only ours",
+        description="origins whose pages may call, comma-separated, as https://shop.example; none: only ours",
     )
     trusted_proxies: str = Field(
         "",
