@@ -34,6 +34,8 @@ class Outcome(IntEnum):
     BACKORDERED = 17  # granted, some or all of it before the units are there (R24)
     POOL_SHORT = 18  # fewer units were set aside than asked, because there were no more (R4)
 
+    INSPECTED = 19  # the reservation's row was written again as it is; nothing moved
+
     # Facts: they always apply.
     APPLIED = 20  # a stock command did its work
     FULFILLED = 21  # allocated and on_hand fell

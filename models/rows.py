@@ -22,12 +22,15 @@ TERM_HEADER: Final = "term"
 CLAIM_PREFIX: Final = b"@claim/"
 INCOMING_PREFIX: Final = b"s/incoming/"
 TRANSFER_PREFIX: Final = b"s/transfer/"
+POOL_PREFIX: Final = b"s/pool/"
 FIRST_ANSWER: Final = 0
 """`repeat` of a row: the answer is given here for the first time."""
 REPEATED_ANSWER: Final = 1
 """`repeat` of a row: the command came again and hears its first answer again (R27)."""
 ID_REUSED_ANSWER: Final = 2
 """`repeat` of a row: the id came again with other content: COMMAND_ID_REUSED, whatever the row says (R27)."""
+NO_ANSWER: Final = 3
+"""`repeat` of a reservation row that only says how it stands, because somebody asked (`Inspect`)."""
 
 ALIVE_KEY: Final = b"@alive"
 PROGRESS_KEY: Final = b"@progress"
@@ -479,7 +482,7 @@ ROW_KINDS: Final[tuple[tuple[bytes, type[Row]], ...]] = (
     (INCOMING_PREFIX, IncomingRow),
     (TRANSFER_PREFIX, TransferRow),
     (b"s/place/", PlaceRow),
-    (b"s/pool/", PoolRow),
+    (POOL_PREFIX, PoolRow),
     (b"s/fence/", FenceRow),
     (b"s/purchase-limit/", PurchaseLimitRow),
     (b"s/limit/", LimitUseRow),

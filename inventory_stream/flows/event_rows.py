@@ -47,10 +47,10 @@ def exceptions_of(record: LedgerRecord) -> Iterable[Raised]:
     if isinstance(row, ReceiptRow):
         return _of_answer(row, row.reservation_id, row.sku, None) if row.repeat == FIRST_ANSWER else ()
     assert isinstance(row, ReservationRow)  # noqa: S101  # there are no others under these keys
-    if row.answered == _OWNER_ACTED:
-        return _of_revocation(row, record.timestamp_ms)
     if row.repeat != FIRST_ANSWER:
         return ()
+    if row.answered == _OWNER_ACTED:
+        return _of_revocation(row, record.timestamp_ms)
     answer = row.answers[row.answered]
     return _of_answer(answer, row.reservation_id, row.sku, row.paid_order_id or row.order_id)
 

@@ -9,6 +9,10 @@ from models.rows import (
     FIRST_ANSWER,
     PROGRESS_KEY,
     REPEATED_ANSWER,
+    BackorderRow,
+    FenceRow,
+    LimitUseRow,
+    PoolRow,
     ReceiptRow,
     ReservationRow,
     encode_row,
@@ -23,6 +27,11 @@ OUTCOMES: Final = 128
 _ROW_OVERHEAD_BYTES: Final = 24
 # A position row is its key, once more its two names, 14 integers of up to 9 bytes, and its product.
 _POSITION_INTEGERS_BYTES: Final = 130
+
+# A row of a sale is its key, once more its names, and at most 13 integers.
+_CLAIM_INTEGERS_BYTES: Final = 120
+
+SaleRow = PoolRow | FenceRow | BackorderRow | LimitUseRow
 
 
 class ImpossibleCommandError(Exception):
@@ -39,7 +48,7 @@ class Refused(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """One atomic append: the rows of whole commands, then positions, then `@progress` (P6).
+    """One atomic append: the rows of whole commands, then sales, positions, and `@progress` (P6).
 
     `outcomes[n]` counts the decisions with outcome number n; `repeats` those of them that heard
     their first answer again (R27), an id with other content not among them. `dropped_memories` counts
@@ -62,6 +71,7 @@ class Batch:
     """Rows of the decisions since the last seal. `now_ms` is the decision time of all of them (R26)."""
 
     __slots__ = (
+        "claims",
         "clock_ahead",
         "dropped_memories",
         "expired_units",
@@ -76,6 +86,7 @@ class Batch:
         "size_bytes",
         "term",
         "touched",
+        "unsettled",
     )
 
     def __init__(self, term: int, now_ms: int) -> None:
@@ -83,6 +94,8 @@ class Batch:
         self.now_ms = now_ms
         self.rows: list[tuple[bytes, bytes | None]] = []
         self.touched: dict[Position, None] = {}
+        self.claims: dict[bytes, SaleRow | None] = {}
+        self.unsettled: dict[Position, None] = {}
         self.fell_short: set[Position] = set()
         self.refused: list[Refused] = []
         self.outcomes = [0] * OUTCOMES
@@ -140,6 +153,23 @@ class Batch:
         position.short = short
         if position not in self.touched:
             self.rewrite(position)
+        if position.claims is not None:
+            self.unsettled[position] = None
+
+    def claim(self, position: Position, key: bytes, row: SaleRow | None) -> None:
+        """One change of a position's pool, fence or backorder: both rows are written at the seal.
+
+        None: the claim is no more. `unsettled` has the positions whose claims must be looked at after
+        the command (R4, R24).
+        """
+        self.put(key, row)
+        self.touch(position)
+
+    def put(self, key: bytes, row: SaleRow | None) -> None:
+        """Have a row of a sale written at the seal, once for all its changes; None: a tombstone."""
+        if key not in self.claims:
+            self.size_bytes += 2 * len(key) + _CLAIM_INTEGERS_BYTES + _ROW_OVERHEAD_BYTES
+        self.claims[key] = row
 
     def rewrite(self, position: Position) -> None:
         """Have a position's row written at the seal, changed (touch) or only told anew (base, horizon)."""
@@ -150,8 +180,12 @@ class Batch:
                 self.size_bytes += len(position.product.encode())
 
     def seal(self, state: PartitionState) -> Sealed:
-        """Close the batch: position rows, then progress. Use a new batch afterwards."""
+        """Close the batch: rows of sales, then of positions, then progress. Use a new batch afterwards."""
         rows = self.rows
+        for key, row in self.claims.items():
+            if row is not None:
+                row.term = self.term
+            rows.append((key, None if row is None else encode_row(row)))
         for position in self.touched:
             rows.append((position.key, encode_row(position.to_row(self.term))))
         rows.append((PROGRESS_KEY, encode_row(state.progress_row())))

@@ -8,13 +8,18 @@ from inventory_stream.ledger.authority import set_count_authority, set_time_zone
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError, Refused, Sealed
 from inventory_stream.ledger.changes import reroute, set_units
 from inventory_stream.ledger.expiry import sweep
+from inventory_stream.ledger.fences import set_channel_fence
 from inventory_stream.ledger.incoming import cancel_incoming, expect, receive
+from inventory_stream.ledger.known import inspect
+from inventory_stream.ledger.limits import set_purchase_limit
 from inventory_stream.ledger.movements import revoke
 from inventory_stream.ledger.orders import cancel, confirm, extend, release
+from inventory_stream.ledger.pools import close_pool, open_pool
 from inventory_stream.ledger.recorded import record_order
 from inventory_stream.ledger.reserve import reserve
 from inventory_stream.ledger.shipping import fulfil, return_units
 from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.statements import set_backorder, set_channel_policy, set_place
 from inventory_stream.ledger.stock import (
     adjust,
     set_location_group,
@@ -36,11 +41,14 @@ from models.commands import (
     Cancel,
     CancelIncoming,
     CancelTransfer,
+    ClosePool,
     Command,
     Confirm,
     Expect,
     Extend,
     Fulfil,
+    Inspect,
+    OpenPool,
     PlanTransfer,
     Receive,
     ReceiveTransfer,
@@ -49,8 +57,13 @@ from models.commands import (
     Reroute,
     Reserve,
     Return,
+    SetBackorder,
+    SetChannelFence,
+    SetChannelPolicy,
     SetCountAuthority,
     SetLocationGroup,
+    SetPlace,
+    SetPurchaseLimit,
     SetSafetyStock,
     SetTimeZone,
     SetUnavailable,
@@ -80,6 +93,13 @@ _BY_COMMAND: Final[dict[type[Command], Decide]] = {
     ShipTransfer: ship_transfer,
     ReceiveTransfer: receive_transfer,
     CancelTransfer: cancel_transfer,
+    SetPlace: set_place,
+    OpenPool: open_pool,
+    ClosePool: close_pool,
+    SetChannelFence: set_channel_fence,
+    SetPurchaseLimit: set_purchase_limit,
+    SetBackorder: set_backorder,
+    SetChannelPolicy: set_channel_policy,
     Reserve: reserve,
     Extend: extend,
     Confirm: confirm,
@@ -90,6 +110,7 @@ _BY_COMMAND: Final[dict[type[Command], Decide]] = {
     Return: return_units,
     Reroute: reroute,
     SetUnits: set_units,
+    Inspect: inspect,
 }
 DECISIONS: Final[dict[type[Command], Decide]] = {
     form: decide for command, decide in _BY_COMMAND.items() for form in (command, POSITIONAL[command])

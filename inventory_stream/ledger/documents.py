@@ -1,4 +1,4 @@
-"""Transfers and incoming goods as rows: written, reopened, and folded when they are over (R12, R13, R29)."""
+"""Transfers, incoming goods and sale pools as rows: written, reopened, folded when over (R12, R13, R29)."""
 
 from heapq import heapify, heappop, heappush
 from typing import Final
@@ -86,6 +86,8 @@ def _key_of(document: Document) -> bytes:
 def _stands(state: PartitionState, entry: tuple[int, bytes]) -> bool:
     """Whether an entry still tells when its document ended: it may be open again, or gone."""
     ended_ms, key = entry
+    if key in state.pools:
+        return state.pools[key].closed_ms == ended_ms
     document: Document | None
     if key.startswith(INCOMING_PREFIX):
         document = state.incoming.get(decode_id(key.removeprefix(INCOMING_PREFIX).decode()))

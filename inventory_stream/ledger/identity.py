@@ -11,7 +11,7 @@ from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.breakdown import breakdown_of, positions_of
 from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX, SHORT_ORDERS_NAMED
 from inventory_stream.ledger.state import PartitionState
-from models.commands import Command, type_name
+from models.commands import Command, Reserve, type_name
 from models.outcomes import NOT_FINAL, Outcome
 from models.rows import (
     ID_REUSED_ANSWER,
@@ -38,6 +38,8 @@ def content_hash(command: Command) -> bytes:
     """Hash what a command asks: its kind and all fields but `id` and `answer_by` (R27)."""
     names = command.__struct_fields__
     content = [getattr(command, name) for name in names if name not in _NOT_CONTENT]
+    if isinstance(command, Reserve) and content[-1] is False:
+        del content[-1]  # `allow_backorder`, as ever: rows from before it was a word keep their hash
     kind = type_name(type(command))
     try:
         encoded = _encode((kind, content))
@@ -151,6 +153,7 @@ def reserve_content(row: ReservationRow) -> bytes:
         row.allow_partial,
         row.path,
         row.customer,
+        *((True,) if row.allow_backorder else ()),
     )
     return blake2b(_encode(("reserve", content)), digest_size=HASH_BYTES).digest()
 

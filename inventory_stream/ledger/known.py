@@ -16,6 +16,7 @@ from models.commands import (
     Confirm,
     Extend,
     Fulfil,
+    Inspect,
     RecordOrder,
     Release,
     Reroute,
@@ -23,9 +24,11 @@ from models.commands import (
     SetUnits,
 )
 from models.outcomes import Outcome
-from models.rows import ReservationRow
+from models.rows import NO_ANSWER, ReservationRow
 
-OrderCommand = Extend | Confirm | Release | Cancel | Fulfil | Return | RecordOrder | Reroute | SetUnits
+OrderCommand = (
+    Extend | Confirm | Release | Cancel | Fulfil | Return | RecordOrder | Reroute | SetUnits | Inspect
+)
 
 
 def known_reservation(
@@ -75,3 +78,12 @@ def unknown(state: PartitionState, batch: Batch, command: OrderCommand, arrival_
     group = command.group if isinstance(command, RecordOrder) else None
     why_not = breakdown_of(asked_positions(state, command.sku, location, group))
     return bind_nothing(state, batch, command, outcome, command.sku, command.reservation_id, why_not)
+
+
+def inspect(state: PartitionState, command: Inspect, arrival_ms: int, batch: Batch) -> int:
+    """Write a reservation's row again as it is: INSPECTED, or UNKNOWN_RESERVATION. Binds nothing."""
+    reservation = state.reservations.get(command.reservation_id)
+    if reservation is None:
+        return unknown(state, batch, command, arrival_ms)
+    batch.write_reservation(reservation, -1, NO_ANSWER)
+    return Outcome.INSPECTED

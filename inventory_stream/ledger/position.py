@@ -8,6 +8,7 @@ from operator import attrgetter
 from sys import intern
 from typing import Final
 
+from inventory_stream.ledger.claims import Claims
 from inventory_stream.ledger.rules import NETTING_WINDOW_MS
 from models.rows import PositionRow, ReservationRow, position_key
 
@@ -37,7 +38,7 @@ class Position:
     horizon, as a heap: exactly what a recovery finds in the rows (R8, I8). `holds` counts live lines
     by deadline, `reservations` lists those with a line here, with some that ended since, `settled`
     those that ended lately and were allocated here once (R9). `short` is the shortfall after the last
-    change, to tell one that appears or grows (R11).
+    change, to tell one that appears or grows (R11). `claims` are the pools, fences and backorders here.
 
     Most positions sell nothing today: their indexes are made with the first entry, or they would be half
     of the memory that a position takes.
@@ -48,6 +49,7 @@ class Position:
         "_movements",
         "allocated",
         "base",
+        "claims",
         "fenced",
         "horizon_ms",
         "in_transit",
@@ -88,6 +90,7 @@ class Position:
         self.orders_through_ms = 0
         self.short = 0
         self.product: str | None = None
+        self.claims: Claims | None = None
         self.settled: deque[ReservationRow] | None = None
         self._movements: list[tuple[int, int]] | None = None
         self._holders: _Holders | None = None
@@ -170,6 +173,13 @@ class Position:
     def reservations(self) -> Sequence[ReservationRow]:
         """Those with a line here, in no order, with some that ended since."""
         return () if self._holders is None else self._holders.reservations
+
+    def claims_made(self) -> Claims:
+        """Give the claims on it, made when there are none yet."""
+        claims = self.claims
+        if claims is None:
+            claims = self.claims = Claims()
+        return claims
 
     def heapify_movements(self) -> None:
         """Put movements in order that were added as they came."""

@@ -1,10 +1,11 @@
 """Everything one partition knows, held in memory by its one owner and changed in place."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heapify, heappush
 from operator import attrgetter
 from typing import Any, Final
 
+from inventory_stream.ledger.claims import Claims
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.receipts import Receipts
 from inventory_stream.ledger.rules import Rules
@@ -12,14 +13,22 @@ from models.ids import decode_id, partition_of
 from models.outcomes import Outcome
 from models.rows import (
     INCOMING_PREFIX,
+    POOL_PREFIX,
     TRANSFER_PREFIX,
+    BackorderRow,
+    ChannelPolicyRow,
     CountAuthorityRow,
+    FenceRow,
     IncomingRow,
+    LimitUseRow,
     Line,
     LocationGroupRow,
     Movement,
+    PlaceRow,
+    PoolRow,
     PositionRow,
     ProgressRow,
+    PurchaseLimitRow,
     ReceiptRow,
     ReservationRow,
     Row,
@@ -40,13 +49,18 @@ class PartitionState:
 
     `due` holds the reservations by deadline and `deadlines` those deadlines as a heap; an entry
     may be stale (released, extended): the sweep looks at the reservation itself. `ended`
-    (something was granted), `refused` (nothing was), `ended_documents` (transfers and incoming) and
+    (something was granted), `refused` (nothing was), `ended_documents` (transfers, incoming, pools) and
     `receipt_order` are heaps of (ms, key) for the windows of R29: by key within a moment, as a recovery
     finds them (I8). Their entries may be stale too; `*_kept` count what they stand for, not entries.
     `early` holds the commands that wait for a reservation, in their order (R21), `early_order` is a heap
     of them, `to_slim` one of what ended and still keeps answers. `to_revoke` holds positions whose
     revocations did not fit one batch (R11). `products` is the catalog, `moved_skus` are those with
     positions of another product (R30).
+
+    `pools` holds the sale pools by row key (R3), `timed` what happens to them at a time of the orders, as a
+    heap of (ms, step, key). `purchase_limits` are by SKU and limit id, `limit_uses` by limit id and
+    customer (R23); `limits_over` is a heap of (ms, key) of both, by their ends. `places` are by location,
+    `policies` by channel and SKU or None (R25).
     """
 
     __slots__ = (
@@ -63,6 +77,8 @@ class PartitionState:
         "ended_kept",
         "groups",
         "incoming",
+        "limit_uses",
+        "limits_over",
         "moved_skus",
         "now_ms",
         "orders_arrival_ms",
@@ -70,7 +86,11 @@ class PartitionState:
         "orders_next",
         "partition",
         "partitions",
+        "places",
+        "policies",
+        "pools",
         "products",
+        "purchase_limits",
         "receipt_order",
         "receipts",
         "refused",
@@ -83,6 +103,7 @@ class PartitionState:
         "swept_ms",
         "term",
         "time_zones",
+        "timed",
         "to_revoke",
         "to_slim",
         "transfers",
@@ -116,6 +137,13 @@ class PartitionState:
         self.time_zones: dict[str, str] = {}
         self.incoming: dict[str, IncomingRow] = {}
         self.transfers: dict[str, TransferRow] = {}
+        self.places: dict[str, PlaceRow] = {}
+        self.policies: dict[tuple[str, str | None], ChannelPolicyRow] = {}
+        self.pools: dict[bytes, PoolRow] = {}
+        self.timed: list[tuple[int, int, bytes]] = []
+        self.purchase_limits: dict[str, dict[str, PurchaseLimitRow]] = {}
+        self.limit_uses: dict[tuple[str, str], LimitUseRow] = {}
+        self.limits_over: list[tuple[int, bytes]] = []
         self.ended_documents: list[tuple[int, bytes]] = []
         self.ended_documents_kept = 0
         self.due: dict[int, list[ReservationRow]] = {}
@@ -200,18 +228,23 @@ class PartitionState:
             bucket.append(reservation)
 
     def documents(self) -> Iterator[tuple[bytes, int]]:
-        """Give key and `ended_ms` of every transfer and incoming."""
+        """Give key and end of every transfer, incoming and sale pool; 0: it has not ended."""
         for incoming in self.incoming.values():
             yield incoming_key(incoming.incoming_id), incoming.ended_ms
         for transfer in self.transfers.values():
             yield transfer_key(transfer.transfer_id), transfer.ended_ms
+        for key, pool in self.pools.items():
+            yield key, pool.closed_ms
 
     def forget_document(self, key: bytes) -> None:
-        """Drop the transfer or incoming of a row key, if it is one and there."""
+        """Drop the transfer, incoming or sale pool of a row key, if it is one and there."""
         if key.startswith(INCOMING_PREFIX):
             self.incoming.pop(decode_id(key.removeprefix(INCOMING_PREFIX).decode()), None)
         elif key.startswith(TRANSFER_PREFIX):
             self.transfers.pop(decode_id(key.removeprefix(TRANSFER_PREFIX).decode()), None)
+        elif key in self.pools:
+            pool = self.pools.pop(key)
+            del self.position(pool.sku, pool.location).claims_made().pools[pool.sale_id]
 
     def progress_row(self) -> ProgressRow:
         """The progress as of now."""
@@ -262,6 +295,27 @@ class StateLoader:
             state.authorities[row.location] = row.source
         elif isinstance(row, TimeZoneRow):
             state.time_zones[row.location] = row.time_zone
+        else:
+            self._load_claim(key, row)
+
+    def _load_claim(self, key: bytes, row: Row) -> None:
+        """Take a row of what a sale is made of; any other was for its readers alone."""
+        state = self._state
+        if isinstance(row, LimitUseRow):
+            state.limit_uses[row.limit_id, row.customer] = row
+        elif isinstance(row, PoolRow):
+            state.pools[key] = row
+            state.position(row.sku, row.location).claims_made().pools[row.sale_id] = row
+        elif isinstance(row, FenceRow):
+            state.position(row.sku, row.location).claims_made().fences[row.channel] = row
+        elif isinstance(row, BackorderRow):
+            state.position(row.sku, row.location).claims_made().backorder = row
+        elif isinstance(row, PurchaseLimitRow):
+            state.purchase_limits.setdefault(row.sku, {})[row.limit_id] = row
+        elif isinstance(row, ChannelPolicyRow):
+            state.policies[row.channel, row.sku] = row
+        elif isinstance(row, PlaceRow):
+            state.places[row.location] = row
 
     def finish(self, term: int) -> None:
         """Do all of `index` at once."""
@@ -341,8 +395,12 @@ class StateLoader:
             state.receipts.discard(key)
         elif key.startswith(b"r/"):
             state.reservations.pop(decode_id(key[2:].decode()), None)
-        else:
+        elif key.startswith((INCOMING_PREFIX, TRANSFER_PREFIX, POOL_PREFIX)):
             state.forget_document(key)
+        else:
+            kind, _, rest = key.decode().partition("/")
+            if kind == "s":
+                forget_stated(state, rest)
 
     def _index(self, row: ReservationRow) -> None:
         state = self._state
@@ -411,6 +469,8 @@ def row_of(state: PartitionState, key: bytes) -> bytes | None:
 def _stated_row(state: PartitionState, place: str) -> Row | None:
     """Give the row of what was stated for the partition, by its key without `s/`."""
     kind, _, encoded = place.partition("/")
+    if kind in _STATED:
+        return _STATED[kind](state, *map(decode_id, encoded.split("/")))
     name = decode_id(encoded)
     if kind == "incoming":
         return state.incoming.get(name)
@@ -422,3 +482,35 @@ def _stated_row(state: PartitionState, place: str) -> Row | None:
         return CountAuthorityRow(0, name, state.authorities[name]) if name in state.authorities else None
     assert kind == "zone", f"unknown kind of row: s/{kind}"
     return TimeZoneRow(0, name, state.time_zones[name]) if name in state.time_zones else None
+
+
+def _claims_at(state: PartitionState, sku: str, location: str) -> Claims:
+    position = state.skus.get(sku, {}).get(location)
+    return Claims() if position is None or position.claims is None else position.claims
+
+
+_STATED: Final[dict[str, Callable[..., Row | None]]] = {
+    "place": lambda state, location: state.places.get(location),
+    "policy": lambda state, channel, sku=None: state.policies.get((channel, sku)),
+    "pool": lambda state, sale, sku, location: _claims_at(state, sku, location).pools.get(sale),
+    "fence": lambda state, channel, sku, location: _claims_at(state, sku, location).fences.get(channel),
+    "backorder": lambda state, sku, location: _claims_at(state, sku, location).backorder,
+    "purchase-limit": lambda state, limit, sku: state.purchase_limits.get(sku, {}).get(limit),
+    "limit": lambda state, limit, customer: state.limit_uses.get((limit, customer)),
+}
+"""What of a state is the row `s/<kind>/...`, by the parts of the rest of its key."""
+
+
+def forget_stated(state: PartitionState, place: str) -> None:
+    """Drop what a tombstone of `s/<place>` says is no more; only these kinds ever get one."""
+    kind, _, encoded = place.partition("/")
+    names = tuple(map(decode_id, encoded.split("/")))
+    if kind == "limit":
+        state.limit_uses.pop((names[0], names[1]), None)
+    elif kind == "purchase-limit":
+        of_sku = state.purchase_limits.get(names[1], {})
+        of_sku.pop(names[0], None)
+        if not of_sku:
+            state.purchase_limits.pop(names[1], None)
+    elif kind == "fence":
+        _claims_at(state, names[1], names[2]).fences.pop(names[0], None)

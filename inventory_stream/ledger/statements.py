@@ -1,0 +1,87 @@
+"""What is only stated for readers, and decides nothing in the ledger: the last statement stands."""
+
+from typing import Final
+
+from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.identity import keep_receipt, repeated_receipt
+from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.stock import answered_before
+from models.commands import SetBackorder, SetChannelPolicy, SetPlace
+from models.outcomes import Outcome
+from models.rows import (
+    BackorderRow,
+    ChannelPolicyRow,
+    PlaceRow,
+    backorder_key,
+    channel_policy_key,
+    encode_row,
+    place_key,
+)
+
+_APPLIED: Final = int(Outcome.APPLIED)
+
+
+def set_place(state: PartitionState, command: SetPlace, arrival_ms: int, batch: Batch) -> int:  # noqa: ARG001  # one shape
+    """Say where a location is: APPLIED."""
+    known = repeated_receipt(state, batch, command)
+    if known is not None:
+        return known
+    row = PlaceRow(
+        state.term,
+        command.location,
+        command.latitude,
+        command.longitude,
+        command.name,
+        command.pickup,
+        command.ships,
+    )
+    state.places[command.location] = row
+    batch.write(place_key(command.location), encode_row(row))
+    return keep_receipt(state, batch, command, _APPLIED, sku=None)
+
+
+def set_channel_policy(
+    state: PartitionState,
+    command: SetChannelPolicy,
+    arrival_ms: int,  # noqa: ARG001  # one shape for all commands
+    batch: Batch,
+) -> int:
+    """State what a channel is shown: APPLIED (R25)."""
+    if command.sku is None:
+        known = repeated_receipt(state, batch, command)
+    else:
+        known = answered_before(state, batch, command, command.sku)
+    if known is not None:
+        return known
+    place = command.channel, command.sku
+    before = state.policies.get(place)
+    row = ChannelPolicyRow(
+        state.term,
+        command.channel,
+        command.sku,
+        command.percent,
+        command.cap,
+        command.buffer,
+        command.floor,
+        command.preorder,
+        1 if before is None else before.version + 1,
+    )
+    state.policies[place] = row
+    batch.write(channel_policy_key(*place), encode_row(row))
+    return keep_receipt(state, batch, command, _APPLIED, sku=command.sku)
+
+
+def set_backorder(state: PartitionState, command: SetBackorder, arrival_ms: int, batch: Batch) -> int:  # noqa: ARG001  # one shape
+    """State how many units may be promised before they are there: APPLIED (R24)."""
+    known = answered_before(state, batch, command, command.sku)
+    if known is not None:
+        return known
+    position = state.position(command.sku, command.location)
+    claims = position.claims_made()
+    used = 0 if claims.backorder is None else claims.backorder.used
+    claims.backorder = BackorderRow(
+        state.term, command.sku, command.location, command.units, used, command.incoming_id
+    )
+    batch.write(backorder_key(command.sku, command.location), encode_row(claims.backorder))
+    batch.touch(position)
+    return keep_receipt(state, batch, command, _APPLIED, sku=command.sku, units=command.units)
