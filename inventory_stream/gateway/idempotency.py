@@ -53,7 +53,7 @@ def command_id_of(caller: str, key: str, step: str) -> str:
     return "http:" + _digest(caller, key, step)
 
 
-def reservation_id_of(caller: str, key: str, sku: str, line: int = 0) -> str:
+def reservation_id_of(caller: str, key: str, sku: str, line: int | str = 0) -> str:
     """Give the id of the reservation that a request makes; the SKU can be read out of it again.
 
     Where a SKU is so long that the id would pass 128 characters, the id has none of it.
