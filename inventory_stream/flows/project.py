@@ -140,13 +140,15 @@ class ProjectionFlow:
             ExceptionGroup: the ledger cannot be read (CorruptLedgerError); the process must end.
         """
         beating: dict[int, asyncio.Task[None]] = {}
+        showing: dict[int, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
             while True:
                 for partition in list(self._partitions):
                     # One at a time for each: a rebuild may take longer than the interval, and
                     # must not silence the other partitions.
-                    if partition not in beating or beating[partition].done():
-                        beating[partition] = group.create_task(self.beat(partition))
+                    for tasks, look in ((beating, self.beat), (showing, self.show_policies)):
+                        if partition not in tasks or tasks[partition].done():
+                            tasks[partition] = group.create_task(look(partition))
                 await asyncio.sleep(HEARTBEAT_INTERVAL_SECONDS)
 
     async def beat(self, partition: int) -> None:
@@ -165,6 +167,24 @@ class ProjectionFlow:
             except (RetryableError, StoppedError) as error:
                 _log.warning("projection_not_fresh", partition=partition, why=str(error))
                 self._monitor.looked(partition, None, is_fresh=False)
+
+    async def show_policies(self, partition: int) -> None:
+        """Write the SKUs that do not show the newest policy of a channel yet, if there are any.
+
+        A slice at a time: batches that wait get their turn in between. A server that does not answer
+        ends it; the next look goes on.
+        """
+        is_more = True
+        while is_more and partition in self._partitions:
+            one, lock = self._partitions[partition]
+            async with lock:
+                if one.is_stopped or one.checkpoint is None or one.lost is not None:
+                    return
+                try:
+                    is_more = await one.show_next()
+                except (RetryableError, StoppedError) as error:
+                    _log.warning("policy_not_shown_yet", partition=partition, why=str(error))
+                    return
 
     async def _beat(self, one: PartitionProjection) -> None:
         end_offset = await one.look()

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 import structlog
 
 from inventory_stream.errors import RetryableError
-from inventory_stream.flows.project_rows import changes_of, latest_positions, without_gone
+from inventory_stream.flows.project_paths import PartitionPaths, sku_of
+from inventory_stream.flows.project_rows import changes_of, latest_rows, without_gone
 from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilter, RowFilterFactory, StoredRecord
 from inventory_stream.ports.monitor import SILENT_PROJECTION, ProjectionMonitor
@@ -29,6 +30,11 @@ from inventory_stream.ports.projection import (
 # tombstones that compaction has since taken away.
 CHECKPOINT_AGE_MS_MAX: Final = 302_400_000
 
+# `Checkpoint.stated`: see there.
+_NOTHING_STATED: Final = 0
+_STATED: Final = 1
+_SHOWING_ANEW: Final = 2
+
 _REBUILDING: Final = "rebuilding"
 """The marker in a checkpoint that holds nothing yet: no server's marker is this word."""
 
@@ -46,10 +52,14 @@ class StoppedError(Exception):
 
 
 class Step(NamedTuple):
-    """A batch made ready: the changes, and the checkpoint once they are in the view."""
+    """A batch made ready: the changes, and the checkpoint once they are in the view.
+
+    `stated` are the keys of its rows of pools, ring-fences, backorders and policies.
+    """
 
     changes: Mapping[str, SkuChange]
     place: Checkpoint
+    stated: Collection[bytes] = ()
 
 
 class PartitionProjection:
@@ -89,6 +99,10 @@ class PartitionProjection:
         # All locations of SKUs of which the view held a higher version during a rebuild: another
         # writer is or was ahead, and its hash may lack what only the rebuild knows.
         self._behind: dict[str, Mapping[str, LocationUnits | None]] = {}
+        # None as long as nothing is stated: then all that a SKU shows is in its hash.
+        self._paths: PartitionPaths | None = None
+        # SKUs that do not show the newest policy of a channel yet; the last one is the next.
+        self._to_show: list[str] = []
         # SKUs announced since the view was last seen to be ours.
         self._unsure: Collection[str] = ()
 
@@ -118,7 +132,25 @@ class PartitionProjection:
         if not await self._view.swap(self.number, stored, mine):
             raise PlaceLostError("another writer moved the checkpoint; looking again")
         self._rows = self._row_filter(stored.term, stored.generation_ms)
+        if stored.stated != _NOTHING_STATED:
+            paths = await self._remembered(stored.next_offset)
+            self._to_show = list(paths.skus()) if stored.stated == _SHOWING_ANEW else []
         self.checkpoint = mine
+
+    async def _remembered(self, end_offset: int) -> PartitionPaths:
+        """Read the partition up to an offset for what its SKUs show beside their locations.
+
+        3 s for a million rows; SKUs that are in the view stay there as they are meanwhile.
+        """
+        rows = self._row_filter()
+        newest: dict[bytes, LedgerRecord] = {}
+        async for records in self._reader.read(self.number, 0, end_offset):
+            self._leave_if_stopped()
+            latest_rows(rows.feed(records), newest, newest)
+        paths = PartitionPaths()
+        await asyncio.to_thread(paths.take_all, newest.values())
+        self._paths = paths
+        return paths
 
     async def _why_not(self, stored: Checkpoint) -> tuple[Extent, str] | None:
         """Say why a checkpoint cannot be resumed from; None if it can."""
@@ -157,24 +189,32 @@ class PartitionProjection:
         end_offset = await self._reader.end_offset(self.number)
         self._rows = self._row_filter()
         positions: dict[bytes, LedgerRecord] = {}
+        stated: dict[bytes, LedgerRecord] = {}
         row_ms = 0
         async for records in self._reader.read(self.number, 0, end_offset):
             self._leave_if_stopped()
-            latest_positions(self._live(records), positions)
+            latest_rows(self._live(records), positions, stated)
             row_ms = records[-1].timestamp
         # Beside the loop: a million positions take seconds, and other partitions' heartbeats and
         # the consumer group's must go on.
         changes = await asyncio.to_thread(changes_of, positions, self._rows.generation_ms, extent)
+        self._paths, self._to_show = None, []
+        if stated:
+            self._paths = PartitionPaths()
+            await asyncio.to_thread(self._paths.take_all, [*positions.values(), *stated.values()])
         del positions
         self._behind = {}
-        for some in self._slices(list(changes.values())):
+        for some in self._slices([self._with_paths(change) for change in changes.values()]):
             written = await self._write(some, marker, (nothing,))
             for change, result in zip(some, written.results, strict=True):
                 if result is Refusal.OLDER:
                     self._behind[change.sku] = change.locations
             await self._announce(_written(some, written))
         await self._view.remove(self.number, set(await self._view.skus(self.number)) - changes.keys())
-        done = Checkpoint(marker, self._rows.generation_ms, self._rows.term, end_offset, row_ms, self._writer)
+        how = _STATED if stated else _NOTHING_STATED
+        done = Checkpoint(
+            marker, self._rows.generation_ms, self._rows.term, end_offset, row_ms, self._writer, how
+        )
         await self._announce((), Move(self.number, nothing, done))
         self.lost = None
         self._monitor.rebuilt(self.number)
@@ -213,24 +253,31 @@ class PartitionProjection:
         if not fresh:
             return None
         positions: dict[bytes, LedgerRecord] = {}
-        latest_positions(self._live(fresh), positions)
+        stated: dict[bytes, LedgerRecord] = {}
+        latest_rows(self._live(fresh), positions, stated)
+        if self._paths is not None:
+            self._paths.take_all([*positions.values(), *stated.values()])
         changes = changes_of(positions, self._rows.generation_ms, Extent.CHANGE)
         place = self.place._replace(
             generation_ms=self._rows.generation_ms,
             term=self._rows.term,
             next_offset=fresh[-1].offset + 1,
             row_ms=fresh[-1].timestamp,
+            stated=_stated_after(self.place.stated, stated),
         )
-        return Step(changes, place)
+        return Step(changes, place, stated)
 
     async def advance(self, step: Step) -> None:
         """Bring a step into the view, then its checkpoint."""
-        changes, place = step
+        place = step.place
         before = self.place
         if before.next_offset >= place.next_offset:  # a rebuild has read past this batch
             return
+        if self._paths is None and step.stated:
+            await self._remembered(place.next_offset)
+        changes = self._shown_by(step)
         told: list[Announcement] = []
-        for some in self._slices([self._caught_up(change) for change in changes.values()]):
+        for some in self._slices([self._caught_up(change) for change in changes]):
             # Not with the last of them: its announcement rides along with the checkpoint below.
             await self._announce(told)
             # `place` may be there already: an earlier attempt's last answer was lost.
@@ -249,6 +296,39 @@ class PartitionProjection:
                 if change.extent is Extent.WHOLE and not isinstance(result, Refusal):
                     self._behind.pop(change.sku, None)
         await self._announce(told, Move(self.number, before, place))
+        if place.stated == _SHOWING_ANEW and any(sku_of(key) is None for key in step.stated):
+            self._to_show = [] if self._paths is None else list(self._paths.skus())
+
+    async def show_next(self) -> bool:
+        """Write some of the SKUs that do not show the newest policy of a channel; False: none is left.
+
+        In slices, because a policy of a channel is about every SKU: others' changes come in between.
+        """
+        if self._paths is None or self.place.stated != _SHOWING_ANEW:
+            return False
+        some = self._to_show[-self._batch_skus_max :]
+        found = (self._paths.change_of(sku, self._rows.generation_ms) for sku in some)
+        changes = [change for change in found if change is not None]
+        done = Move(self.number, self.place, self.place._replace(stated=_STATED))
+        # `done.new` may be there already: an earlier attempt's last answer was lost.
+        written = await self._write(changes, self.place.marker, (self.place, done.new))
+        is_last = len(some) == len(self._to_show)
+        await self._announce(_written(changes, written), done if is_last else None)
+        del self._to_show[len(self._to_show) - len(some) :]
+        return not is_last
+
+    def _shown_by(self, step: Step) -> list[SkuChange]:
+        """Give the changes of a step with their paths, and those of SKUs of which only a path changed."""
+        changes = [self._with_paths(change) for change in step.changes.values()]
+        if self._paths is not None:
+            for sku in {sku_of(key) for key in step.stated} - step.changes.keys():
+                change = None if sku is None else self._paths.change_of(sku, self._rows.generation_ms)
+                if change is not None:
+                    changes.append(change)
+        return changes
+
+    def _with_paths(self, change: SkuChange) -> SkuChange:
+        return change if self._paths is None else change._replace(paths=self._paths.paths_of(change.sku))
 
     def _caught_up(self, change: SkuChange) -> SkuChange:
         """Widen a change to the whole SKU where a rebuild came too late to write it."""
@@ -315,6 +395,13 @@ def _written(changes: Sequence[SkuChange], written: Written) -> list[Announcemen
         for change, result in zip(changes, written.results, strict=True)
         if not isinstance(result, Refusal)
     ]
+
+
+def _stated_after(before: int, stated: Collection[bytes]) -> int:
+    """Give `Checkpoint.stated` once a batch with these keys is in the view."""
+    if any(sku_of(key) is None for key in stated):
+        return _SHOWING_ANEW
+    return max(before, _STATED) if stated else before
 
 
 def _truncated(end_offset: int, place: Checkpoint) -> str:

@@ -12,12 +12,21 @@ from models.rows import PositionRow, decode_row
 POSITION_PREFIX: Final = b"p/"
 """Begins the key of every position row."""
 
+STATED_PREFIXES: Final = (b"s/pool/", b"s/fence/", b"s/backorder/", b"s/policy/")
+"""Begin the keys of the rows that say what paths beside common can sell, and what channels are shown."""
 
-def latest_positions(rows: Iterable[LedgerRecord], into: dict[bytes, LedgerRecord]) -> None:
-    """Keep the newest row of each position; all other kinds of row are passed over undecoded."""
+
+def latest_rows(
+    rows: Iterable[LedgerRecord],
+    positions: dict[bytes, LedgerRecord],
+    stated: dict[bytes, LedgerRecord],
+) -> None:
+    """Keep the newest row of each position and of what is stated; others are passed over undecoded."""
     for row in rows:
         if row.key.startswith(POSITION_PREFIX):
-            into[row.key] = row
+            positions[row.key] = row
+        elif row.key.startswith(STATED_PREFIXES):
+            stated[row.key] = row
 
 
 def changes_of(

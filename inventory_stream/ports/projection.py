@@ -7,7 +7,8 @@ with storefronts in any language: see `inventory_stream/adapters/redis/keys.py`.
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
-from typing import NamedTuple, Protocol, Self
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol, Self
 
 
 class Version(NamedTuple):
@@ -64,6 +65,25 @@ class LocationUnits(NamedTuple):
     shortfall: int
 
 
+class Paths(NamedTuple):
+    """What paths beside common can sell of one SKU, and what each channel is shown: always all there is.
+
+    `channels` and `sales` as in `ledger.shown.Shown`. `backorder` are units that may be promised before
+    they are there, `beside` all that only pools, ring-fences and backorder can sell. `offset` is that of
+    the newest row of theirs: between changes of one version the later one counts.
+    """
+
+    channels: Mapping[str, int]
+    sales: Mapping[str, int]
+    backorder: int
+    beside: int
+    offset: int
+
+
+NO_PATHS: Final = Paths(MappingProxyType({}), MappingProxyType({}), 0, 0, -1)
+"""The paths of a SKU that only common sells."""
+
+
 class Extent(Enum):
     """What a change says about the locations that it does not name."""
 
@@ -86,13 +106,14 @@ class SkuChange(NamedTuple):
     at_ms: int
     locations: Mapping[str, LocationUnits | None]
     extent: Extent
+    paths: Paths = NO_PATHS
 
 
 class Refusal(Enum):
     """Why a change was not written."""
 
     OLDER = "older"
-    """The view holds a higher version of the SKU already."""
+    """The view holds a higher version of the SKU already, or the same one with later paths."""
     ABSENT = "absent"
     """A CHANGE of a SKU that is not in the view: writing it would show a SKU with locations missing."""
 
@@ -102,7 +123,9 @@ class Checkpoint(NamedTuple):
 
     True as long as `marker` is the server's: every position row below `next_offset` is in the
     view. `row_ms` is the record time of the last row before `next_offset`, `term` that of the
-    newest claim (P4), `writer` a random word of the process that wrote it.
+    newest claim (P4), `writer` a random word of the process that wrote it. `stated` is 0 as long as
+    the partition never had a pool, a ring-fence, a backorder or a policy, 1 since it has, and 2 while
+    SKUs are left that do not show the newest policy of a channel.
     """
 
     marker: str
@@ -111,6 +134,7 @@ class Checkpoint(NamedTuple):
     next_offset: int
     row_ms: int
     writer: str
+    stated: int = 0
 
 
 class Written(NamedTuple):
@@ -126,6 +150,11 @@ class Announcement(NamedTuple):
 
     change: SkuChange
     total: int
+
+    @property
+    def is_sold_out(self) -> bool:
+        """Say whether no path has a unit."""
+        return not self.total and not self.change.paths.beside
 
 
 class Move(NamedTuple):
@@ -201,7 +230,10 @@ class Projection(Protocol):
 
 
 class SkuAvailability(NamedTuple):
-    """What a storefront sees of one SKU. `partition` names the heartbeat that speaks for it."""
+    """What a storefront sees of one SKU. `partition` names the heartbeat that speaks for it.
+
+    `channels`, `sales`, `backorder` and `beside` are those of `Paths`.
+    """
 
     sku: str
     total: int
@@ -210,6 +242,15 @@ class SkuAvailability(NamedTuple):
     version: Version
     at_ms: int
     partition: int
+    channels: Mapping[str, int] = MappingProxyType({})
+    sales: Mapping[str, int] = MappingProxyType({})
+    backorder: int = 0
+    beside: int = 0
+
+    @property
+    def is_sold_out(self) -> bool:
+        """Say whether no path has a unit: this SKU belongs into `soldout`."""
+        return not self.total and not self.beside
 
 
 class AvailabilityMessage(NamedTuple):
@@ -228,7 +269,7 @@ class AvailabilityView(Protocol):
         """Give each SKU's availability in the order asked, None where the view has no such SKU."""
 
     async def sold_out(self) -> Collection[str]:
-        """Name the SKUs of which nothing can be sold."""
+        """Name the SKUs of which no path can sell a unit."""
 
     def all_skus(self) -> AsyncIterator[Sequence[str]]:
         """Name every SKU that the view holds, in pieces; one may be named twice.

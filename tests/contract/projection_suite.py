@@ -11,14 +11,16 @@ import pytest
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.errors import ForeignViewError
 from inventory_stream.flows.project import ProjectionFlow
-from inventory_stream.flows.project_rows import changes_of, latest_positions
+from inventory_stream.flows.project_rows import changes_of, latest_rows
 from inventory_stream.ports.projection import (
+    NO_PATHS,
     Announcement,
     AvailabilityView,
     Checkpoint,
     Extent,
     LocationUnits,
     Move,
+    Paths,
     Projection,
     Refusal,
     SkuChange,
@@ -80,6 +82,7 @@ def change(
     locations: Mapping[str, int | tuple[int, int] | None],
     extent: Extent = Extent.CHANGE,
     generation_ms: int = 1_700_000_000_000,
+    paths: Paths = NO_PATHS,
 ) -> SkuChange:
     """Write a change shortly: units, or (available, shortfall), or None for a location that is gone."""
     return SkuChange(
@@ -95,6 +98,7 @@ def change(
             for name, units in locations.items()
         },
         extent,
+        paths,
     )
 
 
@@ -150,6 +154,47 @@ class ProjectionSuite:
         assert (await bench.writer.write(0, [change("S", large - 1, {"A": 4})])).results == [Refusal.OLDER]
         later = change("S", 0, {"A": 5}, generation_ms=1_700_000_000_001)
         assert (await bench.writer.write(0, [later])).results == [5]
+
+    async def test_paths_are_readable_and_replaced_as_a_whole(self, bench: Bench) -> None:
+        """Channels, sales and backorder are what the newest write names; locations stay as they were."""
+        first = Paths({"web": 7, "shop": 0}, {"drop": 2, "old": 0}, 3, 5, 9)
+        await bench.writer.write(0, [change("S", 1, {"A": 3, "B": 1}, Extent.WHOLE, paths=first)])
+        (found,) = await bench.view.read(["S"])
+        assert found is not None
+        assert (found.channels, found.sales) == (first.channels, first.sales)
+        assert (found.backorder, found.beside, found.total) == (3, 5, 4)
+        second = Paths({"web": 1}, {}, 0, 0, 10)
+        assert (await bench.writer.write(0, [change("S", 2, {"A": 0}, paths=second)])).results == [1]
+        (found,) = await bench.view.read(["S"])
+        assert found is not None
+        assert (found.channels, found.sales, found.backorder, found.beside) == ({"web": 1}, {}, 0, 0)
+        assert found.locations == {"A": 0, "B": 1}
+
+    async def test_paths_of_one_version_are_written_in_their_order(self, bench: Bench) -> None:
+        """A policy moves no position: of an equal version later paths win, and earlier ones are refused."""
+        await bench.writer.write(0, [change("S", 5, {"A": 3}, Extent.WHOLE)])
+        later, earlier = (Paths({"web": units}, {}, 0, 0, units) for units in (8, 7))
+        assert (await bench.writer.write(0, [change("S", 5, {}, paths=later)])).results == [3]
+        for extent in (Extent.CHANGE, Extent.WHOLE):
+            one = change("S", 5, {"A": 3}, extent, paths=earlier)
+            assert (await bench.rival.write(0, [one])).results == [Refusal.OLDER]
+        (found,) = await bench.view.read(["S"])
+        assert found is not None
+        assert found.channels == {"web": 8}
+        reset = change("S", 5, {"A": 3}, Extent.RESET, paths=earlier)
+        assert (await bench.writer.write(0, [reset])).results == [3]
+
+    async def test_sku_that_another_path_sells_is_not_sold_out(self, bench: Bench) -> None:
+        """Nothing is common: it is in `soldout` only without a unit in a pool, a fence or a backorder."""
+        for offset, beside in ((1, 4), (2, 0), (3, 1)):
+            paths = Paths({}, {"drop": beside}, 0, beside, offset)
+            one = change("S", offset, {"A": 0}, Extent.WHOLE, paths=paths)
+            await bench.writer.write(0, [one])
+            await bench.writer.announce([Announcement(one, 0)])
+            assert set(await bench.view.sold_out()) == (set() if beside else {"S"})
+        await bench.rival.announce([Announcement(change("S", 2, {"A": 0}), 0)])  # too late
+        await bench.rival.settle_sold_out(["S"])
+        assert set(await bench.view.sold_out()) == set()
 
     async def test_reset_overwrites_a_higher_version(self, bench: Bench) -> None:
         """After a truncation the ledger's word stands, though its offsets went back."""
@@ -391,7 +436,7 @@ async def assert_equal_to_ledger(bench: Bench, ledger: FakeLedger, partition: in
     """Fail unless the view shows each SKU exactly as the ledger's newest rows say (I6)."""
     rows = LiveRows()
     positions: dict[bytes, LedgerRecord] = {}
-    latest_positions(rows.feed(ledger.after(partition, 0)), positions)
+    latest_rows(rows.feed(ledger.after(partition, 0)), positions, {})
     changes = changes_of(positions, rows.generation_ms, Extent.WHOLE)
     found = await bench.view.read(list(changes))
     for one, shown in zip(changes.values(), found, strict=True):

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from inventory_stream.adapters.redis.projection import RedisProjection
 from inventory_stream.adapters.redis.view import RedisAvailabilityView
 from inventory_stream.errors import ForeignViewError
-from inventory_stream.ports.projection import Checkpoint, Extent
+from inventory_stream.ports.projection import Checkpoint, Extent, Paths
 from inventory_stream.settings import RedisSettings
 from tests.contract.projection_suite import WAIT_SECONDS_MAX, Bench, ProjectionSuite, change, taken
 from tests.fakes.projection import OURS, THEIRS
@@ -71,14 +71,22 @@ class TestRedisProjection(ProjectionSuite):
             await asyncio.sleep(0)
         await asyncio.gather(first, *others)
 
-    async def test_fields_of_other_writers_stay(self, bench: RedisBench) -> None:
-        """`ch:` and `sale:` fields are not the projection's: even a reset leaves them."""
-        await bench.writer.write(0, [change("S", 1, {"A": 3}, Extent.WHOLE)])
-        await bench.operator.hset("atp:{S}", mapping={"ch:shop": "2", "sale:x": "1"})
-        await bench.writer.write(0, [change("S", 1, {"B": 4}, Extent.RESET)])
-        fields = await bench.operator.hgetall("atp:{S}")
-        assert (fields["ch:shop"], fields["sale:x"], fields["total"]) == ("2", "1", "4")
-        assert "loc:A" not in fields
+    async def test_paths_are_plain_fields_that_go_when_they_are_not_named(self, bench: RedisBench) -> None:
+        """`ch:`, `sale:`, `backorder` and `beside` are those of the newest write, and nothing of before."""
+        paths = Paths({"web/eu": 7, "shop": 0}, {"drop": 2}, 3, 5, 9)
+        await bench.writer.write(0, [change("S", 1, {"A": 3}, Extent.WHOLE, paths=paths)])
+        plain = {"total": "3", "short": "0", "loc:A": "3", "partition": "0"}
+        plain |= {"v": "1700000000000:1", "at": "1700000000001"}
+        fields = {"ch:web/eu": "7", "ch:shop": "0", "sale:drop": "2", "backorder": "3", "beside": "5"}
+        assert await bench.operator.hgetall("atp:{S}") == plain | fields | {"paths": "9"}
+        left = Paths({"shop": 1}, {}, 0, 0, 10)
+        await bench.writer.write(0, [change("S", 1, {}, paths=left)])
+        assert await bench.operator.hgetall("atp:{S}") == plain | {"ch:shop": "1", "paths": "10"}
+
+    async def test_checkpoint_of_a_version_without_paths_is_none(self, bench: RedisBench) -> None:
+        """A view written before there were sales has no fields of theirs: it is rebuilt, not gone on with."""
+        await bench.operator.set("projection:checkpoint:0", "marker 1 2 3 4 writer")
+        assert await bench.writer.checkpoint(0) is None
 
     async def test_heartbeat_expires_by_itself(self, bench: RedisBench) -> None:
         """A worker that dies stops being believed: the key carries its expiry."""

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 from inventory_stream.errors import ForeignViewError, UnreachableError
 from inventory_stream.ports.projection import (
+    NO_PATHS,
     Announcement,
     AvailabilityMessage,
     Checkpoint,
     Extent,
     LocationUnits,
     Move,
+    Paths,
     Refusal,
     SkuAvailability,
     SkuChange,
@@ -31,6 +33,7 @@ class FakeHash:
     at_ms: int
     partition: int
     locations: dict[str, LocationUnits]
+    paths: Paths = NO_PATHS
 
     @property
     def total(self) -> int:
@@ -131,7 +134,11 @@ class FakeProjection:
         there = self.server.hashes.get(change.sku)
         if there is None and change.extent is Extent.CHANGE:
             return Refusal.ABSENT
-        if there is not None and change.extent is not Extent.RESET and there.version > change.version:
+        if (
+            there is not None
+            and change.extent is not Extent.RESET
+            and (there.version, there.paths.offset) > (change.version, change.paths.offset)
+        ):
             return Refusal.OLDER
         locations = dict(there.locations) if there is not None and change.extent is Extent.CHANGE else {}
         for location, units in change.locations.items():
@@ -141,15 +148,16 @@ class FakeProjection:
                 locations[location] = units
         if change.extent is not Extent.CHANGE:
             self.server.brought.setdefault(partition, set()).add(change.sku)
-        written = FakeHash(change.version, change.at_ms, partition, locations)
+        written = FakeHash(change.version, change.at_ms, partition, locations, change.paths)
         self.server.hashes[change.sku] = written
         return written.total
 
     async def announce(self, announcements: Sequence[Announcement], move: Move | None = None) -> bool:
         """See the port."""
         await self.server.answer()
-        for change, total in announcements:
-            (self.server.sold_out.add if total == 0 else self.server.sold_out.discard)(change.sku)
+        for one in announcements:
+            change, total = one
+            (self.server.sold_out.add if one.is_sold_out else self.server.sold_out.discard)(change.sku)
             for listener in self.server.listeners:
                 listener.put_nowait(AvailabilityMessage(change.sku, total, change.version, change.at_ms))
         return move is None or await self.swap(*move)
@@ -159,7 +167,7 @@ class FakeProjection:
         await self.server.answer()
         for sku in skus:
             there = self.server.hashes.get(sku)
-            is_out = there is not None and there.total == 0
+            is_out = there is not None and there.total == 0 and not there.paths.beside
             (self.server.sold_out.add if is_out else self.server.sold_out.discard)(sku)
 
     async def skus(self, partition: int) -> Collection[str]:
@@ -215,6 +223,10 @@ class FakeAvailabilityView:
             there.version,
             there.at_ms,
             there.partition,
+            there.paths.channels,
+            there.paths.sales,
+            there.paths.backorder,
+            there.paths.beside,
         )
 
     async def sold_out(self) -> Collection[str]:

@@ -16,13 +16,25 @@ from inventory_stream.ports.projection import (
     Announcement,
     Checkpoint,
     Move,
+    Paths,
     SkuChange,
     Version,
     ViewOwner,
     Written,
 )
 from inventory_stream.settings import ProjectionSettings
-from models.rows import position_key
+from models.rows import (
+    BackorderRow,
+    ChannelPolicyRow,
+    FenceRow,
+    PoolRow,
+    Row,
+    backorder_key,
+    channel_policy_key,
+    fence_key,
+    pool_key,
+    position_key,
+)
 from tests.fakes.ledger_reader import FakeLedger, FakeRecord
 from tests.fakes.projection import OURS, THEIRS, FakeProjection, FakeServer
 
@@ -68,10 +80,53 @@ class World:
         """How often somebody read from the beginning to the end."""
         return sum(1 for start, end in self.reads if start == 0 and end > 1)
 
+    def state(self, row: Row) -> None:
+        """Append a row of a pool, a ring-fence, a backorder or a policy."""
+        self.ledger.row(0, stated_key(row), row)
+
+    def paths(self, sku: str) -> Paths:
+        """Give what the view shows of a SKU beside its locations."""
+        return self.server.hashes[sku].paths
+
+    def channel(self, name: str) -> dict[str, int | None]:
+        """Give what the view shows to a channel, by SKU."""
+        return {sku: there.paths.channels.get(name) for sku, there in self.server.hashes.items()}
+
     def shown(self, sku: str) -> dict[str, int] | None:
         """Give what the view shows of a SKU."""
         there = self.server.hashes.get(sku)
         return None if there is None else {place: units.available for place, units in there.locations.items()}
+
+
+def stated_key(row: Row) -> bytes:
+    """Give the key under which an owner writes a row."""
+    if isinstance(row, PoolRow):
+        return pool_key(row.sale_id, row.sku, row.location)
+    if isinstance(row, FenceRow):
+        return fence_key(row.channel, row.sku, row.location)
+    if isinstance(row, BackorderRow):
+        return backorder_key(row.sku, row.location)
+    assert isinstance(row, ChannelPolicyRow)
+    return channel_policy_key(row.channel, row.sku)
+
+
+def fence(channel: str, sku: str, location: str, units: int) -> FenceRow:
+    """Give a ring-fence that spills over."""
+    return FenceRow(0, channel, sku, location, units, units, spill_over=True, opened_ms=1)
+
+
+def pool(sale_id: str, sku: str, location: str, units: int, *, closed_ms: int = 0) -> PoolRow:
+    """Give a pool that is set aside."""
+    quantities = (units, units, 0)
+    times = (1, 9, 0)
+    row = PoolRow(0, sale_id, sku, location, *quantities, *times, 0, late_from_common=True, opened_ms=1)
+    row.is_fenced, row.closed_ms = True, closed_ms
+    return row
+
+
+def policy(channel: str, percent: int, sku: str | None = None) -> ChannelPolicyRow:
+    """Give a channel's policy that takes a percentage."""
+    return ChannelPolicyRow(0, channel, sku, percent, None, 0, 0, preorder=False, version=1)
 
 
 @pytest.fixture
@@ -580,3 +635,137 @@ async def test_two_environments_on_one_server_do_not_take_turns(world: World) ->
     await theirs.start(0)
     await theirs.beat(0)
     assert world.server.heartbeats
+
+
+# --- what a SKU shows beside its locations ---------------------------------------------------
+
+
+async def test_first_pool_of_a_partition_makes_the_projection_remember(world: World) -> None:
+    """As long as nothing is stated nothing is remembered; then positions from before count as well."""
+    flow = world.flow()
+    position = await flow.start(0)
+    assert world.server.checkpoints[0].stated == 0
+    world.state(pool("drop", "S", "A", 3))
+    world.state(fence("web", "S", "B", 2))
+    world.state(BackorderRow(0, "T", "A", 9, 4, None))
+    await flow.apply(0, world.ledger.after(0, position))
+    assert world.paths("S") == Paths({"web": 14}, {"drop": 3}, 0, 5, 5)
+    assert world.paths("T") == Paths({}, {}, 5, 5, 6)
+    assert world.shown("S") == {"A": 5, "B": 7}
+    assert world.server.checkpoints[0].stated == 1
+
+
+async def test_fields_of_a_closed_sale_and_a_dropped_fence_go(world: World) -> None:
+    """A pool that is closed and a fence whose row is gone leave nothing, and the SKU's version stays."""
+    world.state(pool("drop", "S", "A", 3))
+    world.state(fence("web", "S", "B", 2))
+    flow = world.flow()
+    position = await flow.start(0)
+    assert world.paths("S") == Paths({"web": 14}, {"drop": 3}, 0, 5, 5)
+    world.state(pool("drop", "S", "A", 3, closed_ms=8))
+    world.ledger.tombstone(0, fence_key("web", "S", "B"))
+    await flow.apply(0, world.ledger.after(0, position))
+    assert world.paths("S") == Paths({}, {}, 0, 0, 7)
+    assert world.server.hashes["S"].version.offset == 2
+
+
+async def test_position_change_moves_what_channels_are_shown(world: World) -> None:
+    """A channel is shown common of every location, though the batch names one of them."""
+    world.state(policy("web", 50))
+    flow = world.flow()
+    position = await flow.start(0)
+    assert world.channel("web") == {"S": 6, "T": 0}
+    world.ledger.position(0, "S", "A", 15)
+    await flow.apply(0, world.ledger.after(0, position))
+    assert world.channel("web") == {"S": 11, "T": 0}
+    world.ledger.tombstone(0, position_key("S", "B"))
+    await flow.apply(0, world.ledger.after(0, position))
+    assert world.channel("web") == {"S": 7, "T": 0}
+
+
+async def test_restart_knows_what_was_stated_before_its_checkpoint(world: World) -> None:
+    """A second worker computes with pools and policies that it never saw come, without a rebuild."""
+    world.state(policy("web", 50))
+    first = world.flow()
+    position = await first.start(0)
+    await first.stop(0)
+    second = world.flow()
+    assert await second.start(0) == position
+    world.ledger.position(0, "T", "A", 9)
+    await second.apply(0, world.ledger.after(0, position))
+    assert world.channel("web") == {"S": 6, "T": 4}
+
+
+async def test_policy_of_a_channel_reaches_every_sku_in_slices(world: World) -> None:
+    """Other batches come in between, none of them is undone, and what is left survives a restart."""
+    for number in range(5):
+        world.ledger.position(0, f"U{number}", "A", 10)
+    first = world.flow(batch_skus_max=2)
+    position = await first.start(0)
+    world.state(policy("web", 50))
+    await first.apply(0, world.ledger.after(0, position))
+    assert set(world.channel("web").values()) == {None}
+    assert world.server.checkpoints[0].stated == 2
+    showing = asyncio.create_task(first.show_policies(0))
+    await until(lambda: set(world.channel("web").values()) != {None})
+    world.ledger.position(0, "S", "A", 1)
+    await first.apply(0, world.ledger.after(0, position + 1))
+    assert not showing.done()
+    assert world.channel("web")["S"] == 4
+    await first.stop(0)
+    await showing
+    assert None in world.channel("web").values()
+    second = world.flow(batch_skus_max=2)
+    await second.start(0)
+    await second.show_policies(0)
+    assert world.channel("web") == {"S": 4, "T": 0} | {f"U{number}": 5 for number in range(5)}
+    assert world.server.checkpoints[0].stated == 1
+    assert world.rebuilds == 3  # each worker had to learn what was stated once, and the first built the view
+
+
+async def test_policy_waits_for_a_server_that_is_away(world: World) -> None:
+    """An outage ends a look, not the process; the next look goes on where it was."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.state(policy("web", 50))
+    await flow.apply(0, world.ledger.after(0, position))
+    world.server.is_down = True
+    await flow.show_policies(0)
+    world.server.is_down = False
+    await flow.show_policies(0)
+    assert world.channel("web") == {"S": 6, "T": 0}
+
+
+async def test_policy_of_one_sku_touches_no_other(world: World) -> None:
+    """It is written at once, with the SKU's version as it is."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.state(policy("web", 50, "S"))
+    await flow.apply(0, world.ledger.after(0, position))
+    assert world.channel("web") == {"S": 6, "T": None}
+    assert world.server.checkpoints[0].stated == 1
+
+
+async def test_rebuild_restores_what_is_stated(world: World) -> None:
+    """After a flush every SKU has its channels, sales and backorder again."""
+    world.state(policy("web", 50))
+    world.state(pool("drop", "T", "A", 1))
+    flow = world.flow()
+    await flow.start(0)
+    before = {sku: world.paths(sku) for sku in ("S", "T")}
+    world.server.flush()
+    await flow.beat(0)
+    assert {sku: world.paths(sku) for sku in ("S", "T")} == before
+    assert before["T"] == Paths({"web": 0}, {"drop": 1}, 0, 1, 5)
+
+
+async def test_statement_about_a_sku_without_stock_shows_nothing(world: World) -> None:
+    """A policy may name a SKU that is nowhere yet; it counts from its first position on."""
+    flow = world.flow()
+    position = await flow.start(0)
+    world.state(policy("web", 50, "new"))
+    await flow.apply(0, world.ledger.after(0, position))
+    assert world.shown("new") is None
+    world.ledger.position(0, "new", "A", 8)
+    await flow.apply(0, world.ledger.after(0, position + 1))
+    assert world.paths("new").channels == {"web": 4}

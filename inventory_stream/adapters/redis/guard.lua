@@ -7,9 +7,11 @@
 --   4  at, ms since the Unix epoch
 --   5  partition
 --   6  array: location, available, shortfall, and so on in threes; available -1: the location is gone
+--   7  offset of the newest row behind 8; -1: none
+--   8  array: field, units, field, units: all of ch:, sale:, backorder and beside that there are
 --
--- Returns the new total, -1 when the hash has a higher v, -2 for a 'change' of a hash that is not
--- there: its other locations would be missing.
+-- Returns the new total, -1 when the hash has a higher v or the same with later paths, -2 for a
+-- 'change' of a hash that is not there: its other locations would be missing.
 --
 -- Lua's numbers are doubles, exact up to 2^53 = 9.0e15. A generation is ms since 1970 (1.8e12), an
 -- offset at a million rows a second reaches 2^53 after 285 years, and a total stays exact for nine
@@ -20,21 +22,24 @@
 local ARGUMENTS_MAX = 4000
 
 local key = KEYS[1]
-local mode, generation, offset, at_ms, partition, locations = unpack(cmsgpack.unpack(ARGV[1]))
+local mode, generation, offset, at_ms, partition, locations, paths, fields =
+    unpack(cmsgpack.unpack(ARGV[1]))
 
-local stored = redis.call('HGET', key, 'v')
+local found = redis.call('HMGET', key, 'v', 'paths')
+local stored, stored_paths = found[1], tonumber(found[2] or '-1')
 if stored then
   local stored_generation, stored_offset = string.match(stored, '^(%d+):(%d+)$')
   stored_generation, stored_offset = tonumber(stored_generation), tonumber(stored_offset)
   if mode ~= 'reset' and stored_generation ~= nil and (stored_generation > generation
-      or (stored_generation == generation and stored_offset > offset)) then
+      or (stored_generation == generation and (stored_offset > offset
+        or (stored_offset == offset and stored_paths > paths)))) then
     return -1
   end
 elseif mode == 'change' then
   return -2
 end
 
--- All loc: and short: fields as they will be; what is in `gone` and not in `after` is deleted.
+-- All loc: and short: fields as they will be; what is in `gone` when all are named is deleted.
 local after, gone = {}, {}
 if stored then
   local flat = redis.call('HGETALL', key)
@@ -46,6 +51,9 @@ if stored then
       else
         gone[field] = true
       end
+    elseif string.sub(field, 1, 3) == 'ch:' or string.sub(field, 1, 5) == 'sale:'
+        or field == 'backorder' or field == 'beside' or field == 'paths' then
+      gone[field] = true
     end
   end
 end
@@ -72,6 +80,15 @@ for at = 1, #locations, 3 do
       after[short] = nil
     end
   end
+end
+
+for at = 1, #fields, 2 do
+  gone[fields[at]] = nil
+  set[#set + 1], set[#set + 2] = fields[at], plain(fields[at + 1])
+end
+if paths >= 0 then
+  gone['paths'] = nil
+  set[#set + 1], set[#set + 2] = 'paths', plain(paths)
 end
 
 local total, short_total = 0, 0

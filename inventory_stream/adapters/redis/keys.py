@@ -8,8 +8,12 @@
         v                             <generation>:<offset> of the newest position row of the SKU
         at                            record time of that row, ms since the Unix epoch
         partition                     of the ledger: names the heartbeat that speaks for this SKU
-        ch:<channel>, sale:<id>       left alone by the guard script: other writers' fields
-    soldout                           set of SKUs (as they are) of which nothing can be sold
+        ch:<channel>                  what a channel is shown (R25): those with a policy or a ring-fence
+        sale:<id>                     unsold units of a sale's pools, until they are closed
+        backorder                     units that may be promised before they are there; while not zero
+        beside                        what only pools, ring-fences and backorder can sell; while not zero
+        paths                         offset of the newest row behind these four: for the guard script
+    soldout                           set of SKUs (as they are) of which no path can sell a unit
     atp (channel)                     JSON {"sku", "total", "v", "at"}, after each write
     projection:heartbeat:<partition>  expires after 2 s; there only while the partition is fresh
     projection:marker                 <random id>@<cluster id>/<ledger topic>: whose data this is
@@ -28,6 +32,10 @@ CHANNEL: Final = "atp"
 MARKER: Final = "projection:marker"
 
 LOCATION_FIELD_PREFIX: Final = "loc:"
+CHANNEL_FIELD_PREFIX: Final = "ch:"
+SALE_FIELD_PREFIX: Final = "sale:"
+BACKORDER: Final = "backorder"
+BESIDE: Final = "beside"
 
 SKU_KEYS: Final = "atp:{*}"
 """Pattern of the keys of all hashes."""

@@ -23,6 +23,7 @@ from inventory_stream.ports.projection import (
     Announcement,
     Checkpoint,
     Move,
+    Paths,
     Refusal,
     SkuChange,
     ViewOwner,
@@ -154,8 +155,8 @@ class RedisProjection:
         calls = []
         for first in range(0, len(announcements), _MEMBERS_MAX):
             some = announcements[first : first + _MEMBERS_MAX]
-            out = [change.sku for change, total in some if total == 0]
-            back = [change.sku for change, total in some if total != 0]
+            out = [one.change.sku for one in some if one.is_sold_out]
+            back = [one.change.sku for one in some if not one.is_sold_out]
             messages = [_message(change, total) for change, total in some]
             calls.append(Call(_ANNOUNCE, keys.SOLD_OUT, (keys.CHANNEL, _encode((out, back, messages)))))
         if move is not None:
@@ -178,10 +179,10 @@ class RedisProjection:
                 for sku, is_out in zip(ordered, seen, strict=True):
                     (pipeline.sadd if is_out else pipeline.srem)(keys.SOLD_OUT, sku)
             for sku in ordered:
-                pipeline.hget(keys.sku_key(sku), "total")
+                pipeline.hmget(keys.sku_key(sku), ("total", keys.BESIDE))
             with self._reaching():
                 answers = await pipeline.execute()
-            found = [total == "0" for total in answers[-len(ordered) :]]
+            found = [total == "0" and beside is None for total, beside in answers[-len(ordered) :]]
             if found == seen or not ordered:
                 return
             seen = found
@@ -239,8 +240,9 @@ def parse_checkpoint(text: str | None) -> Checkpoint | None:
     if text is None:
         return None
     try:
-        marker, generation_ms, term, next_offset, row_ms, writer = text.split(" ")
-        return Checkpoint(marker, int(generation_ms), int(term), int(next_offset), int(row_ms), writer)
+        marker, generation_ms, term, next_offset, row_ms, writer, stated = text.split(" ")
+        numbers = (int(generation_ms), int(term), int(next_offset), int(row_ms))
+        return Checkpoint(marker, *numbers, writer, int(stated))
     except ValueError:
         return None
 
@@ -268,5 +270,27 @@ def _guard_argument(partition: int, change: SkuChange) -> bytes:
     for location, units in change.locations.items():
         locations += (location, -1, 0) if units is None else (location, *units)
     return _encode(
-        (change.extent.value, version.generation_ms, version.offset, change.at_ms, partition, locations)
+        (
+            change.extent.value,
+            version.generation_ms,
+            version.offset,
+            change.at_ms,
+            partition,
+            locations,
+            change.paths.offset,
+            _path_fields(change.paths),
+        )
     )
+
+
+def _path_fields(paths: Paths) -> list[str | int]:
+    """Give field and units in turn: no more than twice a few dozen channels and sales."""
+    fields: list[str | int] = []
+    for channel, units in paths.channels.items():
+        fields += (keys.CHANNEL_FIELD_PREFIX + channel, units)
+    for sale_id, units in paths.sales.items():
+        fields += (keys.SALE_FIELD_PREFIX + sale_id, units)
+    for name, units in ((keys.BACKORDER, paths.backorder), (keys.BESIDE, paths.beside)):
+        if units:
+            fields += (name, units)
+    return fields

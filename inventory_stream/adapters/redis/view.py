@@ -104,17 +104,22 @@ def _message(fields: dict[str, Any]) -> AvailabilityMessage:
 def _availability(sku: str, fields: dict[str, str]) -> SkuAvailability | None:
     if "v" not in fields:
         return None
-    prefix = keys.LOCATION_FIELD_PREFIX
     return SkuAvailability(
         sku=sku,
         total=int(fields["total"]),
         short=int(fields["short"]),
-        locations={
-            field.removeprefix(prefix): int(units)
-            for field, units in fields.items()
-            if field.startswith(prefix)
-        },
+        locations=_units(fields, keys.LOCATION_FIELD_PREFIX),
         version=Version.parse(fields["v"]),
         at_ms=int(fields["at"]),
         partition=int(fields["partition"]),
+        channels=_units(fields, keys.CHANNEL_FIELD_PREFIX),
+        sales=_units(fields, keys.SALE_FIELD_PREFIX),
+        backorder=int(fields.get(keys.BACKORDER, 0)),
+        beside=int(fields.get(keys.BESIDE, 0)),
     )
+
+
+def _units(fields: dict[str, str], prefix: str) -> dict[str, int]:
+    return {
+        field.removeprefix(prefix): int(units) for field, units in fields.items() if field.startswith(prefix)
+    }

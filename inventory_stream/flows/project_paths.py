@@ -1,0 +1,141 @@
+"""What one partition's projection remembers so as to say what each SKU shows beside its locations.
+
+Made only where the partition has pools, ring-fences, backorders or policies: the view's hashes hold all
+that common needs. About 500 bytes a SKU and 150 a position.
+"""
+
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+from typing import Final, NamedTuple, cast
+
+from inventory_stream.errors import CorruptLedgerError
+from inventory_stream.flows.project_rows import POSITION_PREFIX, units_of
+from inventory_stream.ledger.shown import shown
+from inventory_stream.ports.ledger_log import LedgerRecord
+from inventory_stream.ports.projection import Extent, Paths, SkuChange, Version
+from models.ids import decode_id
+from models.rows import BackorderRow, ChannelPolicyRow, FenceRow, PoolRow, decode_row
+
+Stated = PoolRow | FenceRow | BackorderRow | ChannelPolicyRow
+
+_OFFSET: Final = attrgetter("offset")
+# Where the key of each kind names its SKU, counted in parts between slashes.
+_SKU_PART: Final = {b"pool": 3, b"fence": 3, b"backorder": 2, b"policy": 3}
+
+
+class _Place(NamedTuple):
+    """One location: what `shown` asks of a position."""
+
+    location: str
+    available_to_promise: int
+    shortfall: int
+
+
+class _Sku:
+    """One SKU: its locations, what is stated of it, and the offsets of the newest row of either kind."""
+
+    __slots__ = ("at_ms", "offset", "places", "stated", "stated_offset")
+
+    def __init__(self) -> None:
+        self.places: dict[str, _Place] = {}
+        self.stated: dict[bytes, Stated] = {}
+        self.offset = self.stated_offset = -1
+        self.at_ms = 0
+
+
+class PartitionPaths:
+    """The mirror: `take` every row of positions and of what is stated, in their order."""
+
+    def __init__(self) -> None:
+        self._skus: dict[str, _Sku] = {}
+        self._policies: dict[bytes, ChannelPolicyRow] = {}
+        self._policies_offset = -1
+
+    def take_all(self, rows: Iterable[LedgerRecord]) -> None:
+        """Take the newest rows of many keys, in whatever order they come."""
+        for row in sorted(rows, key=_OFFSET):
+            self.take(row)
+
+    def take(self, row: LedgerRecord) -> None:
+        """Take one row.
+
+        Raises:
+            CorruptLedgerError: it cannot be decoded.
+        """
+        if row.key.startswith(POSITION_PREFIX):
+            name, location, units = units_of(row)
+            sku = self._sku(name)
+            sku.offset, sku.at_ms = row.offset, row.timestamp_ms
+            if units is None:
+                sku.places.pop(location, None)
+            else:
+                sku.places[location] = _Place(location, *units)
+            return
+        name_or_any = sku_of(row.key)
+        stated = None if row.value is None else _decoded(row)
+        if name_or_any is None:
+            self._policies_offset = row.offset
+            if stated is None:
+                self._policies.pop(row.key, None)
+            else:
+                self._policies[row.key] = cast("ChannelPolicyRow", stated)
+            return
+        sku = self._sku(name_or_any)
+        sku.stated_offset = row.offset
+        if stated is None:
+            sku.stated.pop(row.key, None)
+        else:
+            sku.stated[row.key] = stated
+
+    def skus(self) -> Iterator[str]:
+        """Name all SKUs that are anywhere."""
+        return (name for name, sku in self._skus.items() if sku.places)
+
+    def change_of(self, name: str, generation_ms: int) -> SkuChange | None:
+        """Give a change that says nothing new of a SKU's locations; None where it has none."""
+        sku = self._skus.get(name)
+        if sku is None or not sku.places:
+            return None
+        version = Version(generation_ms, sku.offset)
+        return SkuChange(name, version, sku.at_ms, {}, Extent.CHANGE, self.paths_of(name))
+
+    def paths_of(self, name: str) -> Paths:
+        """Say what a SKU shows beside its locations."""
+        sku = self._skus.get(name) or _Sku()
+        pools: list[PoolRow] = []
+        fences: list[FenceRow] = []
+        backorders: list[BackorderRow] = []
+        policies = list(self._policies.values())
+        for row in sku.stated.values():
+            if isinstance(row, PoolRow):
+                pools.append(row)
+            elif isinstance(row, FenceRow):
+                fences.append(row)
+            elif isinstance(row, BackorderRow):
+                backorders.append(row)
+            else:
+                policies.append(row)
+        seen = shown(sku.places.values(), pools, fences, backorders, policies)
+        offset = max(sku.stated_offset, self._policies_offset)
+        return Paths(seen.channels, seen.sales, seen.backorder, seen.beside_common, offset)
+
+    def _sku(self, name: str) -> _Sku:
+        sku = self._skus.get(name)
+        if sku is None:
+            sku = self._skus[name] = _Sku()
+        return sku
+
+
+def sku_of(key: bytes) -> str | None:
+    """Name the SKU that a row of what is stated is about; None: all of them."""
+    parts = key.split(b"/")
+    place = _SKU_PART[parts[1]]
+    return decode_id(parts[place].decode()) if place < len(parts) else None
+
+
+def _decoded(row: LedgerRecord) -> Stated:
+    assert row.value is not None  # noqa: S101  # the caller has looked
+    try:
+        return cast("Stated", decode_row(row.key, row.value))
+    except ValueError as error:  # msgspec's errors are ValueErrors
+        raise CorruptLedgerError(f"row {row.key!r} at offset {row.offset}: {error}") from error
