@@ -102,6 +102,15 @@ class Shelf(Protocol):
     def is_all_fresh(self) -> bool:
         """Say the same of every partition."""
 
+    def is_sku_read(self, sku: str) -> bool:
+        """Say whether the partition that a SKU belongs to was ever read to its end.
+
+        Until then the shelf shows units of long ago, and misses SKUs.
+        """
+
+    def is_all_read(self) -> bool:
+        """Say the same of every partition."""
+
     def could_cover(
         self,
         sku: str,

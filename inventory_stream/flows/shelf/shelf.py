@@ -44,11 +44,23 @@ class MemoryShelf:
     """
 
     def __init__(
-        self, partitions: int, partition_of_sku: Callable[[str], int], is_fresh: Callable[[int], bool]
+        self,
+        partitions: int,
+        partition_of_sku: Callable[[str], int],
+        is_fresh: Callable[[int], bool],
+        is_caught_up: Callable[[int], bool],
     ) -> None:
-        """Begin empty; `partition_of_sku` knows the catalog (R30), `is_fresh` is the tail's."""
+        """Begin empty.
+
+        Args:
+            partitions: How many the ledger has.
+            partition_of_sku: Knows the catalog (R30).
+            is_fresh: The tail's: whether it saw a partition to its end within the last second.
+            is_caught_up: The tail's: whether it ever did.
+        """
         self._partition_of_sku = partition_of_sku
         self._is_fresh = is_fresh
+        self._is_caught_up = is_caught_up
         self._partitions: Final = [PartitionShelf(0) for _ in range(partitions)]
         self._skus: Final[dict[str, SkuEntry]] = {}
         self._names: Final = SortedNames()
@@ -124,6 +136,14 @@ class MemoryShelf:
     def is_all_fresh(self) -> bool:
         """Say the same of every partition."""
         return all(map(self._is_fresh, range(len(self._partitions))))
+
+    def is_sku_read(self, sku: str) -> bool:
+        """Say whether the partition that a SKU belongs to was ever read to its end."""
+        return self._is_caught_up(self._partition(sku))
+
+    def is_all_read(self) -> bool:
+        """Say the same of every partition."""
+        return all(map(self._is_caught_up, range(len(self._partitions))))
 
     def could_cover(
         self,
