@@ -21,19 +21,25 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, as far as it was proven. `name` is the key's id or the token's subject, never a secret."""
+    """Who asks, as far as it was proven. `name` is the key's id or the token's subject, never a secret.
+
+    `requests_per_second` is the key's own rate, None: the setting's. `is_public`: the key stands where
+    everybody can read it.
+    """
 
     name: str
     scopes: frozenset[Scope]
     channel: str | None = None
+    requests_per_second: int | None = None
+    is_public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request, decoded and allowed.
 
-    `body` and `query` are of the endpoint's own types, None where it has none. `path` has the decoded
-    words of the address. Header names are compared without regard to case.
+    `body` and `query` are of the endpoint's own types, None where it has none; the body of a signed endpoint
+    is its bytes. `path` has the decoded words of the address. Header names are compared without regard to case.
     """
 
     caller: Caller
@@ -66,6 +72,7 @@ class Endpoint:
     `path` is in aiohttp's form (`/v1/reservations/{reservation_id}`). `scope` None: open to all.
     `answers` are the types of its good answers by status, `problems` the slugs of `problems.KINDS` that it
     may answer beyond those that every endpoint may. `is_write`: takes an Idempotency-Key.
+    `is_signed`: a signature over the body is checked by the handler, which therefore gets its bytes.
     """
 
     method: str
@@ -79,6 +86,7 @@ class Endpoint:
     query: type[Struct] | None = None
     problems: tuple[str, ...] = ()
     is_write: bool = False
+    is_signed: bool = False
 
 
 EndpointsOf = Callable[[], tuple[Endpoint, ...]]
