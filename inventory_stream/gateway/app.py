@@ -14,9 +14,10 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler as AiohttpHandler
 from aiohttp.typedefs import Middleware
+from msgspec import Struct
 
 from inventory_stream.errors import RetryableError
-from inventory_stream.gateway.decode import body_of, check_acceptable, path_of, query_of
+from inventory_stream.gateway.decode import body_of, check_acceptable, path_of, query_of, raw_body_of
 from inventory_stream.gateway.endpoint import Call, Caller, Endpoint
 from inventory_stream.gateway.idempotency import check_key
 from inventory_stream.gateway.problems import Problem
@@ -109,7 +110,11 @@ def _handler(endpoint: Endpoint, authenticate: Authenticate, limits: Limits) -> 
         query = query_of(request, query_kind)
         if is_write:
             check_key(request.headers)
-        body = None if body_kind is None else await body_of(request, body_kind, seconds_max=seconds_max)
+        body: Struct | bytes | None = None
+        if endpoint.is_signed:
+            body = await raw_body_of(request, seconds_max=seconds_max)
+        elif body_kind is not None:
+            body = await body_of(request, body_kind, seconds_max=seconds_max)
         reply = await handle(Call(caller, path, query, body, request.headers))
         return web.Response(
             body=None if reply.body is None else _encode(reply.body),

@@ -22,10 +22,19 @@ async def body_of(request: web.Request, kind: type[Struct], *, seconds_max: floa
     Raises:
         Problem: `too-large`, `too-slow`, `media-type` or `malformed`.
     """
+    return decoded(await raw_body_of(request, seconds_max=seconds_max) or b"{}", kind)
+
+
+async def raw_body_of(request: web.Request, *, seconds_max: float) -> bytes:
+    """Read a JSON body without looking into it.
+
+    Raises:
+        Problem: `too-large`, `too-slow` or `media-type`.
+    """
     raw = await _read(request, seconds_max)
     if raw and request.content_type not in JSON_TYPES and not request.content_type.endswith("+json"):
         raise Problem("media-type", f"send application/json, not {request.content_type[:80]!r}")
-    return decoded(raw or b"{}", kind)
+    return raw
 
 
 def decoded(raw: bytes, kind: type[Struct]) -> Struct:

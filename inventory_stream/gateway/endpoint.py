@@ -39,7 +39,8 @@ class Call:
     """One request, decoded and allowed.
 
     `body` and `query` are of the endpoint's own types, None where it has none; the body of a signed endpoint
-    is its bytes. `path` has the decoded words of the address. Header names are compared without regard to case.
+    is its bytes. `path` has the decoded words of the address. Header names are compared without regard to
+    case.
     """
 
     caller: Caller
