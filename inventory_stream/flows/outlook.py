@@ -1,6 +1,6 @@
 """The use case "what may be promised for later": a SKU's positions and what is on the way to them (R13)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, cast
@@ -105,7 +105,7 @@ async def outlook_of(
     """
     for partition in partitions:
         found = await _read(reader, row_filter, partition, sku)
-        awaiting = {_target(row) for row in found.stated.values() if _open(row)}
+        awaiting = {place for row in found.stated.values() if (place := target_of(row)) is not None}
         places = sorted(awaiting | {row.location for row in found.positions.values()})
         if location is not None:
             places = [place for place in places if place == location]
@@ -114,21 +114,56 @@ async def outlook_of(
     return None
 
 
-def _at(sku: str, location: str, found: _Found, now_ms: int, days: int) -> LocationOutlook:
-    time_zone = found.zones.get(location, UTC_NAME)
+def outlook_at(
+    location: str,
+    units_now: int,
+    documents: Iterable[IncomingRow | TransferRow],
+    time_zone: str,
+    now_ms: int,
+    days: int,
+) -> LocationOutlook:
+    """Work out what one location may promise of a SKU, today and each of the next `days`.
+
+    Args:
+        location: The location.
+        units_now: Its ATP, negative where more is promised than there is.
+        documents: Incoming and transfers of the SKU, to any location.
+        time_zone: Where its days end.
+        now_ms: What "today" is, ms since the Unix epoch.
+        days: How far to look.
+
+    Raises:
+        CorruptLedgerError: a time zone that this installation does not know.
+    """
     if not is_zone(time_zone):
         raise CorruptLedgerError(f"{location} is in the time zone {time_zone!r}: upgrade the package tzdata")
-    awaited = sorted(_awaited(location, found, now_ms, time_zone), key=lambda one: one.expected_at_ms or 0)
+    awaited = sorted(
+        _awaited(location, documents, now_ms, time_zone), key=lambda one: one.expected_at_ms or 0
+    )
     changes = [(one.day, one.units) for one in awaited if one.day is not None]
-    position = found.positions.get(position_key(sku, location))
-    units_now = position.available_to_promise if position is not None else 0
     units = [max(0, promised) for promised in promises(units_now, changes, days)]
     return LocationOutlook(location, time_zone, day_of(now_ms, time_zone), units, awaited)
 
 
-def _awaited(location: str, found: _Found, now_ms: int, time_zone: str) -> Iterator[Awaited]:
-    for row in found.stated.values():
-        if _target(row) == location and _open(row):
+def target_of(row: IncomingRow | TransferRow) -> str | None:
+    """Say which location units are on the way to; None: nothing is awaited."""
+    if not _open(row):
+        return None
+    return row.location if isinstance(row, IncomingRow) else row.to_location
+
+
+def _at(sku: str, location: str, found: _Found, now_ms: int, days: int) -> LocationOutlook:
+    position = found.positions.get(position_key(sku, location))
+    units_now = position.available_to_promise if position is not None else 0
+    time_zone = found.zones.get(location, UTC_NAME)
+    return outlook_at(location, units_now, found.stated.values(), time_zone, now_ms, days)
+
+
+def _awaited(
+    location: str, documents: Iterable[IncomingRow | TransferRow], now_ms: int, time_zone: str
+) -> Iterator[Awaited]:
+    for row in documents:
+        if target_of(row) == location:
             at_ms = row.expected_at_ms or None
             day = days_until(at_ms, now_ms, time_zone) if at_ms is not None else None
             kind, name = (
@@ -174,10 +209,6 @@ def _decode(record: LedgerRecord) -> Row:
         return decode_row(record.key, record.value or b"")
     except ValueError as error:  # msgspec's errors are ValueErrors
         raise CorruptLedgerError(f"row {record.key!r} at offset {record.offset}: {error}") from error
-
-
-def _target(row: IncomingRow | TransferRow) -> str:
-    return row.location if isinstance(row, IncomingRow) else row.to_location
 
 
 def _open(row: IncomingRow | TransferRow) -> int:
