@@ -1,4 +1,4 @@
-"""Ids that follow from the caller and the Idempotency-Key: a retry is the same command at any gateway (R27)."""
+"""Ids that follow from the caller and the Idempotency-Key: a retry is the same command anywhere (R27)."""
 
 import re
 from base64 import b32encode

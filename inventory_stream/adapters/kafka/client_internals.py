@@ -81,6 +81,7 @@ ABANDON_SECONDS_MAX: Final = 2.0
 _NO_REPLICA: Final = -1
 _READ_UNCOMMITTED: Final = 0
 _LOOK_FETCH_BYTES: Final = 1 << 20
+_HIGH_WATERMARK: Final = 2
 _LAST_STABLE_OFFSET: Final = 3  # in a partition's part of a fetch answer, from version 4 on
 _FIELDS_OF_FETCH_4: Final = 6
 _COORDINATOR_BUSY: Final = (ConcurrentTransactions, CoordinatorLoadInProgressError)
@@ -273,11 +274,20 @@ class BrokerClient:
         The first may begin before `offset`. Empty where nothing came within `wait_ms_max`. A batch
         larger than `bytes_max` comes alone, whole.
         """
+        batches, _ = await self.fetch_and_end(
+            topic, partition, offset, bytes_max=bytes_max, wait_ms_max=wait_ms_max
+        )
+        return batches
+
+    async def fetch_and_end(
+        self, topic: str, partition: int, offset: int, *, bytes_max: int, wait_ms_max: int
+    ) -> tuple[list[Any], int]:
+        """Fetch, and say before which offset everything could be read when the broker answered."""
         request = FetchRequest(
             wait_ms_max, 1, bytes_max, _READ_UNCOMMITTED, [(topic, [(partition, offset, bytes_max)])]
         )
         answer = await self._ask_leader(topic, partition, request)
-        return list(_batches(answer[-1] or b""))
+        return list(_batches(answer[-1] or b"")), int(answer[_HIGH_WATERMARK])
 
     async def end_of(self, topic: str, partition: int, which: int) -> int:
         """Ask for the offset of an end, EARLIEST or LATEST (the one that the next record gets)."""

@@ -31,9 +31,15 @@ class CommandLane:
     """The way of the commands into one partition of one topic."""
 
     def __init__(
-        self, producer: AIOKafkaProducer, topic: str, partition: int, pack_commands: int | None
+        self,
+        producer: AIOKafkaProducer,
+        topic: str,
+        partition: int,
+        pack_commands: int | None,
+        ack_seconds_max: float = ACK_SECONDS_MAX,
     ) -> None:
         """Open nothing yet. `pack_commands` None: one record per command."""
+        self._ack_seconds_max = ack_seconds_max
         self._producer = producer
         self._topic = topic
         self._partition = partition
@@ -117,12 +123,12 @@ class CommandLane:
         # One batch under way per partition: with several at once aiokafka 0.14 dropped batches of a
         # slow broker and appended later ones (P6), which would lose commands and their order.
         try:
-            async with asyncio.timeout(ACK_SECONDS_MAX):
+            async with asyncio.timeout(self._ack_seconds_max):
                 await (await self._producer.send_batch(batch, self._topic, partition=self._partition))
         except TimeoutError:
             self._failure = UnreachableError(
                 f"Kafka did not acknowledge a batch for {self._topic}[{self._partition}] "
-                f"within {ACK_SECONDS_MAX:.0f} s"
+                f"within {self._ack_seconds_max:.0f} s"
             )
         except asyncio.CancelledError:
             self._failure = UnreachableError(f"sending to {self._topic}[{self._partition}] was given up")

@@ -12,6 +12,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from inventory_stream.adapters.catalog import load_catalog
 from inventory_stream.adapters.kafka.command_lane import (
+    ACK_SECONDS_MAX,
     LANE_BATCH_BYTES_MAX,
     PACK_COMMANDS_MAX,
     CommandLane,
@@ -43,6 +44,7 @@ class KafkaCommandSink:
         partitions: int,
         cluster_id: str,
         pack_commands: int | None,
+        ack_seconds_max: float = ACK_SECONDS_MAX,
     ) -> None:
         """Wrap a started producer. Several tasks may use one sink."""
         self.partitions = partitions
@@ -52,7 +54,7 @@ class KafkaCommandSink:
         """Kafka's own name of the cluster: a new broker at an old address has another one."""
         lanes = {
             topic: [
-                CommandLane(producer, settings.topic(topic), partition, pack_commands)
+                CommandLane(producer, settings.topic(topic), partition, pack_commands, ack_seconds_max)
                 for partition in range(partitions)
             ]
             for topic in (STOCK_EVENTS, ORDER_EVENTS)
@@ -102,13 +104,14 @@ class KafkaCommandSink:
 
 @asynccontextmanager
 async def open_command_sink(
-    settings: Settings, *, pack_commands: int | None = None
+    settings: Settings, *, pack_commands: int | None = None, ack_seconds_max: float = ACK_SECONDS_MAX
 ) -> AsyncIterator[KafkaCommandSink]:
     """Connect a sink, and let go of it at the end. Call `flush` before leaving: leaving does not.
 
     Args:
         settings: Where Kafka is, and the topic prefix.
         pack_commands: None for one record per command, else the most commands of a packed record.
+        ack_seconds_max: How long a batch may stay unacknowledged before its lane has failed.
 
     Raises:
         SettingsError: the catalog file is wrong.
@@ -137,7 +140,12 @@ async def open_command_sink(
                 f"INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS"
             ) from error
         sink = KafkaCommandSink(
-            producer, settings, partitions=partitions, cluster_id=cluster_id, pack_commands=pack_commands
+            producer,
+            settings,
+            partitions=partitions,
+            cluster_id=cluster_id,
+            pack_commands=pack_commands,
+            ack_seconds_max=ack_seconds_max,
         )
         try:
             yield sink
