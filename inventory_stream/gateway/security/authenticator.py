@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from inventory_stream.gateway.endpoint import Caller, Scope
 from inventory_stream.gateway.problems import Problem
-from inventory_stream.gateway.security.jwks import RETRY_FIRST_SECONDS, KeysUnknownError
+from inventory_stream.gateway.security.jwks import FRESH_SECONDS, RETRY_FIRST_SECONDS, KeysUnknownError
 from inventory_stream.gateway.security.key_ring import KeyRing
 from inventory_stream.gateway.security.keys import is_key, opens, parse_key
 from inventory_stream.gateway.security.tokens import TokenError, TokenReader
@@ -68,7 +68,7 @@ class Authenticator:
         """Say whose credential this header holds.
 
         Raises:
-            Problem: `not-authenticated`, with what is wrong; `not-ready` when the issuer's keys are not known.
+            Problem: `not-authenticated`, with what is wrong; `not-ready` without the issuer's keys.
         """
         scheme, _, credential = header.partition(" ")
         credential = credential.strip()
@@ -107,13 +107,15 @@ class Authenticator:
         if self._tokens is None:
             raise not_authenticated("the key is not known here, and tokens are not taken (gateway.jwks_url)")
         try:
-            return _Remembered(*await self._tokens.read(token))
+            caller, until_seconds = await self._tokens.read(token)
         except TokenError as error:
             raise not_authenticated(str(error)) from None
         except KeysUnknownError as error:
             raise Problem(
                 "not-ready", str(error), headers={"Retry-After": f"{RETRY_FIRST_SECONDS:.0f}"}
             ) from error
+        # Not for longer than keys stay fresh: a look at them is what notices that one was withdrawn.
+        return _Remembered(caller, min(until_seconds, self._now_seconds() + FRESH_SECONDS))
 
     def _digest(self, header: str) -> bytes:
         # Headers are bytes that aiohttp decodes with surrogateescape.

@@ -1,4 +1,4 @@
-"""The keys by which an issuer signs its tokens: read, kept for a while, asked for again when one is missing."""
+"""The keys by which an issuer signs its tokens: read, kept for a while, asked for when one is missing."""
 
 import asyncio
 import time

@@ -10,7 +10,8 @@ from inventory_stream.gateway.security.keys import is_key
 from models.ids import ID_CHARACTERS_MAX, has_control_character
 
 CLAIMS: Final = ("exp", "iss", "aud", "sub")
-"""What every token must state. `nbf` counts where it stands: most issuers write none (RFC 9068 asks for none)."""
+"""What every token must state. `nbf` counts where it stands; many issuers write none, and RFC 9068 asks for
+none."""
 
 _ALLOWED: Final = frozenset(ALGORITHMS.values())
 _WORDS: Final = {scope.value: scope for scope in Scope}

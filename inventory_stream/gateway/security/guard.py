@@ -1,0 +1,184 @@
+"""Everything between the network and the endpoints: built from the settings, hung into the app."""
+
+import math
+from typing import Final, Self
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from inventory_stream.errors import SettingsError
+from inventory_stream.gateway.customers import CustomerHasher
+from inventory_stream.gateway.endpoint import Caller
+from inventory_stream.gateway.problems import Problem
+from inventory_stream.gateway.security import buckets
+from inventory_stream.gateway.security.authenticator import Authenticator, not_authenticated
+from inventory_stream.gateway.security.browsers import Browsers
+from inventory_stream.gateway.security.buckets import Buckets, Taken
+from inventory_stream.gateway.security.client_address import ClientAddresses
+from inventory_stream.gateway.security.jwks import KeySet
+from inventory_stream.gateway.security.jwks_sources import from_address, from_file
+from inventory_stream.gateway.security.key_file import KeyFileError
+from inventory_stream.gateway.security.key_ring import KeyRing
+from inventory_stream.gateway.security.tokens import TokenReader
+from inventory_stream.settings import GatewaySettings, variable
+
+_WHO: Final = web.RequestKey("who", object)
+"""The proven caller, or the problem with what was sent; nothing where nothing was sent."""
+
+
+class Guard:
+    """Knows callers, counts requests, tells browsers.
+
+    One look for each request, before its endpoint: a caller that is proven takes from the bucket of its
+    key; everybody else, and who uses a public key, from the bucket of the address. A false credential is
+    found out only while its address has something left, so that trying costs little of our time.
+    """
+
+    def __init__(self, settings: GatewaySettings, authenticator: Authenticator) -> None:
+        """Build the buckets; see `of`."""
+        self._authenticator = authenticator
+        self._addresses = ClientAddresses(settings.proxies)
+        self._browsers = Browsers(settings.origins, is_tls=settings.tls_cert_file is not None)
+        self._by_key = Buckets(settings.key_requests_per_second)
+        self._by_address = Buckets(settings.client_requests_per_second)
+        self._by_customer = Buckets(settings.customer_requests_per_second)
+
+    @classmethod
+    def of(cls, settings: GatewaySettings) -> Self:
+        """Build it from the settings.
+
+        Raises:
+            SettingsError: the key file cannot be used.
+        """
+        keys: KeyRing | None = None
+        if settings.api_keys_file is not None:
+            try:
+                keys = KeyRing(settings.api_keys_file)
+            except KeyFileError as error:
+                raise SettingsError(f"gateway.api_keys_file = {error}") from None
+        return cls(settings, Authenticator(keys, _token_reader(settings)))
+
+    def attach(self, app: web.Application) -> None:
+        """Have every answer carry what browsers need; `middleware` goes into the app beside it."""
+        app.on_response_prepare.append(self._browsers.add_headers)
+
+    async def authenticate(self, request: web.Request) -> Caller:
+        """Say who asks; what `app.Authenticate` wants, and what streams call themselves.
+
+        Raises:
+            Problem: `not-authenticated`, or `not-ready` without the issuer's keys.
+        """
+        who = request.get(_WHO)
+        if isinstance(who, Caller):
+            return who
+        if isinstance(who, Problem):
+            raise who
+        raise not_authenticated("send `Authorization: Bearer <key or token>`", is_invalid=False)
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let a request through to its endpoint, or refuse it: `too-many-requests`, `not-allowed`."""
+        preflight = self._browsers.preflight(request)
+        if preflight is not None:
+            return preflight
+        self._browsers.check_socket(request)
+        shown = await self._admit(request)
+        response = await handler(request)
+        if not response.prepared:
+            response.headers.update(shown)
+        return response
+
+    def admit_customer(self, customer: str) -> None:
+        """Count one request of a customer, given as its hash.
+
+        Raises:
+            Problem: `too-many-requests`.
+        """
+        _check("customer", self._by_customer.take(customer))
+
+    async def _admit(self, request: web.Request) -> dict[str, str]:
+        """Find out who asks and count the request; gives the headers of the limit that is nearest."""
+        header = request.headers.get(hdrs.AUTHORIZATION)
+        who: Caller | Problem | None = None
+        if header is not None:
+            who = self._authenticator.remembered(header)
+            if who is None:
+                who = await self._prove(request, header)
+            request[_WHO] = who
+        if isinstance(who, Caller):
+            by_key = _check("key", self._by_key.take(who.name, who.requests_per_second))
+            if not who.is_public:
+                return buckets.headers("key", by_key)
+        return buckets.headers("client", _check("client", self._by_address.take(self._addresses.of(request))))
+
+    async def _prove(self, request: web.Request, header: str) -> Caller | Problem:
+        address = self._addresses.of(request)
+        if self._by_address.is_empty(address):
+            _check("client", self._by_address.take(address))
+        try:
+            return await self._authenticator.prove(header)
+        except Problem as problem:
+            return problem
+
+
+class LimitedCustomers:
+    """A `CustomerHasher` that counts: for endpoints at which a shopper acts."""
+
+    def __init__(self, hasher: CustomerHasher, guard: Guard) -> None:
+        self._hasher = hasher
+        self._guard = guard
+
+    def hash(self, customer: str) -> str:
+        """Give the customer's hash.
+
+        Raises:
+            Problem: `too-many-requests`, this customer asks too often.
+        """
+        hashed = self._hasher.hash(customer)
+        self._guard.admit_customer(hashed)
+        return hashed
+
+
+def customer_hasher(settings: GatewaySettings) -> CustomerHasher:
+    """Build what hides customers.
+
+    Raises:
+        SettingsError: there is no secret.
+    """
+    if settings.customer_key is None:
+        raise SettingsError(
+            "gateway.customer_key is not set: without it customers would stand in the ledger as they are; "
+            f"set {variable(('gateway', 'customer_key'))} to the output of `openssl rand -hex 32`, the same "
+            "for all gateways"
+        )
+    secrets = {settings.customer_key_id: settings.customer_key}
+    if settings.customer_key_before is not None and settings.customer_key_before_id is not None:
+        secrets[settings.customer_key_before_id] = settings.customer_key_before
+    return CustomerHasher(settings.customer_key_id, secrets)
+
+
+def _token_reader(settings: GatewaySettings) -> TokenReader | None:
+    if settings.jwks_url is not None:
+        fetch = from_address(settings.jwks_url)
+    elif settings.jwks_file is not None:
+        fetch = from_file(settings.jwks_file)
+    else:
+        return None
+    return TokenReader(
+        KeySet(fetch),
+        issuer=settings.jwt_issuer or "",  # the settings see to it that both are there
+        audience=settings.jwt_audience or "",
+        leeway_seconds=settings.jwt_leeway_seconds,
+    )
+
+
+def _check(policy: str, taken: Taken) -> Taken:
+    if not taken.is_granted:
+        retry_after = max(1, math.ceil(taken.retry_after_seconds))
+        raise Problem(
+            "too-many-requests",
+            f"the {policy} may make {taken.limit // buckets.BURST_SECONDS} requests a second; wait "
+            f"{retry_after} s",
+            headers={"Retry-After": str(retry_after), **buckets.headers(policy, taken)},
+        )
+    return taken
