@@ -73,7 +73,7 @@ export class InventoryStream {
    * @param {{channel?: string, minVersion?: string}} [options] `minVersion`: a write's `version`, to read it
    */
   async availability(skus, { channel, minVersion } = {}) {
-    const query = new URLSearchParams({ skus: skus.map(encodeURIComponent).join(",") });
+    const query = new URLSearchParams({ skus: listed(skus) });
     if (channel) query.set("channel", channel);
     if (minVersion) query.set("min_version", minVersion);
     return (await this.#send("GET", `/v1/availability?${query}`)).body;
@@ -120,7 +120,7 @@ export class InventoryStream {
    * @returns {{close: () => void, done: Promise<void>}}
    */
   watch(skus, { channel, onChange, onState = () => {} }) {
-    const query = new URLSearchParams({ skus: skus.map(encodeURIComponent).join(",") });
+    const query = new URLSearchParams({ skus: listed(skus) });
     if (channel) query.set("channel", channel);
     return this.#follow(`/v1/live?${query}`, onState, (event) => {
       onState(event.name === "stale" ? "stale" : "live");
@@ -256,6 +256,13 @@ export class InventoryStream {
 /** A key for one thing that is wanted once: keep it until the answer is known. */
 export function newKey() {
   return globalThis.crypto.randomUUID();
+}
+
+/** The API separates SKUs by commas, so one with a comma cannot be in a list. */
+function listed(skus) {
+  const odd = skus.find((sku) => sku.includes(","));
+  if (odd !== undefined) throw new RangeError(`a SKU with a comma cannot be listed: ${odd}`);
+  return skus.join(",");
 }
 
 /** The text of one event, without the empty line at its end. */
