@@ -159,6 +159,9 @@ def as_json(sku: str, one: SkuAvailability | None, stale: Collection[int]) -> di
         "total": one.total,
         "short": one.short,
         "locations": dict(one.locations),
+        "channels": dict(one.channels),
+        "sales": dict(one.sales),
+        "backorder": one.backorder,
         "v": str(one.version),
         "at": one.at_ms,
     }
@@ -173,7 +176,10 @@ def staleness(stale: Collection[int]) -> str:
 def _print_table(
     skus: Sequence[str], found: Sequence[SkuAvailability | None], stale: Collection[int]
 ) -> None:
-    table = Table("SKU", "can be sold", "where", "short", "as of", "fresh")
+    columns = ("SKU", "can be sold", "where", "short", "as of", "fresh")
+    # Shops without sales and channels are spared an empty column.
+    has_paths = any(one is not None and beside(one) for one in found)
+    table = Table(*columns, *(("beside common",) if has_paths else ()))
     for sku, one in zip(skus, found, strict=True):
         if one is None:
             certain = "unknown to the ledger" if not stale else "not there, perhaps not yet"
@@ -181,10 +187,25 @@ def _print_table(
             continue
         where = ", ".join(f"{location} {units}" for location, units in sorted(one.locations.items()))
         is_fresh = one.partition not in stale
-        table.add_row(
-            sku, str(one.total), where, str(one.short), _clock_time(one.at_ms), "yes" if is_fresh else "no"
+        row = (
+            sku,
+            str(one.total),
+            where,
+            str(one.short),
+            _clock_time(one.at_ms),
+            "yes" if is_fresh else "no",
         )
+        table.add_row(*row, *((beside(one),) if has_paths else ()))
     Console(markup=False).print(table)
+
+
+def beside(one: SkuAvailability) -> str:
+    """Say what a SKU shows beside its locations: sales, channels, units that are not there yet."""
+    parts = [f"sale {sale} {units}" for sale, units in sorted(one.sales.items())]
+    parts += [f"channel {channel} {units}" for channel, units in sorted(one.channels.items())]
+    if one.backorder:
+        parts.append(f"backorder {one.backorder}")
+    return ", ".join(parts)
 
 
 def _clock_time(at_ms: int | None = None) -> str:

@@ -5,12 +5,13 @@ that common needs. About 500 bytes a SKU and 150 a position.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from operator import attrgetter
 from typing import Final, NamedTuple, cast
 
 from inventory_stream.errors import CorruptLedgerError
 from inventory_stream.flows.project_rows import POSITION_PREFIX, units_of
-from inventory_stream.ledger.shown import shown
+from inventory_stream.ledger.shown import PositionQuantities, Shown, shown
 from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.projection import Extent, Paths, SkuChange, Version
 from models.ids import decode_id
@@ -31,15 +32,55 @@ class _Place(NamedTuple):
     shortfall: int
 
 
-class _Sku:
-    """One SKU: its locations, what is stated of it, and the offsets of the newest row of either kind."""
+class Statements:
+    """What the rows of a partition state beside its positions, by SKU; `take` each in order."""
 
-    __slots__ = ("at_ms", "offset", "places", "stated", "stated_offset")
+    def __init__(self) -> None:
+        self._by_sku: dict[str, dict[bytes, Stated]] = {}
+        self._of_any: dict[bytes, Stated] = {}
+        self._offsets: dict[str | None, int] = {}
+
+    def take(self, row: LedgerRecord) -> None:
+        """Take a row whose key begins as one of STATED_PREFIXES.
+
+        Raises:
+            CorruptLedgerError: it cannot be decoded.
+        """
+        sku = sku_of(row.key)
+        rows = self._of_any if sku is None else self._by_sku.setdefault(sku, {})
+        self._offsets[sku] = row.offset
+        if row.value is None:
+            rows.pop(row.key, None)
+        else:
+            rows[row.key] = _decoded(row, row.value)
+
+    def shown_with(self, sku: str, places: Iterable[PositionQuantities]) -> tuple[Shown, int]:
+        """Give what a SKU shows with these positions, and the offset of the newest row beside them."""
+        pools: list[PoolRow] = []
+        fences: list[FenceRow] = []
+        backorders: list[BackorderRow] = []
+        policies: list[ChannelPolicyRow] = []
+        for row in chain(self._by_sku.get(sku, {}).values(), self._of_any.values()):
+            if isinstance(row, PoolRow):
+                pools.append(row)
+            elif isinstance(row, FenceRow):
+                fences.append(row)
+            elif isinstance(row, BackorderRow):
+                backorders.append(row)
+            else:
+                policies.append(row)
+        offset = max(self._offsets.get(sku, -1), self._offsets.get(None, -1))
+        return shown(places, pools, fences, backorders, policies), offset
+
+
+class _Sku:
+    """One SKU: its locations, and which of its position rows is the newest."""
+
+    __slots__ = ("at_ms", "offset", "places")
 
     def __init__(self) -> None:
         self.places: dict[str, _Place] = {}
-        self.stated: dict[bytes, Stated] = {}
-        self.offset = self.stated_offset = -1
+        self.offset = -1
         self.at_ms = 0
 
 
@@ -48,8 +89,7 @@ class PartitionPaths:
 
     def __init__(self) -> None:
         self._skus: dict[str, _Sku] = {}
-        self._policies: dict[bytes, ChannelPolicyRow] = {}
-        self._policies_offset = -1
+        self._statements = Statements()
 
     def take_all(self, rows: Iterable[LedgerRecord]) -> None:
         """Take the newest rows of many keys, in whatever order they come."""
@@ -62,30 +102,18 @@ class PartitionPaths:
         Raises:
             CorruptLedgerError: it cannot be decoded.
         """
-        if row.key.startswith(POSITION_PREFIX):
-            name, location, units = units_of(row)
-            sku = self._sku(name)
-            sku.offset, sku.at_ms = row.offset, row.timestamp_ms
-            if units is None:
-                sku.places.pop(location, None)
-            else:
-                sku.places[location] = _Place(location, *units)
+        if not row.key.startswith(POSITION_PREFIX):
+            self._statements.take(row)
             return
-        name_or_any = sku_of(row.key)
-        stated = None if row.value is None else _decoded(row)
-        if name_or_any is None:
-            self._policies_offset = row.offset
-            if stated is None:
-                self._policies.pop(row.key, None)
-            else:
-                self._policies[row.key] = cast("ChannelPolicyRow", stated)
-            return
-        sku = self._sku(name_or_any)
-        sku.stated_offset = row.offset
-        if stated is None:
-            sku.stated.pop(row.key, None)
+        name, location, units = units_of(row)
+        sku = self._skus.get(name)
+        if sku is None:
+            sku = self._skus[name] = _Sku()
+        sku.offset, sku.at_ms = row.offset, row.timestamp_ms
+        if units is None:
+            sku.places.pop(location, None)
         else:
-            sku.stated[row.key] = stated
+            sku.places[location] = _Place(location, *units)
 
     def skus(self) -> Iterator[str]:
         """Name all SKUs that are anywhere."""
@@ -102,28 +130,8 @@ class PartitionPaths:
     def paths_of(self, name: str) -> Paths:
         """Say what a SKU shows beside its locations."""
         sku = self._skus.get(name) or _Sku()
-        pools: list[PoolRow] = []
-        fences: list[FenceRow] = []
-        backorders: list[BackorderRow] = []
-        policies = list(self._policies.values())
-        for row in sku.stated.values():
-            if isinstance(row, PoolRow):
-                pools.append(row)
-            elif isinstance(row, FenceRow):
-                fences.append(row)
-            elif isinstance(row, BackorderRow):
-                backorders.append(row)
-            else:
-                policies.append(row)
-        seen = shown(sku.places.values(), pools, fences, backorders, policies)
-        offset = max(sku.stated_offset, self._policies_offset)
+        seen, offset = self._statements.shown_with(name, sku.places.values())
         return Paths(seen.channels, seen.sales, seen.backorder, seen.beside_common, offset)
-
-    def _sku(self, name: str) -> _Sku:
-        sku = self._skus.get(name)
-        if sku is None:
-            sku = self._skus[name] = _Sku()
-        return sku
 
 
 def sku_of(key: bytes) -> str | None:
@@ -133,9 +141,8 @@ def sku_of(key: bytes) -> str | None:
     return decode_id(parts[place].decode()) if place < len(parts) else None
 
 
-def _decoded(row: LedgerRecord) -> Stated:
-    assert row.value is not None  # noqa: S101  # the caller has looked
+def _decoded(row: LedgerRecord, value: bytes) -> Stated:
     try:
-        return cast("Stated", decode_row(row.key, row.value))
+        return cast("Stated", decode_row(row.key, value))
     except ValueError as error:  # msgspec's errors are ValueErrors
         raise CorruptLedgerError(f"row {row.key!r} at offset {row.offset}: {error}") from error

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from inventory_stream.flows.project_paths import Statements
+from inventory_stream.flows.project_rows import STATED_PREFIXES
 from inventory_stream.flows.verify_partition import PartitionAudit
 from inventory_stream.flows.verify_report import Finding, VerifyReport
 from inventory_stream.flows.verify_view import ARRIVAL_SECONDS_MAX, ExpectedSku, compare_view, expected_skus
@@ -40,8 +42,13 @@ async def verify_ledger(
     for partition, end_offset in ends.items():
         rows = row_filter()
         audit = PartitionAudit(partition, end_offset)
+        statements = Statements()
         async for records in reader.read(partition, 0, end_offset):
-            audit.feed([(record.offset, record.timestamp) for record in records], rows.feed(records))
+            live = rows.feed(records)
+            audit.feed([(record.offset, record.timestamp) for record in records], live)
+            for row in live:
+                if row.key.startswith(STATED_PREFIXES):
+                    statements.take(row)
             if on_rows is not None:
                 on_rows(len(records))
         audit.finish()
@@ -49,7 +56,8 @@ async def verify_ledger(
         report.partitions.append(audit.report)
         report.findings.merge(audit.findings)
         read_to[partition] = Version(rows.generation_ms, end_offset)
-        for sku, said in expected_skus(partition, rows.generation_ms, audit.positions).items():
+        said_of = expected_skus(partition, rows.generation_ms, audit.positions, statements)
+        for sku, said in said_of.items():
             other = expected.setdefault(sku, said)
             if other is not said:
                 report.findings.add(_in_two_partitions(sku, other, said))

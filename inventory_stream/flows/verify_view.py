@@ -1,13 +1,18 @@
-"""I6: at rest, Redis shows what the ledger says (R5)."""
+"""I6: at rest, Redis shows what the ledger says (R5, R25)."""
 
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from inventory_stream.flows.project_paths import Statements
 from inventory_stream.flows.verify_positions import PositionAudit
 from inventory_stream.flows.verify_report import Finding, VerifyReport
+from inventory_stream.ledger.shown import shown as shown_of
 from inventory_stream.ports.projection import AvailabilityView, SkuAvailability, Version
+
+if TYPE_CHECKING:
+    from models.rows import PositionRow
 
 # How long a SKU that shows an older version may take to arrive: the projection writes within
 # milliseconds, a rebuild of a million SKUs takes under a minute.
@@ -21,21 +26,31 @@ _READ_SKUS_MAX: Final = 1_000
 class ExpectedSku:
     """What the ledger says of one SKU."""
 
-    __slots__ = ("at_ms", "locations", "partition", "short", "version")
+    __slots__ = ("at_ms", "partition", "paths_offset", "rows", "shown", "version")
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
-        self.locations: dict[str, int] = {}
-        self.short = 0
+        self.rows: list[PositionRow] = []
+        self.shown = shown_of(())
         self.version = Version(0, -1)
+        self.paths_offset = -1
         self.at_ms = 0
+
+    @property
+    def place(self) -> tuple[Version, int]:
+        """Which rows it reflects."""
+        return self.version, self.paths_offset
 
     def facts(self) -> dict[str, object]:
         """Give what a hash must show."""
         return {
-            "total": sum(self.locations.values()),
-            "short": self.short,
-            "locations": dict(sorted(self.locations.items())),
+            "total": self.shown.total,
+            "short": self.shown.short,
+            "locations": dict(sorted(self.shown.locations.items())),
+            "channels": dict(sorted(self.shown.channels.items())),
+            "sales": dict(sorted(self.shown.sales.items())),
+            "backorder": self.shown.backorder,
+            "beside": self.shown.beside_common,
             "v": str(self.version),
             "at": self.at_ms,
             "partition": self.partition,
@@ -43,19 +58,23 @@ class ExpectedSku:
 
 
 def expected_skus(
-    partition: int, generation_ms: int, positions: Mapping[bytes, PositionAudit]
+    partition: int,
+    generation_ms: int,
+    positions: Mapping[bytes, PositionAudit],
+    statements: Statements,
 ) -> dict[str, ExpectedSku]:
-    """Gather a partition's positions by SKU as the projection must show them."""
+    """Gather a partition's positions by SKU as the projection must show them, with what is stated."""
     expected: dict[str, ExpectedSku] = {}
     for audit in positions.values():
         row = audit.row
         if row is None:
             continue
         sku = expected.setdefault(row.sku, ExpectedSku(partition))
-        sku.locations[row.location] = max(0, row.available_to_promise)
-        sku.short += row.shortfall
+        sku.rows.append(row)
         if audit.offset > sku.version.offset:
             sku.version, sku.at_ms = Version(generation_ms, audit.offset), audit.timestamp_ms
+    for name, sku in expected.items():
+        sku.shown, sku.paths_offset = statements.shown_with(name, sku.rows)
     return expected
 
 
@@ -90,12 +109,13 @@ async def compare_view(
             skus = waiting[first : first + _READ_SKUS_MAX]
             for sku, shown in zip(skus, await view.read(skus), strict=True):
                 wanted = expected[sku]
-                if shown is not None and shown.version > wanted.version:
+                place = None if shown is None else (shown.version, shown.paths_offset)
+                if place is not None and place > wanted.place:
                     report.skus_moved_on += 1
-                elif (shown is None or shown.version < wanted.version) and not is_last:
+                elif (place is None or place < wanted.place) and not is_last:
                     late.append(sku)
                 else:
-                    compared[sku] = shown is not None and shown.total == 0
+                    compared[sku] = shown is not None and shown.is_sold_out
                     _compare(sku, wanted, shown, report)
         waiting = late
         if waiting:
@@ -112,6 +132,10 @@ def _compare(sku: str, wanted: ExpectedSku, shown: SkuAvailability | None, repor
             "total": shown.total,
             "short": shown.short,
             "locations": dict(sorted(shown.locations.items())),
+            "channels": dict(sorted(shown.channels.items())),
+            "sales": dict(sorted(shown.sales.items())),
+            "backorder": shown.backorder,
+            "beside": shown.beside,
             "v": str(shown.version),
             "at": shown.at_ms,
             "partition": shown.partition,
@@ -178,10 +202,10 @@ async def _compare_sold_out(
     members = set(await view.sold_out())
     for sku, shown in zip(wrong, wrong_now, strict=True):
         is_member = sku in members
-        if shown is not None and (shown.total == 0) != is_member:
+        if shown is not None and shown.is_sold_out != is_member:
             wanted = expected[sku]
-            expectation = "a member" if shown.total == 0 else "no member"
-            finding = "no member" if shown.total == 0 else "a member"
+            expectation = "a member" if shown.is_sold_out else "no member"
+            finding = "no member" if shown.is_sold_out else "a member"
             report.findings.add(
                 Finding("I6", wanted.partition, f"soldout {sku}", wanted.version.offset, expectation, finding)
             )

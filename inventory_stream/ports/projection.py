@@ -232,7 +232,7 @@ class Projection(Protocol):
 class SkuAvailability(NamedTuple):
     """What a storefront sees of one SKU. `partition` names the heartbeat that speaks for it.
 
-    `channels`, `sales`, `backorder` and `beside` are those of `Paths`.
+    `channels`, `sales`, `backorder`, `beside` and `paths_offset` are those of `Paths`.
     """
 
     sku: str
@@ -246,6 +246,7 @@ class SkuAvailability(NamedTuple):
     sales: Mapping[str, int] = MappingProxyType({})
     backorder: int = 0
     beside: int = 0
+    paths_offset: int = -1
 
     @property
     def is_sold_out(self) -> bool:

@@ -227,6 +227,7 @@ class FakeAvailabilityView:
             there.paths.sales,
             there.paths.backorder,
             there.paths.beside,
+            there.paths.offset,
         )
 
     async def sold_out(self) -> Collection[str]:

@@ -36,6 +36,7 @@ CHANNEL_FIELD_PREFIX: Final = "ch:"
 SALE_FIELD_PREFIX: Final = "sale:"
 BACKORDER: Final = "backorder"
 BESIDE: Final = "beside"
+PATHS: Final = "paths"
 
 SKU_KEYS: Final = "atp:{*}"
 """Pattern of the keys of all hashes."""

@@ -56,7 +56,7 @@ class RedisNotes:
         with reaching(self._address):
             try:
                 async with asyncio.timeout(self._seconds_max):
-                    answer: str | None = await self._client.execute_command(*command)
+                    answer: str | None = await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
             except TimeoutError:
                 raise UnreachableError(
                     f"redis {self._address}: no answer within {self._seconds_max:g} s"

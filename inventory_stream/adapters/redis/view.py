@@ -116,6 +116,7 @@ def _availability(sku: str, fields: dict[str, str]) -> SkuAvailability | None:
         sales=_units(fields, keys.SALE_FIELD_PREFIX),
         backorder=int(fields.get(keys.BACKORDER, 0)),
         beside=int(fields.get(keys.BESIDE, 0)),
+        paths_offset=int(fields.get(keys.PATHS, -1)),
     )
 
 

@@ -14,7 +14,17 @@ from inventory_stream.ports.projection import LocationUnits, Version
 from inventory_stream.settings import ProjectionSettings
 from models import commands as c
 from models.outcomes import Outcome
-from models.rows import PositionRow, ReceiptRow, ReservationRow, Row, TransferRow
+from models.rows import (
+    BackorderRow,
+    ChannelPolicyRow,
+    PositionRow,
+    ReceiptRow,
+    ReservationRow,
+    Row,
+    TransferRow,
+    backorder_key,
+    channel_policy_key,
+)
 from tests.fakes.ledger_reader import FakeLedger
 from tests.fakes.projection import FakeAvailabilityView, FakeHash, FakeProjection, FakeServer
 from tests.unit.flows.decided_by_hand import DecidedByHand
@@ -440,6 +450,30 @@ async def test_i6_each_kind_of_difference_is_found() -> None:
     assert await broken(older) == {"I6"}
     assert await broken(lambda server: server.sold_out.symmetric_difference_update({"S"})) == {"I6"}
     assert await broken(lambda server: server.sold_out.add("of another ledger")) == {"I6"}
+
+
+async def test_i6_channels_sales_and_backorder_are_compared() -> None:
+    """R25: what is shown beside common agrees with the rows, and each wrong field is found."""
+    ledger = random_ledger(11)
+    policy = ChannelPolicyRow(0, "web", None, 50, None, 0, 0, preorder=True, version=1)
+    ledger.row(0, channel_policy_key("web", None), policy)
+    ledger.row(0, backorder_key("S", "A"), BackorderRow(0, "S", "A", 6, 2, None))
+    server = await projected(ledger)
+    assert (await verify_with(ledger, server)).is_sound
+    right = server.hashes["S"].paths
+    assert right.backorder == 4
+    for wrong in (
+        right._replace(channels={"web": 1_000}),
+        right._replace(sales={"drop": 1}),
+        right._replace(backorder=0),
+        right._replace(beside=9),
+        right._replace(offset=right.offset - 1),
+    ):
+        server.hashes["S"].paths = wrong
+        is_late = wrong.offset != right.offset
+        assert checks(await verify_with(ledger, server)) == (set() if is_late else {"I6"})
+    server.hashes["S"].paths = right._replace(offset=right.offset + 1, backorder=7)
+    assert (await verify_with(ledger, server)).skus_moved_on == 1
 
 
 async def test_i6_hash_of_an_unknown_sku_is_found() -> None:
