@@ -1,0 +1,1 @@
+"""Payment events: which commands they mean, and what came of them."""
