@@ -43,11 +43,10 @@ def answer_in(row: Row, command: Command, version: Version | None) -> Decision |
 
 def _of_reservation(row: ReservationRow, command: Command, version: Version | None) -> Decision | None:
     if isinstance(command, Inspect):
-        # Nobody's answer: the ledger wrote it for an Inspect, or because of something that it did itself.
-        # Both are the present state.
-        if row.answered >= 0:
+        # Of whoever asked: the row says how the reservation stands.
+        if row.repeat != NO_ANSWER:
             return None
-        return Decision(Outcome.APPLIED, 0, 0, None, row, version, is_repeat=False)
+        return Decision(Outcome.INSPECTED, 0, 0, None, row, version, is_repeat=False)
     if row.answered < 0:
         return None
     kept = row.answers[row.answered]

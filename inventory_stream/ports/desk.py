@@ -43,8 +43,8 @@ class Desk(Protocol):
 
         A command without a SKU goes to every partition: the first refusal among the answers is given, else
         any of them. A Reserve without `answer_by` is given one shortly before the end of the wait, so that
-        nothing is held for who was told that no answer came (R15). Of an Inspect the row is the answer, and
-        APPLIED its outcome; of a reservation that nobody knows it is UNKNOWN_RESERVATION.
+        nothing is held for who was told that no answer came (R15). Of an Inspect the row is the answer,
+        INSPECTED its outcome, or UNKNOWN_RESERVATION.
 
         Args:
             command: Its id tells repeats apart: the same id and content hears the same answer (R27). It must

@@ -32,5 +32,8 @@ class LedgerTail(Protocol):
     def is_caught_up(self, partition: int) -> bool:
         """Whether the partition was read to its end since it was begun."""
 
+    def is_all_caught_up(self) -> bool:
+        """Whether every partition was."""
+
     def is_fresh(self, partition: int) -> bool:
         """Whether the partition's end was seen within `FRESH_SECONDS_MAX`."""

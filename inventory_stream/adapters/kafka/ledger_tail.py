@@ -68,6 +68,7 @@ class LedgerTail:
         self._request_timeout_seconds = request_timeout_seconds
         self._clock = clock
         self._places = [_Place() for _ in range(partitions)]
+        self._unread = partitions
 
     def listen(self, *listeners: TailListener) -> None:
         """Name who hears the rows, before `run`."""
@@ -76,6 +77,10 @@ class LedgerTail:
     def is_caught_up(self, partition: int) -> bool:
         """Whether the partition was read to its end since it was begun; see `ports.ledger_tail`."""
         return self._places[partition].ended_at is not None
+
+    def is_all_caught_up(self) -> bool:
+        """Whether every partition was."""
+        return self._unread == 0
 
     def is_fresh(self, partition: int) -> bool:
         """Whether the partition's end was seen just now; see `ports.ledger_tail`."""
@@ -143,6 +148,8 @@ class LedgerTail:
             is_end = place.offset >= end_offset
             place.end_asked_at = asked_at if is_end else None
             if is_end:
+                if place.ended_at is None:
+                    self._unread -= 1
                 place.ended_at = boottime_seconds()
 
     async def _hand_over(self, partition: int, place: _Place, batches: Sequence[Any]) -> None:
@@ -171,6 +178,8 @@ class LedgerTail:
 
     def _start_over(self, partition: int) -> None:
         place = self._places[partition]
+        if place.ended_at is not None:
+            self._unread += 1
         place.offset, place.live, place.ended_at = None, LiveRows(), None
         for listener in self._listeners:
             listener.start_over(partition)

@@ -1,0 +1,193 @@
+"""Commands go out, answers come back through the ledger's tail, and each finds who waits for it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from inventory_stream.flows.answers import answer_in, answer_keys
+from inventory_stream.ports.desk import Decision, DeskClosedError, NotAnsweredError
+from inventory_stream.ports.ledger_log import LedgerRecord
+from inventory_stream.ports.projection import Version
+from models.codec import to_positional
+from models.commands import Command, Reserve
+from models.ids import encode_id
+from models.rows import decode_row
+
+RETURN_SECONDS: Final = 0.25
+"""How long before the end of a wait a Reserve must be decided, so that its answer still arrives: an append,
+a fetch and a turn of the loop take 5 to 40 ms; or a quarter of a shorter wait."""
+RETURN_SHARE_MAX: Final = 0.25
+
+RESEND_SECONDS: Final = 0.5
+"""A repeat of a command under way only waits with it, until it is this old: then it may have been lost, and
+is sent again, which is harmless (R27)."""
+
+
+class Way(Protocol):
+    """Takes commands; see `ports.commands.CommandSink`."""
+
+    async def send(self, command: Command, partition_key: str | None) -> None:
+        """Take one command; may wait without an end."""
+
+
+class _Question:
+    """One command under way, and who waits for its answer."""
+
+    __slots__ = ("answers", "command", "is_open", "keys", "missing", "sent_at", "waiters")
+
+    def __init__(self, command: Command, keys: tuple[bytes, ...], partitions: int) -> None:
+        self.command = command
+        self.keys = keys
+        self.waiters: list[asyncio.Future[Decision]] = []
+        self.missing = partitions
+        """Answers that are still to come: one for each partition that the command goes to."""
+        self.answers: dict[int, Decision] = {}
+        self.sent_at = float("-inf")
+        self.is_open = True
+
+
+class LedgerDesk:
+    """Implements `ports.desk.Desk` and `ports.ledger_tail.TailListener`.
+
+    Args:
+        way: Takes the commands, and may be without a connection for a while.
+        partitions: How many the ledger has.
+        now_ms: The clock by which owners decide, as well as it is known here.
+        is_caught_up: Whether every partition was read to its end: before that, an old answer would be taken
+            for a new one.
+        waiting_max: Most askers at once.
+    """
+
+    def __init__(
+        self,
+        way: Way,
+        *,
+        partitions: int,
+        now_ms: Callable[[], int],
+        is_caught_up: Callable[[], bool],
+        waiting_max: int,
+    ) -> None:
+        self._way = way
+        self._partitions = partitions
+        self._now_ms = now_ms
+        self._is_caught_up = is_caught_up
+        self._waiting_max = waiting_max
+        self._by_key: dict[bytes, list[_Question]] = {}
+        self.waiting = 0
+        """How many wait now."""
+
+    async def ask(self, command: Command, within_seconds: float) -> Decision:
+        """Send a command and give what was decided; see the port."""
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        question = self._question(command)
+        answered: asyncio.Future[Decision] = loop.create_future()
+        question.waiters.append(answered)
+        self.waiting += 1
+        deadline = loop.call_later(within_seconds, _give_up, answered, within_seconds)
+        try:
+            if loop.time() - question.sent_at > RESEND_SECONDS:
+                question.sent_at = loop.time()
+                await self._send(command, within_seconds)
+            return await answered
+        finally:
+            deadline.cancel()
+            self.waiting -= 1
+            question.waiters.remove(answered)
+            if answered.done() and not answered.cancelled():
+                answered.exception()  # heard, even where sending ended first
+            if question.is_open and not question.waiters:
+                self._close(question)
+
+    def take(self, partition: int, generation_ms: int, records: Sequence[LedgerRecord]) -> None:
+        """Answer whoever waits for one of these rows; see `ports.ledger_tail.TailListener`."""
+        by_key = self._by_key
+        if not by_key:
+            return
+        awaited = [record for record in records if record.key in by_key]
+        if not awaited:
+            return
+        newest = _newest_positions(records)
+        for record in awaited:
+            questions = by_key.get(record.key)
+            if not questions or record.value is None:
+                continue
+            row = decode_row(record.key, record.value)
+            for question in tuple(questions):
+                sku: str | None = getattr(question.command, "sku", None)
+                offset = None if sku is None else newest.get(encode_id(sku).encode())
+                version = None if offset is None else Version(generation_ms, offset)
+                decision = answer_in(row, question.command, version)
+                if decision is not None:
+                    self._answer(question, partition, decision)
+
+    def start_over(self, partition: int) -> None:
+        """Keep waiting: what was asked will be decided in the new log, or its asker gives up."""
+
+    def _check_open(self) -> None:
+        if self.waiting >= self._waiting_max:
+            raise DeskClosedError(f"{self.waiting} requests wait for the ledger: no more are taken now")
+        if not self._is_caught_up():
+            raise DeskClosedError("the ledger is still being read")
+
+    def _question(self, command: Command) -> _Question:
+        """Give the question that asks the same already, else a new one."""
+        keys = answer_keys(command)
+        # The last key is the command's own; what has it and the same content is a repeat.
+        for known in self._by_key.get(keys[-1], ()):
+            if _plain(known.command) == _plain(command):
+                return known
+        goes_to_all = getattr(command, "sku", None) is None
+        question = _Question(command, keys, self._partitions if goes_to_all else 1)
+        for key in keys:
+            self._by_key.setdefault(key, []).append(question)
+        return question
+
+    async def _send(self, command: Command, within_seconds: float) -> None:
+        if isinstance(command, Reserve) and command.answer_by is None:
+            left_seconds = within_seconds - min(RETURN_SECONDS, within_seconds * RETURN_SHARE_MAX)
+            answer_by = self._now_ms() + int(left_seconds * 1_000)
+            command = msgspec.structs.replace(command, answer_by=answer_by)
+        try:
+            async with asyncio.timeout(within_seconds):
+                await self._way.send(to_positional(command), getattr(command, "sku", None))
+        except TimeoutError as error:
+            raise NotAnsweredError(
+                f"Kafka takes no command now; none was taken within {within_seconds:g} s"
+            ) from error
+
+    def _answer(self, question: _Question, partition: int, decision: Decision) -> None:
+        question.answers[partition] = decision
+        if len(question.answers) < question.missing:
+            return
+        refusals = [one for one in question.answers.values() if one.outcome.is_refusal]
+        told = refusals[0] if refusals else decision
+        for waiter in question.waiters:
+            if not waiter.done():
+                waiter.set_result(told)
+        self._close(question)
+
+    def _close(self, question: _Question) -> None:
+        question.is_open = False
+        for key in question.keys:
+            questions = self._by_key[key]
+            questions.remove(question)
+            if not questions:
+                del self._by_key[key]
+
+
+def _plain(command: Command) -> Command:
+    """Give a command as its content is compared: without `answer_by` (R27)."""
+    return msgspec.structs.replace(command, answer_by=None) if isinstance(command, Reserve) else command
+
+
+def _give_up(answered: "asyncio.Future[Decision]", within_seconds: float) -> None:
+    if not answered.done():
+        answered.set_exception(NotAnsweredError(f"the ledger did not answer within {within_seconds:g} s"))
+
+
+def _newest_positions(records: Sequence[LedgerRecord]) -> dict[bytes, int]:
+    """Give the offset of the newest position row of each SKU, by its encoded name."""
+    return {record.key.split(b"/", 2)[1]: record.offset for record in records if record.key.startswith(b"p/")}
