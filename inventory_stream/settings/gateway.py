@@ -7,11 +7,12 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from inventory_stream.settings.gateway_security import GatewaySecuritySettings
+from inventory_stream.settings.gateway_waiting_room import GatewayWaitingRoomSettings
 from inventory_stream.settings.names import variable
 from inventory_stream.settings.tls import listener_tls_context
 
 
-class GatewaySettings(GatewaySecuritySettings):
+class GatewaySettings(GatewaySecuritySettings, GatewayWaitingRoomSettings):
     """How the HTTP side listens, and how long it waits."""
 
     host: str = Field(
