@@ -7,6 +7,7 @@ from models.commands import Command, Inspect
 from models.outcomes import Outcome
 from models.rows import (
     FIRST_ANSWER,
+    NO_ANSWER,
     ReceiptRow,
     ReservationRow,
     Row,
