@@ -11,6 +11,7 @@ from msgspec import Raw
 from inventory_stream.flows.outlook import LocationOutlook, outlook_at, target_of
 from inventory_stream.gateway.caching import UNCACHED, etag_of, is_known, unchanged
 from inventory_stream.gateway.endpoint import Call, Endpoint, Reply
+from inventory_stream.gateway.outcomes import VERSION_HEADER
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.words.availability import (
     DAYS_MAX,
@@ -30,8 +31,6 @@ from models.ids import ID_CHARACTERS_MAX
 
 _WRITTEN_MAX: Final = 20_000
 """SKUs kept as JSON: 300 to 1,000 bytes each, so 20 MB at most; the oldest goes first."""
-MIN_VERSION_HEADER: Final = "Inventory-Min-Version"
-"""Header form of `min_version`, for callers that must keep the address as it is."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -104,6 +103,10 @@ class AvailabilityRoutes:
     async def of_many(self, call: Call) -> Reply:
         """Answer many SKUs; unknown ones are named beside."""
         query: AvailabilityQuery = call.query
+        if VERSION_HEADER in call.headers:
+            raise Problem(
+                "invalid", f"{VERSION_HEADER} goes with the address of one SKU: versions are of one"
+            )
         asked = _asked(query.location, query.channel, query.sale, query.at)
         skus = query.skus.split(",")
         if len(skus) > SKUS_MAX or not all(1 <= len(sku) <= ID_CHARACTERS_MAX for sku in skus):
@@ -138,7 +141,7 @@ class AvailabilityRoutes:
         query: SkuAvailabilityQuery = call.query
         sku = call.path["sku"]
         asked = _asked(query.location, query.channel, query.sale, query.at)
-        least = query.min_version or call.headers.get(MIN_VERSION_HEADER)
+        least = query.min_version or call.headers.get(VERSION_HEADER)
         if least is not None:
             await self._wait(sku, least)
         if not self._shelf.is_sku_read(sku):

@@ -1,7 +1,5 @@
 """Goods on the way in: announced, received, called off (R13)."""
 
-from http import HTTPStatus
-
 import msgspec
 
 from inventory_stream.gateway.asking import Asking
@@ -30,17 +28,19 @@ class IncomingRoutes:
                 self.expect,
                 "Announce goods, or state anew how many and when",
                 ExpectedGoods,
-                status=HTTPStatus.CREATED,
                 problems=("id-reused",),
             ),
-            _WRITES.at(_ONE + "/receive", self.receive, "Tell that goods arrived", Received),
-            _WRITES.at(_ONE + "/cancel", self.cancel, "Tell that no more will come", OfSku),
+            _WRITES.at(
+                _ONE + "/receive", self.receive, "Tell that goods arrived", Received, problems=("not-found",)
+            ),
+            _WRITES.at(
+                _ONE + "/cancel", self.cancel, "Tell that no more will come", OfSku, problems=("not-found",)
+            ),
         )
 
     async def expect(self, call: Call) -> Reply:
         """Announce goods."""
-        told = await self._asking.one(call, Expect, **msgspec.structs.asdict(call.body))
-        return Reply(HTTPStatus.CREATED, told)
+        return await self._asking.one(call, Expect, **msgspec.structs.asdict(call.body))
 
     async def receive(self, call: Call) -> Reply:
         """Add goods to on_hand."""
@@ -53,5 +53,4 @@ class IncomingRoutes:
 
     async def _of_incoming(self, call: Call, kind: type[Command]) -> Reply:
         fields = msgspec.structs.asdict(call.body)
-        told = await self._asking.one(call, kind, incoming_id=call.path["incoming_id"], **fields)
-        return Reply(HTTPStatus.OK, told)
+        return await self._asking.one(call, kind, incoming_id=call.path["incoming_id"], **fields)

@@ -43,7 +43,7 @@ class StockRoutes:
                 self.adjust_many,
                 f"Change on_hand: {_MANY}",
                 Adjustments,
-                answer=DecidedLines,
+                answers={200: DecidedLines},
             ),
             _WRITES.at(_ROOT + "syncs", self.sync, "State a count of on_hand", CountedStock),
             _WRITES.at(
@@ -51,7 +51,7 @@ class StockRoutes:
                 self.sync_many,
                 f"State counts of on_hand: {_MANY}",
                 CountedStocks,
-                answer=DecidedLines,
+                answers={200: DecidedLines},
             ),
             _WRITES.at(_ROOT + "till-sales", till, "Tell what was sold and carried out", SoldAtTill),
             _WRITES.at(_ROOT + "unavailable", held, "State what is damaged or held back", Unavailable),
@@ -85,7 +85,7 @@ class StockRoutes:
         return state
 
     async def _one(self, call: Call, kind: type[Command]) -> Reply:
-        return Reply(HTTPStatus.OK, await self._asking.one(call, kind, **msgspec.structs.asdict(call.body)))
+        return await self._asking.one(call, kind, **msgspec.structs.asdict(call.body))
 
     async def _many(self, call: Call, kind: type[Command]) -> Reply:
         return Reply(HTTPStatus.OK, DecidedLines(await self._asking.lines(call, kind, call.body.lines)))

@@ -1,14 +1,12 @@
 """Units from one location to another: planned, shipped, received, called off (R12)."""
 
-from http import HTTPStatus
-
 import msgspec
 
 from inventory_stream.gateway.asking import Asking
 from inventory_stream.gateway.endpoint import Call, Endpoint, Reply, Scope
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.routes.writes import Writes
-from inventory_stream.gateway.words.stock import OfSku, PlannedTransfer, Received, ShippedTransfer
+from inventory_stream.gateway.words.stock import Decided, OfSku, PlannedTransfer, Received, ShippedTransfer
 from models.commands import CancelTransfer, Command, PlanTransfer, ReceiveTransfer, ShipTransfer
 
 _WRITES = Writes("transfers", Scope.STOCK)
@@ -30,20 +28,29 @@ class TransferRoutes:
                 self.plan,
                 "Set units aside for another location",
                 PlannedTransfer,
-                status=HTTPStatus.CREATED,
+                answers={200: Decided, 201: Decided},
                 problems=("all-reserved", "id-reused", "sold-out"),
             ),
-            _WRITES.at(_ONE + "/ship", self.ship, "Tell that units left", ShippedTransfer),
-            _WRITES.at(_ONE + "/receive", self.receive, "Tell that units arrived", Received),
-            _WRITES.at(_ONE + "/cancel", self.cancel, "Free what was planned and has not left", OfSku),
+            _WRITES.at(
+                _ONE + "/ship", self.ship, "Tell that units left", ShippedTransfer, problems=("not-found",)
+            ),
+            _WRITES.at(
+                _ONE + "/receive", self.receive, "Tell that units arrived", Received, problems=("not-found",)
+            ),
+            _WRITES.at(
+                _ONE + "/cancel",
+                self.cancel,
+                "Free what was planned and has not left",
+                OfSku,
+                problems=("not-found",),
+            ),
         )
 
     async def plan(self, call: Call) -> Reply:
         """Set units aside."""
         body: PlannedTransfer = call.body
         _check_way(body.from_location, body.to_location)
-        told = await self._asking.one(call, PlanTransfer, **msgspec.structs.asdict(body))
-        return Reply(HTTPStatus.CREATED, told)
+        return await self._asking.one(call, PlanTransfer, **msgspec.structs.asdict(body))
 
     async def ship(self, call: Call) -> Reply:
         """Take units off their source."""
@@ -63,8 +70,7 @@ class TransferRoutes:
 
     async def _of_transfer(self, call: Call, kind: type[Command]) -> Reply:
         fields = msgspec.structs.asdict(call.body)
-        told = await self._asking.one(call, kind, transfer_id=call.path["transfer_id"], **fields)
-        return Reply(HTTPStatus.OK, told)
+        return await self._asking.one(call, kind, transfer_id=call.path["transfer_id"], **fields)
 
 
 def check_received(body: Received) -> None:

@@ -1,14 +1,15 @@
 """What the endpoints share that have the ledger decide a command about stock or sales."""
 
-from http import HTTPStatus
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
 from inventory_stream.gateway.endpoint import Endpoint, Handler, Scope
 from inventory_stream.gateway.words.stock import Decided
 
-_PROBLEMS = ("conflict", "invalid", "key-reused", "not-answered", "not-ready")
+_DECIDED: Final = {200: Decided}
+_PROBLEMS: Final = ("conflict", "invalid", "key-reused", "not-answered", "not-ready")
 
 
 class Writes(NamedTuple):
@@ -25,8 +26,7 @@ class Writes(NamedTuple):
         summary: str,
         body: type[Struct] | None,
         *,
-        answer: type[Struct] = Decided,
-        status: int = HTTPStatus.OK,
+        answers: Mapping[int, type[Struct]] = _DECIDED,
         problems: tuple[str, ...] = (),
     ) -> Endpoint:
         """Describe one; `problems` beyond those that all of them have."""
@@ -36,7 +36,7 @@ class Writes(NamedTuple):
             handle,
             summary,
             self.tag,
-            {int(status): answer},
+            answers,
             scope=self.scope,
             body=body,
             problems=tuple(sorted((*_PROBLEMS, *problems))),
