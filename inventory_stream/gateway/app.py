@@ -21,6 +21,7 @@ from inventory_stream.gateway.decode import body_of, check_acceptable, path_of, 
 from inventory_stream.gateway.endpoint import Call, Caller, Endpoint
 from inventory_stream.gateway.idempotency import check_key
 from inventory_stream.gateway.problems import Problem
+from inventory_stream.gateway.security.authenticator import require_scope
 from inventory_stream.ports.access import SILENT_ACCESS, AccessMonitor
 from inventory_stream.ports.desk import NotAnsweredError
 
@@ -104,8 +105,7 @@ def _handler(endpoint: Endpoint, authenticate: Authenticate, limits: Limits) -> 
         caller = _NOBODY
         if scope is not None:
             caller = await authenticate(request)
-            if scope not in caller.scopes:
-                raise Problem("not-allowed", f"this needs the scope {scope.value!r}")
+            require_scope(caller, scope)
         path = path_of(request)
         query = query_of(request, query_kind)
         if is_write:
