@@ -6,24 +6,26 @@ from datetime import date
 from typing import Final, cast
 
 from inventory_stream.errors import CorruptLedgerError
-from inventory_stream.ledger.promise import day_of, days_until, promises
+from inventory_stream.ledger.promise import after_backorders, day_of, days_until, promises
 from inventory_stream.ledger.zones import UTC_NAME, is_zone
 from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilterFactory
 from models.rows import (
     INCOMING_PREFIX,
     TRANSFER_PREFIX,
+    BackorderRow,
     IncomingRow,
     PositionRow,
     Row,
     TimeZoneRow,
     TransferRow,
+    backorder_key,
     decode_row,
     position_key,
 )
 
 _ZONE_PREFIX: Final = b"s/zone/"
-_STATED: Final = (INCOMING_PREFIX, TRANSFER_PREFIX, _ZONE_PREFIX)
+_STATED: Final = (INCOMING_PREFIX, TRANSFER_PREFIX, _ZONE_PREFIX, b"s/backorder/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class _Found:
     positions: dict[bytes, PositionRow] = field(default_factory=dict)
     stated: dict[bytes, IncomingRow | TransferRow] = field(default_factory=dict)
     zones: dict[str, str] = field(default_factory=dict)
+    backorders: dict[bytes, BackorderRow] = field(default_factory=dict)
 
 
 async def outlook_of(
@@ -121,6 +124,7 @@ def outlook_at(
     time_zone: str,
     now_ms: int,
     days: int,
+    backorder: BackorderRow | None = None,
 ) -> LocationOutlook:
     """Work out what one location may promise of a SKU, today and each of the next `days`.
 
@@ -131,6 +135,7 @@ def outlook_at(
         time_zone: Where its days end.
         now_ms: What "today" is, ms since the Unix epoch.
         days: How far to look.
+        backorder: Of the SKU there: what waits for goods gets them before anybody new (R24).
 
     Raises:
         CorruptLedgerError: a time zone that this installation does not know.
@@ -140,9 +145,19 @@ def outlook_at(
     awaited = sorted(
         _awaited(location, documents, now_ms, time_zone), key=lambda one: one.expected_at_ms or 0
     )
-    changes = [(one.day, one.units) for one in awaited if one.day is not None]
+    arrivals = [(one.day, one.units) for one in awaited if one.day is not None]
+    changes = after_backorders(arrivals, _waiting(backorder, awaited))
     units = [max(0, promised) for promised in promises(units_now, changes, days)]
     return LocationOutlook(location, time_zone, day_of(now_ms, time_zone), units, awaited)
+
+
+def _waiting(backorder: BackorderRow | None, awaited: Iterable[Awaited]) -> int:
+    """Count the units that wait, but for those tied to goods that are overdue (R13)."""
+    if backorder is None:
+        return 0
+    tied = "incoming", backorder.incoming_id
+    is_overdue = any((one.kind, one.name) == tied and not one.is_counted for one in awaited)
+    return 0 if is_overdue else backorder.used
 
 
 def target_of(row: IncomingRow | TransferRow) -> str | None:
@@ -156,7 +171,8 @@ def _at(sku: str, location: str, found: _Found, now_ms: int, days: int) -> Locat
     position = found.positions.get(position_key(sku, location))
     units_now = position.available_to_promise if position is not None else 0
     time_zone = found.zones.get(location, UTC_NAME)
-    return outlook_at(location, units_now, found.stated.values(), time_zone, now_ms, days)
+    backorder = found.backorders.get(backorder_key(sku, location))
+    return outlook_at(location, units_now, found.stated.values(), time_zone, now_ms, days, backorder)
 
 
 def _awaited(
@@ -202,6 +218,8 @@ def _take_stated(found: _Found, record: LedgerRecord, sku: str) -> None:
         found.zones[row.location] = row.time_zone
     elif isinstance(row, IncomingRow | TransferRow) and row.sku == sku:
         found.stated[record.key] = row
+    elif isinstance(row, BackorderRow) and row.sku == sku:
+        found.backorders[record.key] = row
 
 
 def _decode(record: LedgerRecord) -> Row:

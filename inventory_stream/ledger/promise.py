@@ -49,6 +49,22 @@ def promises(units_now: int, changes: Iterable[tuple[int, int]], days: int) -> S
     return shown
 
 
+def after_backorders(arrivals: Iterable[tuple[int, int]], waiting: int) -> list[tuple[int, int]]:
+    """Take the units that wait for goods off what arrives, the earliest first: only the rest is new (R24).
+
+    Args:
+        arrivals: (day, units) of what is on the way, in any order; what is overdue (day < 0) fills nobody.
+        waiting: Units that are promised and not there yet, but for those tied to what is overdue (R13).
+    """
+    left = []
+    for day, units in sorted(arrivals):
+        if day >= 0:
+            taken = min(units, waiting)
+            waiting -= taken
+            left.append((day, units - taken))
+    return left
+
+
 def day_of(at_ms: int, time_zone: str) -> date:
     """Give the day of a moment where a location is.
 

@@ -11,9 +11,11 @@ from inventory_stream.cli.outlook import as_json, print_outlook
 from inventory_stream.errors import CorruptLedgerError
 from inventory_stream.flows.outlook import SkuOutlook, outlook_of
 from models.rows import (
+    BackorderRow,
     IncomingRow,
     TimeZoneRow,
     TransferRow,
+    backorder_key,
     incoming_key,
     position_key,
     time_zone_key,
@@ -141,3 +143,20 @@ async def test_outlook_is_printed_and_told_as_json(ledger: FakeLedger) -> None:
     told = orjson.loads(orjson.dumps(as_json(found)))
     assert [day["units"] for day in told["locations"][0]["days"]] == [7, 7, 13, 13]
     assert told["locations"][0]["days"][3]["date"] == "2026-01-04"
+
+
+@pytest.mark.parametrize(
+    ("tied", "expected"),
+    [(None, [7, 7, 8, 8]), ("PO1", [7, 7, 8, 8]), ("LATE", [7, 7, 11, 11]), ("GONE", [7, 7, 8, 8])],
+    ids=["open", "tied to what comes", "tied to what is overdue", "tied to what was called off"],
+)
+async def test_outlook_gives_goods_to_those_who_wait(
+    ledger: FakeLedger, tied: str | None, expected: list[int]
+) -> None:
+    """R13, R24: 3 units wait; what is backordered on overdue goods counts 0 as they do."""
+    incoming(ledger, "PO1", 4, 2)
+    incoming(ledger, "LATE", 6, -1)
+    ledger.row(0, backorder_key("S", "A"), BackorderRow(0, "S", "A", 9, 3, tied))
+    found = await read(ledger, "A")
+    assert found is not None
+    assert list(found.locations[0].units) == expected

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory_stream.ledger.promise import day_of, days_until, promises
+from inventory_stream.ledger.promise import after_backorders, day_of, days_until, promises
 from models.commands import EPOCH_MS_MAX
 from tests.unit.ledger.table import NOON
 
@@ -77,3 +77,21 @@ def test_the_last_moment_that_the_wire_allows_has_a_day() -> None:
     """R6, R13: the far end of time is an answer, not an exception, wherever the location is."""
     assert day_of(EPOCH_MS_MAX, "Pacific/Kiritimati").year == 9999
     assert day_of(1, "Pacific/Honolulu") == date(1969, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "waiting", "expected"),
+    [
+        ([(3, 10)], 0, [(3, 10)]),
+        ([(3, 10)], 4, [(3, 6)]),
+        ([(5, 10), (3, 4)], 6, [(3, 0), (5, 8)]),
+        ([(-1, 10), (3, 4)], 1, [(3, 3)]),
+        ([(3, 4)], 9, [(3, 0)]),
+    ],
+    ids=["nobody waits", "some wait", "the earliest fills first", "overdue fills nobody", "more than comes"],
+)
+def test_what_waits_gets_the_goods_first(
+    arrivals: list[tuple[int, int]], waiting: int, expected: list[tuple[int, int]]
+) -> None:
+    """R13, R24: units backordered are filled by what arrives first, and only the rest can be promised."""
+    assert after_backorders(arrivals, waiting) == expected
