@@ -33,7 +33,6 @@ class Room(Struct, frozen=True):
     """
 
     sale_id: str
-    skus: tuple[str, ...]
     opens_ms: int
     closes_ms: int
     admission_seconds: int

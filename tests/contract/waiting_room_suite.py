@@ -36,7 +36,7 @@ class Bench:
     def room(self, opens_in_ms: int = -1_000, admission_seconds: int = 60, sale_id: str = "drop/{1}") -> Room:
         """Describe a room that opens after so long."""
         opens_ms = self.now_ms() + opens_in_ms
-        return Room(sale_id, ("S",), opens_ms, opens_ms + HOUR_MS, admission_seconds, 100, "1")
+        return Room(sale_id, opens_ms, opens_ms + HOUR_MS, admission_seconds, 100, "1")
 
 
 async def kinds(bench: Bench, room: Room, *places: Place) -> list[Kind]:

@@ -1,0 +1,78 @@
+"""What goes on by itself in a gateway: reading the list of rooms, letting people in, looking at tickets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+from inventory_stream.errors import InventoryStreamError, RetryableError
+from inventory_stream.flows.waiting_room.admitter import Admitter
+from inventory_stream.flows.waiting_room.crowd import Crowd
+from inventory_stream.flows.waiting_room.directory import RoomDirectory
+
+log = structlog.get_logger(__name__)
+
+_REFRESH_SECONDS: Final = 1.0
+"""How soon a gateway knows a new room, or notices that Redis lost one."""
+
+_ADMIT_SECONDS: Final = 0.25
+"""How long a unit that became free waits for the next person; 500 of them go in at each step."""
+
+_LOOK_SECONDS: Final = 0.5
+"""How old a position may be. A look at 2,000 tickets takes Redis about 12 ms (docs/http/waiting-room.md)."""
+
+_STOCK_SECONDS: Final = 0.05
+"""How soon everybody hears "sold out" after the gateway's shelf knows; a look at memory."""
+
+
+class Keeper:
+    """Runs the steps of one gateway until the block ends. A server that is gone stops none of them."""
+
+    def __init__(self, directory: RoomDirectory, admitter: Admitter, crowd: Crowd) -> None:
+        self._directory = directory
+        self._admitter = admitter
+        self._crowd = crowd
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run inside the block; at its end every stream is ended."""
+        steps: tuple[tuple[str, Callable[[], Awaitable[object]], float], ...] = (
+            ("refresh", self._directory.refresh, _REFRESH_SECONDS),
+            ("admit", self._admitter.step, _ADMIT_SECONDS),
+            ("look", self._crowd.look, _LOOK_SECONDS),
+            ("stock", self._look_at_stock, _STOCK_SECONDS),
+        )
+        tasks = [asyncio.create_task(_again(*step), name=f"waiting room {step[0]}") for step in steps]
+        try:
+            yield
+        finally:
+            self._crowd.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look_at_stock(self) -> None:
+        self._crowd.look_at_stock()
+
+
+async def _again(name: str, step: Callable[[], Awaitable[object]], pause_seconds: float) -> None:
+    is_failing = False
+    while True:
+        try:
+            await step()
+            is_failing = False
+        except InventoryStreamError as error:
+            # Once, not every time: a server that is gone is gone for many steps.
+            if not is_failing:
+                log.warning(
+                    "waiting_room_step_failed",
+                    step=name,
+                    reason=str(error),
+                    is_passing=isinstance(error, RetryableError),
+                )
+            is_failing = True
+        except Exception:  # a bug in one step must not end the room for all who wait
+            log.exception("waiting_room_step_broke", step=name)
+        await asyncio.sleep(pause_seconds)
