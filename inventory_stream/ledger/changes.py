@@ -2,9 +2,11 @@
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.breakdown import breakdown_of, positions_of
+from inventory_stream.ledger.claims import held_of
 from inventory_stream.ledger.expiry import expire
 from inventory_stream.ledger.identity import answer, bind_nothing
 from inventory_stream.ledger.known import known_reservation
+from inventory_stream.ledger.limits import allowed_again, count_again
 from inventory_stream.ledger.lines import (
     allocate_units,
     cancel_lines,
@@ -12,14 +14,24 @@ from inventory_stream.ledger.lines import (
     line_made_at,
     lines_at,
     release_lines,
-    unreserve,
 )
 from inventory_stream.ledger.movements import end_if_over
+from inventory_stream.ledger.paths import (
+    COMMON,
+    breakdown_on,
+    closed_to,
+    draw,
+    hoped,
+    leave,
+    note_held,
+    offer,
+    unreserve,
+)
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState, line_at
 from models.commands import Reroute, SetUnits
 from models.outcomes import Outcome
-from models.rows import Breakdown, Line, Movement, ReservationRow
+from models.rows import Line, Movement, ReservationRow
 
 
 def reroute(state: PartitionState, command: Reroute, arrival_ms: int, batch: Batch) -> int:
@@ -63,9 +75,9 @@ def reroute(state: PartitionState, command: Reroute, arrival_ms: int, batch: Bat
         offered = min(target.uncommitted, offered + min(hard, target.safety_stock))
         offered = offered if soft <= max(0, target.available_to_promise) else 0
     if units > offered:
-        own = sum(one.reserved for one in lines_at(reservation, command.to_location))
+        hope = hoped(target, COMMON, arrival_ms, line_at(reservation, command.to_location))
         why_not = breakdown_of((target,))
-        return answer(state, batch, reservation, command, _refusal(why_not, units, own), breakdown=why_not)
+        return answer(state, batch, reservation, command, _refusal(hope, units), breakdown=why_not)
     movements = _carry(state, batch, reservation, line, target, hard, soft, arrival_ms)
     return answer(state, batch, reservation, command, Outcome.REROUTED, units, movements=movements)
 
@@ -77,7 +89,7 @@ def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: 
     the last sourced line first. More: a new grant at its first open line that can promise them.
 
     Returns:
-        UNITS_SET, NOT_LIVE where nothing is open, or SOLD_OUT / ALL_RESERVED with the breakdown.
+        UNITS_SET, NOT_LIVE where nothing is open, or a refusal of `reserve` with the breakdown.
     """
     reservation = _live(state, command, arrival_ms, batch)
     if isinstance(reservation, int):
@@ -97,14 +109,31 @@ def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: 
         if reservation.sku in state.moved_skus:
             return _elsewhere(state, batch, command, reservation)
         open_lines = [line for line in lines if (line.reserved if reserved else line.allocated)]
-        places = {line.location: state.position(reservation.sku, line.location) for line in open_lines}
-        chosen = next((one for one in open_lines if places[one.location].available_to_promise >= more), None)
-        if chosen is None:
-            why_not = breakdown_of(tuple(places.values()))
-            return answer(
-                state, batch, reservation, command, _refusal(why_not, more, reserved), breakdown=why_not
-            )
-        movements = _grow(state, batch, chosen, places[chosen.location], more, arrival_ms)
+        places = [state.position(reservation.sku, line.location) for line in open_lines]
+        path = reservation.path
+        offers = [offer(position, path, arrival_ms) for position in places]
+        chosen = next((at for at, offered in enumerate(offers) if offered.units >= more), None)
+        refusal: Outcome | None = closed_to(places, path, arrival_ms)
+        if refusal is None and not allowed_again(state, reservation, more, arrival_ms):
+            refusal = Outcome.LIMIT_REACHED
+        if refusal is None and chosen is None:
+            hopes = zip(places, open_lines, strict=True)
+            hope = sum(hoped(position, path, arrival_ms, line) for position, line in hopes)
+            refusal = _refusal(hope, more)
+        if refusal is not None:
+            why_not = breakdown_on(places, path, arrival_ms)
+            return answer(state, batch, reservation, command, refusal, breakdown=why_not)
+        assert chosen is not None, "nothing was refused"
+        movements = _grow(
+            state,
+            batch,
+            reservation,
+            open_lines[chosen],
+            places[chosen],
+            more,
+            arrival_ms,
+            offers[chosen].own,
+        )
     end_if_over(state, batch, reservation)
     return answer(state, batch, reservation, command, Outcome.UNITS_SET, abs(more), movements=movements)
 
@@ -130,10 +159,9 @@ def _elsewhere(
     return bind_nothing(state, batch, command, outcome, reservation.sku, command.reservation_id, why_not)
 
 
-def _refusal(why_not: Breakdown, units: int, own: int) -> Outcome:
+def _refusal(hope: int, units: int) -> Outcome:
     """Name a refused grant: might others' reservations that expire make room for it? (R15)."""
-    hoped = why_not.available_to_promise + why_not.reserved - own
-    return Outcome.ALL_RESERVED if hoped >= units else Outcome.SOLD_OUT
+    return Outcome.ALL_RESERVED if hope >= units else Outcome.SOLD_OUT
 
 
 def _carry(
@@ -159,8 +187,12 @@ def _carry(
         unreserve(source, reservation, line, soft)
         if not there.reserved:
             target.hold(reservation.deadline_ms)
+        was_held = held_of(there)
         there.reserved += soft
         target.reserved += soft
+        note_held(target, reservation, there, was_held)
+    # A unit of a pool or fence becomes a common one of the target, and stays counted as sold (R19).
+    leave(source, reservation, line, hard + soft)
     if not was_listed:
         target.attach(reservation)
     assert target.uncommitted >= 0, "I2: a reroute without physical cover"
@@ -171,18 +203,25 @@ def _carry(
 def _grow(
     state: PartitionState,
     batch: Batch,
+    reservation: ReservationRow,
     line: Line,
     position: Position,
     more: int,
     arrival_ms: int,
+    own: int,
 ) -> tuple[Movement, ...]:
-    """Grant more units to an open line, in the state in which it is."""
+    """Grant more units to an open line, in the state in which it is; up to `own` of them from its path."""
     line.granted += more
     netted = 0
     if line.reserved:
+        was_held = held_of(line)
         line.reserved += more
         position.reserved += more
+        note_held(position, reservation, line, was_held)
     else:
         netted = allocate_units(position, line, more, arrival_ms)
+    draw(batch, position, reservation, line, more, own)
+    if reservation.limits:
+        count_again(state, batch, reservation, more)
     assert position.uncommitted >= 0, "I2: a grant without physical cover"
     return changed(state, batch, position, line, netted, arrival_ms)

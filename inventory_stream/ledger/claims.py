@@ -1,8 +1,20 @@
 """What is set aside at a position, or promised before it is there: pools, fences, backorders (R2, R24)."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
-from models.rows import BackorderRow, FenceRow, PoolRow
+from models.rows import BackorderRow, FenceRow, Line, PoolRow, ReservationRow
+
+SALE: Final = "sale:"
+"""How the path of a sale pool begins."""
+CHANNEL: Final = "channel:"
+"""How the path of a channel begins."""
+
+
+SET_ASIDE: Final = 0
+"""Step of a timed pool: its units are set aside; before any deadline of the same ms."""
+CLOSE: Final = 1
+"""Step of a timed pool: its sale is over; after the deadlines of the same ms, which free units for it."""
 
 
 @dataclass(slots=True)
@@ -23,3 +35,35 @@ class Claims:
         """Units that the common path may not promise."""
         unsold = sum(pool.unsold for pool in self.pools.values())
         return unsold + sum(fence.units for fence in self.fences.values())
+
+    def owner_of(self, reservation: ReservationRow) -> PoolRow | FenceRow | None:
+        """Give who gets freed units of a reservation's path back: its open pool, its fence, or nobody.
+
+        A pool of the same sale that was opened after the reservation was made is another one.
+        """
+        path = reservation.path
+        if path.startswith(SALE):
+            pool = self.pools.get(path[len(SALE) :])
+            is_its = pool is not None and not pool.closed_ms and reservation.created_ms >= pool.opened_ms
+            return pool if is_its else None
+        return self.fences.get(path[len(CHANNEL) :])
+
+    def note_held(self, reservation: ReservationRow, change: int) -> None:
+        """Count reserved units that were taken from a path, for as long as it can get them back."""
+        if change and self.owner_of(reservation) is not None:
+            path = reservation.path
+            self.held[path] = self.held.get(path, 0) + change
+
+
+def times_of(pool: PoolRow) -> tuple[tuple[int, int], ...]:
+    """Give when something happens to a pool, and which step."""
+    if pool.closed_ms:
+        return ()
+    if pool.is_fenced:
+        return ((pool.ends_ms, CLOSE),)
+    return (pool.fence_from_ms, SET_ASIDE), (pool.ends_ms, CLOSE)
+
+
+def held_of(line: Line) -> int:
+    """Reserved units of a line that its path gets back when they expire: path units are freed first."""
+    return min(line.reserved, line.from_path)

@@ -7,14 +7,15 @@ from typing import Any, Final, NamedTuple
 from inventory_stream.ledger.authority import set_count_authority, set_time_zone
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError, Refused, Sealed
 from inventory_stream.ledger.changes import reroute, set_units
+from inventory_stream.ledger.cover import settle_claims
 from inventory_stream.ledger.expiry import sweep
 from inventory_stream.ledger.fences import set_channel_fence
 from inventory_stream.ledger.incoming import cancel_incoming, expect, receive
 from inventory_stream.ledger.known import inspect
-from inventory_stream.ledger.limits import set_purchase_limit
 from inventory_stream.ledger.movements import revoke
 from inventory_stream.ledger.orders import cancel, confirm, extend, release
 from inventory_stream.ledger.pools import close_pool, open_pool
+from inventory_stream.ledger.purchase_limits import set_purchase_limit
 from inventory_stream.ledger.recorded import record_order
 from inventory_stream.ledger.reserve import reserve
 from inventory_stream.ledger.shipping import fulfil, return_units
@@ -199,10 +200,12 @@ def _open(state: PartitionState, now_ms: int) -> Generator[Sealed, None, Batch]:
     batch = Batch(state.term, now_ms)
     for position in sorted(state.to_revoke, key=_KEY):
         revoke(state, batch, position)
+        settle_claims(state, batch)
         while position in state.to_revoke:
             yield batch.seal(state)
             batch = Batch(state.term, now_ms)
             revoke(state, batch, position)
+            settle_claims(state, batch)
     fold(state, batch)
     return batch
 
@@ -223,6 +226,8 @@ def _decide_one(  # a hot inner step: a record of its own would cost 0.2 us a co
     except ImpossibleCommandError as error:
         batch.refused.append(Refused(source, offset, index, str(error)))
         return
+    if batch.unsettled:
+        settle_claims(state, batch)
     batch.outcomes[outcome] += 1
     if outcome == _REUSED:
         batch.refused.append(Refused(source, offset, index, Outcome.COMMAND_ID_REUSED.name))

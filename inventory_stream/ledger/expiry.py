@@ -5,7 +5,11 @@ from operator import attrgetter
 from typing import Final
 
 from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.claims import CLOSE
+from inventory_stream.ledger.cover import settle_claims
 from inventory_stream.ledger.movements import end_if_over, stamp
+from inventory_stream.ledger.paths import free, unreserve
+from inventory_stream.ledger.pools import happen, is_due
 from inventory_stream.ledger.state import PartitionState
 from models.rows import ReservationRow
 
@@ -13,12 +17,19 @@ _ID: Final = attrgetter("reservation_id")
 
 
 def next_deadline_ms(state: PartitionState) -> int | None:
-    """The earliest deadline that a sweep may have to act on; None when nothing is reserved."""
-    return state.deadlines[0] if state.deadlines else None
+    """The earliest time that a sweep may have to act on: a deadline, or a step of a sale pool; None: none."""
+    deadline_ms = state.deadlines[0] if state.deadlines else None
+    if not state.timed:
+        return deadline_ms
+    timed_ms = state.timed[0][0]
+    return timed_ms if deadline_ms is None else min(deadline_ms, timed_ms)
 
 
 def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
-    """Expire what was due before `before_ms`, until done or the batch is full.
+    """Expire what was due before `before_ms`, and step sale pools, until done or the batch is full.
+
+    In order of time: units are set aside from their `fence_from` on, so before a deadline of that ms; a
+    sale includes its last ms, so it closes after the deadlines of that ms, which free units for it (R22).
 
     Only call it with an arrival time that was decided on order-events, or with a time up to which
     the broker is known to hold no undecided record: a confirm in time must never lose (R17, R18).
@@ -29,6 +40,8 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
     deadlines = state.deadlines
     while deadlines and deadlines[0] < before_ms:
         deadline_ms = deadlines[0]
+        if state.timed and not _step_pools(state, batch, deadline_ms):
+            return False
         bucket = state.due[deadline_ms]
         # By id, which a recovery restores; the order of their making is not in the rows (I8).
         bucket.sort(key=_ID, reverse=True)
@@ -40,10 +53,26 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
                 if batch.is_full:
                     return False
                 expire(state, batch, reservation)
+                if batch.unsettled:
+                    settle_claims(state, batch)
             bucket.pop()
             state.due_entries -= 1
         del state.due[deadline_ms]
         heappop(deadlines)
+    return not state.timed or _step_pools(state, batch, before_ms)
+
+
+def _step_pools(state: PartitionState, batch: Batch, until_ms: int) -> bool:
+    """Do what sale pools have to by a time, as in `sweep`; False when the batch is full before that."""
+    timed = state.timed
+    # As tuples compare: what is set aside at `until_ms` is due, what closes then is not yet.
+    while timed and timed[0] < (until_ms, CLOSE):
+        if is_due(state, timed[0]):
+            if batch.is_full:
+                return False
+            happen(state, batch, timed[0])
+            settle_claims(state, batch)
+        heappop(timed)
     return True
 
 
@@ -52,11 +81,12 @@ def expire(state: PartitionState, batch: Batch, reservation: ReservationRow) -> 
     for line in reservation.lines:
         if line.reserved:
             position = state.position(reservation.sku, line.location)
-            position.reserved -= line.reserved
-            position.unhold(reservation.deadline_ms)
-            line.expired += line.reserved
-            batch.expired_units += line.reserved
-            line.reserved = 0
+            units = line.reserved
+            unreserve(position, reservation, line, units)
+            line.expired += units
+            batch.expired_units += units
+            if line.from_path or reservation.limits:
+                free(state, batch, position, reservation, line, units)
             batch.touch(position)
             stamp(line, position)
     end_if_over(state, batch, reservation)

@@ -2,8 +2,10 @@
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
+from inventory_stream.ledger.claims import CHANNEL, held_of
 from inventory_stream.ledger.identity import keep_receipt
-from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.state import PartitionState, line_at
 from inventory_stream.ledger.stock import answered_before
 from models.commands import SetChannelFence
 from models.outcomes import Outcome
@@ -39,7 +41,7 @@ def set_channel_fence(
     key = fence_key(command.channel, command.sku, command.location)
     if not command.units and command.spill_over:
         claims.fences.pop(command.channel, None)
-        claims.held.pop(f"channel:{command.channel}", None)
+        claims.held.pop(CHANNEL + command.channel, None)
         fence = None
     elif fence is None:
         fence = FenceRow(
@@ -53,9 +55,9 @@ def set_channel_fence(
             batch.now_ms,
         )
         claims.fences[command.channel] = fence
+        _find_held(position, CHANNEL + command.channel)
     else:
         fence.asked, fence.units, fence.spill_over = command.units, units, command.spill_over
-        fence.opened_ms = batch.now_ms
     position.fenced += units - unused
     batch.claim(position, key, fence)
     is_short = units < command.units
@@ -68,3 +70,12 @@ def set_channel_fence(
         units=units,
         breakdown=breakdown_of(asked) if is_short else None,
     )
+
+
+def _find_held(position: Position, path: str) -> None:
+    """Count what a fence that existed before still has reserved: the new one gets it back."""
+    claims = position.claims_made()
+    for reservation in position.reservations:
+        line = line_at(reservation, position.location)
+        if line is not None and reservation.path == path:
+            claims.note_held(reservation, held_of(line))

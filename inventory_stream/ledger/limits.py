@@ -1,44 +1,140 @@
-"""Purchase limits: what one customer may have, in all carts and orders together (R23).
+"""Purchase limits: what one customer has of them, counted as reservations change (R23).
 
 Units count from the reserve on, until they expire or are released, revoked or cancelled; what was
-shipped counts for good. Limits and uses go when no order from before the end can come any more.
+shipped counts for good. A limit and its uses go once no order from before its end can come any more.
 """
 
-from heapq import heappush
+from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Final
 
 from inventory_stream.ledger.batch import Batch
-from inventory_stream.ledger.identity import keep_receipt
-from inventory_stream.ledger.movements import epoch_ms
-from inventory_stream.ledger.state import PartitionState
-from inventory_stream.ledger.stock import answered_before
-from models.commands import SetPurchaseLimit
-from models.outcomes import Outcome
-from models.rows import PurchaseLimitRow, encode_row, purchase_limit_key
+from inventory_stream.ledger.claims import SALE
+from inventory_stream.ledger.rules import BATCH_BYTES
+from inventory_stream.ledger.state import PartitionState, forget_stated
+from models.ids import decode_id
+from models.rows import LimitUseRow, PurchaseLimitRow, ReservationRow, limit_use_key
+
+# Stale entries that the queue may hold beyond as many as it has others, before a walk drops them.
+_STALE_MIN: Final = 1_024
 
 
-def set_purchase_limit(
-    state: PartitionState,
-    command: SetPurchaseLimit,
-    arrival_ms: int,  # noqa: ARG001  # one shape for all commands
-    batch: Batch,
-) -> int:
-    """State what one customer may have of a SKU: APPLIED; the newest statement stands.
+def limits_on(state: PartitionState, sku: str, path: str, arrival_ms: int) -> Sequence[PurchaseLimitRow]:
+    """Give the limits that hold for a reserve that arrived at a time, in order of their ids."""
+    of_sku = state.purchase_limits.get(sku)
+    if not of_sku:
+        return ()
+    return [
+        of_sku[name]
+        for name in sorted(of_sku)
+        if arrival_ms <= of_sku[name].ends_ms and of_sku[name].sale_id in {None, path.removeprefix(SALE)}
+    ]
 
-    What was reserved before the limit was first stated does not count.
+
+def allowance(state: PartitionState, limits: Iterable[PurchaseLimitRow], customer: str) -> int:
+    """Say how many units more a customer may have by all of these limits, of which there is one at least."""
+    return min(max(0, limit.units - _used(state, limit.limit_id, customer)) for limit in limits)
+
+
+def count(
+    state: PartitionState, batch: Batch, limits: Iterable[PurchaseLimitRow], customer: str, units: int
+) -> None:
+    """Count units that a customer was granted."""
+    for limit in limits:
+        place = limit.limit_id, customer
+        key = limit_use_key(*place)
+        use = state.limit_uses.get(place)
+        if use is None:
+            use = state.limit_uses[place] = LimitUseRow(state.term, *place, 0, limit.ends_ms)
+            heappush(state.limits_over, (limit.ends_ms, key))
+        use.units += units
+        batch.put(key, use)
+
+
+def count_again(state: PartitionState, batch: Batch, reservation: ReservationRow, units: int) -> None:
+    """Count more units, or once lost ones again, of a reservation."""
+    count(state, batch, limits_of(state, reservation), reservation.customer or "", units)
+
+
+def allowed_again(state: PartitionState, reservation: ReservationRow, units: int, arrival_ms: int) -> bool:
+    """Whether a reservation's customer may have units more of it by the limits that it counts for."""
+    limits = [limit for limit in limits_of(state, reservation) if arrival_ms <= limit.ends_ms]
+    return not limits or allowance(state, limits, reservation.customer or "") >= units
+
+
+def give_back(state: PartitionState, batch: Batch, reservation: ReservationRow, units: int) -> None:
+    """Count units no more that a customer has no longer."""
+    for name in reservation.limits:
+        place = name, reservation.customer or ""
+        use = state.limit_uses.get(place)
+        if use is not None:
+            use.units -= units
+            if use.units <= 0:
+                del state.limit_uses[place]
+            batch.put(limit_use_key(*place), use if use.units > 0 else None)
+
+
+def limits_of(state: PartitionState, reservation: ReservationRow) -> Sequence[PurchaseLimitRow]:
+    """Give those limits that a reservation counts for and that are not over."""
+    if not reservation.limits:
+        return ()
+    of_sku = state.purchase_limits.get(reservation.sku, {})
+    return [of_sku[name] for name in reservation.limits if name in of_sku]
+
+
+def is_limit_fold_due(state: PartitionState) -> bool:
+    """Say whether a limit is over for every order that may come."""
+    return bool(state.limits_over) and state.limits_over[0][0] < _decided_ms(state)
+
+
+def fold_limits(state: PartitionState, batch: Batch, budget: int) -> int:
+    """Write tombstones for limits that are over and their uses; gives what is left of the budget.
+
+    Their end counts by the arrival of orders, as deadlines do (R18): one that waited in the broker for
+    its owner is still decided by the limit of its time.
     """
-    early = answered_before(state, batch, command, command.sku)
-    if early is not None:
-        return early
-    row = PurchaseLimitRow(
-        state.term,
-        command.limit_id,
-        command.sku,
-        command.units,
-        max(1, epoch_ms(command.ends_at)),
-        command.sale_id,
-    )
-    state.purchase_limits.setdefault(command.sku, {})[command.limit_id] = row
-    key = purchase_limit_key(command.limit_id, command.sku)
-    heappush(state.limits_over, (row.ends_ms, key))
-    batch.write(key, encode_row(row))
-    return keep_receipt(state, batch, command, Outcome.APPLIED, sku=command.sku, units=command.units)
+    over = state.limits_over
+    if len(over) > 2 * (len(state.limit_uses) + _limit_count(state)) + _STALE_MIN:
+        over[:] = state.limit_ends()
+        heapify(over)
+    decided_ms = _decided_ms(state)
+    while over and budget and batch.size_bytes < BATCH_BYTES // 2 and over[0][0] < decided_ms:
+        ends_ms, key = heappop(over)
+        standing_ms = _end_of(state, key)
+        if standing_ms is None:
+            continue
+        if standing_ms > ends_ms:
+            heappush(over, (standing_ms, key))
+            continue
+        forget_stated(state, key.removeprefix(b"s/").decode())
+        budget -= 1
+        batch.write(key, None)
+    return budget
+
+
+def _used(state: PartitionState, limit_id: str, customer: str) -> int:
+    use = state.limit_uses.get((limit_id, customer))
+    return 0 if use is None else use.units
+
+
+def _end_of(state: PartitionState, key: bytes) -> int | None:
+    """Until when a limit, or any limit that a use counts for, holds now; None: it is gone already."""
+    kind, _, rest = key.removeprefix(b"s/").decode().partition("/")
+    first, second = map(decode_id, rest.split("/"))
+    if kind == "purchase-limit":
+        limit = state.purchase_limits.get(second, {}).get(first)
+        return None if limit is None else limit.ends_ms
+    use = state.limit_uses.get((first, second))
+    if use is None:
+        return None
+    # Stated anew, a limit may end later than when the use was first counted.
+    return max([use.ends_ms, *(limit.ends_ms for limit in state.limited.get(first, {}).values())])
+
+
+def _decided_ms(state: PartitionState) -> int:
+    """Up to when all orders are decided, as far as this partition can know."""
+    return max(state.orders_arrival_ms, state.swept_ms)
+
+
+def _limit_count(state: PartitionState) -> int:
+    return sum(map(len, state.limited.values()))

@@ -1,8 +1,10 @@
 """The lines of a reservation: units at a location, and what every change of them keeps in step (R16)."""
 
 from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.limits import allowed_again, count_again
 from inventory_stream.ledger.movements import move, settle, stamp
 from inventory_stream.ledger.netting import note_allocated
+from inventory_stream.ledger.paths import draw, free, leave, offered_again, unreserve
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState, line_at
 from models.rows import Line, Movement, ReservationRow
@@ -51,14 +53,6 @@ def line_made_at(reservation: ReservationRow, location: str) -> Line:
         line = Line(location, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
         reservation.lines = (*reservation.lines, line)
     return line
-
-
-def unreserve(position: Position, reservation: ReservationRow, line: Line, units: int) -> None:
-    """Take units out of reserved, in line and position; the caller says where they went."""
-    line.reserved -= units
-    position.reserved -= units
-    if not line.reserved:
-        position.unhold(reservation.deadline_ms)
 
 
 def allocate_units(position: Position, line: Line, units: int, at_ms: int) -> int:
@@ -114,6 +108,8 @@ def release_lines(
             position = state.position(reservation.sku, line.location)
             unreserve(position, reservation, line, taken)
             line.released += taken
+            if line.from_path or reservation.limits:
+                free(state, batch, position, reservation, line, taken)
             changed(state, batch, position, line, 0, 0)
             units -= taken
 
@@ -134,40 +130,63 @@ def cancel_lines(
             position = state.position(reservation.sku, line.location)
             netted = allocate_units(position, line, -taken, at_ms)
             line.cancelled += taken
+            if line.from_path or reservation.limits:
+                free(state, batch, position, reservation, line, taken)
             movements += changed(state, batch, position, line, netted, at_ms)
             units -= taken
     return movements
 
 
 def allocate_again(
-    state: PartitionState, batch: Batch, reservation: ReservationRow, line: Line, units: int, at_ms: int
+    state: PartitionState,
+    batch: Batch,
+    reservation: ReservationRow,
+    line: Line,
+    units: int,
+    at_ms: int,
+    own: int,
 ) -> tuple[Movement, ...]:
-    """Allocate units of a line that had expired or been revoked."""
+    """Allocate units of a line that had expired or been revoked; up to `own` of them from its path."""
     position = state.position(reservation.sku, line.location)
     from_expired = min(units, line.expired)
     line.expired -= from_expired
     line.revoked -= units - from_expired
     netted = allocate_units(position, line, units, at_ms)
+    if own:
+        draw(batch, position, reservation, line, units, own)
+    if reservation.limits:
+        count_again(state, batch, reservation, units)
     position.attach(reservation)
     return changed(state, batch, position, line, netted, at_ms)
 
 
 def coverable(
-    state: PartitionState, reservation: ReservationRow, lines: tuple[Line, ...], units: int
-) -> list[tuple[Line, int]] | None:
-    """Decide again, line by line, units that expired or were revoked; None when not all can be had.
+    state: PartitionState,
+    reservation: ReservationRow,
+    lines: tuple[Line, ...],
+    units: int,
+    arrival_ms: int,
+) -> list[tuple[Line, int, int]] | None:
+    """Decide again, line by line, units that expired or were revoked; None when not all can be had (R17).
 
     Not of a SKU whose stock the catalog has moved to another partition: it is promised there now (R30).
+
+    Returns:
+        Lines with the units to take, and how many of them their path has.
     """
     if units and reservation.sku in state.moved_skus:
+        return None
+    if units and reservation.limits and not allowed_again(state, reservation, units, arrival_ms):
         return None
     plan = []
     for line in lines:
         taken = min(units, line.expired + line.revoked)
         if taken:
-            if state.position(reservation.sku, line.location).available_to_promise < taken:
+            position = state.position(reservation.sku, line.location)
+            offered = offered_again(position, reservation.path, arrival_ms)
+            if offered.units < taken:
                 return None
-            plan.append((line, taken))
+            plan.append((line, taken, offered.own))
             units -= taken
     return plan
 
@@ -222,6 +241,7 @@ def gather(
             netted = allocate_units(source, line, -from_allocated, at_ms)
             if from_reserved:
                 unreserve(source, reservation, line, from_reserved)
+            leave(source, reservation, line, moved)
             line.granted -= moved
             movements += changed(state, batch, source, line, netted, at_ms)
             target = line_made_at(reservation, location)

@@ -6,6 +6,7 @@ from itertools import islice
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.netting import netted_at
+from inventory_stream.ledger.paths import free, unreserve
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.rules import NETTING_WINDOW_MS, SHORT_ORDERS_NAMED, SHORT_ORDERS_SOUGHT
 from inventory_stream.ledger.state import PartitionState, line_at
@@ -147,10 +148,10 @@ def revoke(state: PartitionState, batch: Batch, position: Position) -> None:
         if line is None or not line.reserved:
             continue
         units = line.reserved
-        line.reserved = 0
+        unreserve(position, reservation, line, units)
         line.revoked += units
-        position.reserved -= units
-        position.unhold(reservation.deadline_ms)
+        if line.from_path or reservation.limits:
+            free(state, batch, position, reservation, line, units)
         batch.touch(position)
         stamp(line, position)
         batch.revoked_units += units

@@ -1,7 +1,7 @@
 """What happens to a reservation after it was made: extend, confirm, release, cancel."""
 
 from inventory_stream.ledger.batch import Batch
-from inventory_stream.ledger.breakdown import breakdown_of
+from inventory_stream.ledger.claims import SALE
 from inventory_stream.ledger.expiry import expire
 from inventory_stream.ledger.identity import answer
 from inventory_stream.ledger.known import known_reservation
@@ -14,9 +14,11 @@ from inventory_stream.ledger.lines import (
     release_lines,
 )
 from inventory_stream.ledger.movements import effective_ms, end_if_over
+from inventory_stream.ledger.paths import breakdown_on, pool_at
 from inventory_stream.ledger.state import PartitionState
-from models.commands import Cancel, Confirm, Extend, Release
+from models.commands import EPOCH_MS_MAX, Cancel, Confirm, Extend, Release
 from models.outcomes import Outcome
+from models.rows import ReservationRow
 
 
 def extend(state: PartitionState, command: Extend, arrival_ms: int, batch: Batch) -> int:
@@ -27,7 +29,9 @@ def extend(state: PartitionState, command: Extend, arrival_ms: int, batch: Batch
     if not any(line.reserved for line in reservation.lines):
         return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
     wanted_ms = batch.now_ms + command.ttl_seconds * 1_000
-    latest_ms = reservation.created_ms + state.rules.reservation_ms_max
+    latest_ms = min(
+        reservation.created_ms + state.rules.reservation_ms_max, _checkout_until_ms(state, reservation)
+    )
     deadline_ms = min(wanted_ms, latest_ms)
     if deadline_ms <= reservation.deadline_ms and latest_ms < wanted_ms:
         return answer(state, batch, reservation, command, Outcome.EXTEND_LIMIT)
@@ -40,6 +44,18 @@ def extend(state: PartitionState, command: Extend, arrival_ms: int, batch: Batch
         reservation.deadline_ms = deadline_ms
         state.schedule(reservation)
     return answer(state, batch, reservation, command, Outcome.EXTENDED)
+
+
+def _checkout_until_ms(state: PartitionState, reservation: ReservationRow) -> int:
+    """Until when units of a sale may be held: its end and the checkout grace; else no bound (R19)."""
+    latest_ms = EPOCH_MS_MAX
+    if reservation.path.startswith(SALE):
+        for line in reservation.lines:
+            pool = pool_at(state.position(reservation.sku, line.location), reservation.path)
+            if line.reserved and pool is not None:
+                end_ms = min(pool.ends_ms, pool.closed_ms or pool.ends_ms)
+                latest_ms = min(latest_ms, end_ms + pool.checkout_grace_seconds * 1_000)
+    return latest_ms
 
 
 def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Batch) -> int:
@@ -72,18 +88,19 @@ def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Bat
         return answer(state, batch, reservation, command, Outcome.MORE_THAN_HELD)
 
     late = max(0, units - reserved)
-    again = coverable(state, reservation, lines, late)
+    again = coverable(state, reservation, lines, late, arrival_ms)
     why_not = None
     if again is None:
-        why_not = breakdown_of(tuple(state.position(reservation.sku, line.location) for line in lines))
+        places = [state.position(reservation.sku, line.location) for line in lines]
+        why_not = breakdown_on(places, reservation.path, arrival_ms)
         if not reserved:
             outcome = Outcome.RESERVATION_EXPIRED
             return answer(state, batch, reservation, command, outcome, breakdown=why_not)
     reservation.paid_order_id = command.order_id or reservation.paid_order_id
     on_time = min(units, reserved)
     movements = allocate(state, batch, reservation, lines, on_time, arrival_ms)
-    for line, taken in again or ():
-        movements += allocate_again(state, batch, reservation, line, taken, arrival_ms)
+    for line, taken, own in again or ():
+        movements += allocate_again(state, batch, reservation, line, taken, arrival_ms, own)
     end_if_over(state, batch, reservation)
     if not late:
         return answer(state, batch, reservation, command, Outcome.CONFIRMED, on_time, movements=movements)

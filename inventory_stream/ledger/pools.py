@@ -5,10 +5,10 @@ and the rest is common after the end. Times happen as deadlines do (R18): see `e
 """
 
 from heapq import heappush
-from typing import Final
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
+from inventory_stream.ledger.claims import CLOSE, SALE, times_of
 from inventory_stream.ledger.identity import keep_receipt
 from inventory_stream.ledger.movements import epoch_ms
 from inventory_stream.ledger.position import Position
@@ -17,11 +17,6 @@ from inventory_stream.ledger.stock import answered_before
 from models.commands import ClosePool, OpenPool
 from models.outcomes import Outcome
 from models.rows import PoolRow, pool_key
-
-SET_ASIDE: Final = 0
-"""Step of a timed pool: its units are set aside; before any deadline of the same ms."""
-CLOSE: Final = 1
-"""Step of a timed pool: its sale is over; after the deadlines of the same ms, which free units for it."""
 
 
 def open_pool(state: PartitionState, command: OpenPool, arrival_ms: int, batch: Batch) -> int:  # noqa: ARG001  # one shape
@@ -80,11 +75,12 @@ def open_pool(state: PartitionState, command: OpenPool, arrival_ms: int, batch: 
         pool.starts_ms, pool.ends_ms, pool.fence_from_ms = starts_ms, ends_ms, fence_ms
         pool.checkout_grace_seconds = command.checkout_grace_seconds
         pool.late_from_common = command.late_from_common
-    heappush(state.timed, (ends_ms, CLOSE, key))
-    if pool.is_fenced or fence_ms <= batch.now_ms:
+    is_set_aside = pool.is_fenced or fence_ms <= batch.now_ms
+    if is_set_aside:
         set_aside(batch, position, pool)
-    else:
-        heappush(state.timed, (fence_ms, SET_ASIDE, key))
+    for at_ms, step in times_of(pool):
+        heappush(state.timed, (at_ms, step, key))
+    if not is_set_aside:
         batch.claim(position, key, pool)
         return keep_receipt(state, batch, command, Outcome.APPLIED, sku=command.sku)
     is_short = pool.units < command.units
@@ -131,18 +127,24 @@ def close(state: PartitionState, batch: Batch, key: bytes, pool: PoolRow) -> Non
     claims = position.claims_made()
     position.fenced -= pool.unsold
     pool.closed_ms = batch.now_ms
-    claims.held.pop(f"sale:{pool.sale_id}", None)
+    claims.held.pop(SALE + pool.sale_id, None)
     heappush(state.ended_documents, (pool.closed_ms, key))
     state.ended_documents_kept += 1
     batch.claim(position, key, pool)
 
 
-def happen(state: PartitionState, batch: Batch, at_ms: int, step: int, key: bytes) -> None:
-    """Do what a pool has to do at a time, unless it was stated anew since for another one."""
+def is_due(state: PartitionState, entry: tuple[int, int, bytes]) -> bool:
+    """Whether a time (ms, step, key) still stands for a pool: it may be closed, or stated anew."""
+    at_ms, step, key = entry
     pool = state.pools.get(key)
-    if pool is None or pool.closed_ms:
-        return
-    if step == CLOSE and pool.ends_ms == at_ms:
+    return pool is not None and (at_ms, step) in times_of(pool)
+
+
+def happen(state: PartitionState, batch: Batch, entry: tuple[int, int, bytes]) -> None:
+    """Do what a pool has to do at a time that stands."""
+    _, step, key = entry
+    pool = state.pools[key]
+    if step == CLOSE:
         close(state, batch, key, pool)
-    elif step == SET_ASIDE and pool.fence_from_ms == at_ms and not pool.is_fenced:
+    else:
         set_aside(batch, state.position(pool.sku, pool.location), pool)

@@ -2,6 +2,7 @@
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
+from inventory_stream.ledger.claims import CHANNEL
 from inventory_stream.ledger.identity import (
     answer,
     bind_nothing,
@@ -9,6 +10,7 @@ from inventory_stream.ledger.identity import (
     repeated_answer,
     repeated_receipt,
 )
+from inventory_stream.ledger.limits import count_again
 from inventory_stream.ledger.lines import (
     Shipped,
     add_shipped,
@@ -19,6 +21,7 @@ from inventory_stream.ledger.lines import (
     line_made_at,
 )
 from inventory_stream.ledger.movements import effective_ms, end_if_over, settle
+from inventory_stream.ledger.paths import COMMON, draw, offer
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.together import decide_together
 from models.commands import RecordOrder
@@ -84,10 +87,10 @@ def record_order(
     else:
         held = sum(units for _, units, _ in shipped)
         missing = command.units - held
-        where = _record_at(state, command)
+        where = _record_at(state, command, arrival_ms)
         reservation = _recorded(state, batch, command, reservation)
         movements = add_shipped(state, batch, reservation, shipped, ordered_ms)
-    more, short = _force(state, batch, reservation, command, where, missing, ordered_ms)
+    more, short = _force(state, batch, reservation, command, where, missing, ordered_ms, arrival_ms)
     outcome = Outcome.RECORDED_SHORT if short else Outcome.RECORDED
     return answer(state, batch, reservation, command, outcome, missing + held, movements=movements + more)
 
@@ -100,8 +103,11 @@ def _force(
     where: str,
     missing: int,
     ordered_ms: int,
+    arrival_ms: int,
 ) -> tuple[tuple[Movement, ...], bool]:
     """Allocate without asking whether there is stock: lost units of the reservation first, then new ones.
+
+    What its sale pool or its channel's fence still has goes first, then common, then what is not there.
 
     Gives the movements, and whether any of the positions is short now.
     """
@@ -111,7 +117,8 @@ def _force(
     for line in reservation.lines:
         taken = min(units, line.expired + line.revoked)
         if taken:
-            movements += allocate_again(state, batch, reservation, line, taken, ordered_ms)
+            offered = offer(state.position(command.sku, line.location), reservation.path, arrival_ms)
+            movements += allocate_again(state, batch, reservation, line, taken, ordered_ms, offered.own)
             touched.append(line)
             units -= taken
     if units:
@@ -119,6 +126,13 @@ def _force(
         line = line_made_at(reservation, where)
         line.granted += units
         netted = allocate_units(position, line, units, ordered_ms)
+        if position.claims is not None:
+            if reservation.recorded and command.channel in position.claims.fences:
+                reservation.path = CHANNEL + command.channel
+            own = offer(position, reservation.path, arrival_ms).own
+            draw(batch, position, reservation, line, units, own)
+        if reservation.limits:
+            count_again(state, batch, reservation, units)
         position.attach(reservation)
         movements += changed(state, batch, position, line, netted, ordered_ms)
         touched.append(line)
@@ -134,7 +148,7 @@ def _force(
     return movements, is_short
 
 
-def _record_at(state: PartitionState, command: RecordOrder) -> str:
+def _record_at(state: PartitionState, command: RecordOrder, arrival_ms: int) -> str:
     """Choose where an outside order is taken from: as asked, else the first of the group that has it."""
     if command.location is not None:
         return command.location
@@ -142,11 +156,14 @@ def _record_at(state: PartitionState, command: RecordOrder) -> str:
     if not locations:
         raise ImpossibleCommandError("record_order names no location and no known group")
     by_location = state.skus.get(command.sku, {})
-    for name in locations:
-        if name in by_location and by_location[name].available_to_promise >= command.units:
-            return name
+    path = COMMON if command.channel is None else CHANNEL + command.channel
     known = [name for name in locations if name in by_location]
-    return max(known, key=lambda name: by_location[name].available_to_promise, default=locations[0])
+    offers = {name: offer(by_location[name], path, arrival_ms).units for name in known}
+    for name in known:
+        if offers[name] >= command.units:
+            return name
+    most = {name: (offers[name], by_location[name].available_to_promise) for name in known}
+    return max(known, key=most.__getitem__, default=locations[0])
 
 
 def _recorded(

@@ -1,5 +1,6 @@
 """Reserve: the decision that a flash sale is made of (R3, R15)."""
 
+from collections.abc import Mapping, Sequence
 from heapq import heappush
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
@@ -14,14 +15,19 @@ from inventory_stream.ledger.identity import (
     repeated_receipt,
     reserve_content,
 )
+from inventory_stream.ledger.limits import allowance, count, limits_on
 from inventory_stream.ledger.lines import Shipped, add_shipped
 from inventory_stream.ledger.movements import end_if_over, epoch_ms
+from inventory_stream.ledger.paths import COMMON, breakdown_on, closed_to, draw, hoped, is_path, offer
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.together import decide_together
 from models.commands import Reserve
 from models.outcomes import Outcome
-from models.rows import Answer, Line, ReservationRow, encode_row, reservation_key
+from models.rows import Answer, Line, PurchaseLimitRow, ReservationRow, encode_row, reservation_key
+
+Plan = tuple[tuple[Position, int], ...]
+"""How many units to take where."""
 
 _GRANTED = int(Outcome.GRANTED)
 _PARTIALLY_GRANTED = int(Outcome.PARTIALLY_GRANTED)
@@ -42,6 +48,8 @@ def reserve(
         TOO_LATE                 decided after `answer_by`; nothing held, nothing bound
         WRONG_PARTITION, PRODUCT_CHANGED   the SKU belongs elsewhere (R30)
         UNKNOWN_SKU, UNKNOWN_GROUP
+        UNKNOWN_SALE, SALE_NOT_OPEN, SALE_CLOSED   by its arrival, on the path of a sale (R15)
+        CUSTOMER_REQUIRED, LIMIT_REACHED   by a purchase limit (R23)
         GRANTED, PARTIALLY_GRANTED
         NO_SINGLE_LOCATION, ALL_RESERVED, SOLD_OUT, with the breakdown behind them
 
@@ -73,52 +81,111 @@ def reserve(
         misplaced = state.misplaced(command.sku)
         if misplaced is not None:
             return _not_final(state, batch, command, misplaced)
-    if command.path != "common":
-        raise ImpossibleCommandError(f"path {command.path!r} is unknown: this version sells from 'common'")
+    if command.path != COMMON and not is_path(command.path):
+        raise ImpossibleCommandError(
+            f"path {command.path!r} is none of common, sale:<sale id>, channel:<channel>"
+        )
+    return _decide(state, command, arrival_ms, batch, reservation, by_location, shipped)
 
-    asked: tuple[Position, ...]
-    units = command.units
-    if shipped:
-        units -= sum(left for _, left, _ in shipped)
-        if not units:
-            return _grant(state, batch, command, reservation, (), _GRANTED, shipped)
+
+def _decide(
+    state: PartitionState,
+    command: Reserve,
+    arrival_ms: int,
+    batch: Batch,
+    reservation: ReservationRow | None,
+    by_location: Mapping[str, Position] | None,
+    shipped: Shipped,
+) -> int:
+    """Decide a reserve that is new, in time, and of a SKU of this partition; see `reserve`."""
+    path = command.path
+    limits: Sequence[PurchaseLimitRow] = ()
+    if state.purchase_limits:
+        limits = limits_on(state, command.sku, path, arrival_ms)
+    # What was shipped needs no stock, no sale and no limit; the rest of the order does.
+    gone = sum(left for _, left, _ in shipped) if shipped else 0
+    wanted = units = command.units - gone
+    if not units:
+        return _grant(
+            state, batch, command, reservation, (), _GRANTED, arrival_ms, limits=limits, shipped=shipped
+        )
+    asked = _asked(state, command, by_location)
+    if isinstance(asked, Outcome):
+        return _refuse(state, batch, command, reservation, asked, (), arrival_ms)
+    refused = closed_to(asked, path, arrival_ms) if path != COMMON else None
+    if limits and refused is None:
+        allowed = _allowed(state, command, limits, gone)
+        if isinstance(allowed, Outcome):
+            refused = allowed
+        else:
+            units = min(units, allowed)
+    if refused is not None:
+        return _refuse(state, batch, command, reservation, refused, asked, arrival_ms)
+
+    if asked and command.location is not None:
+        (position,) = asked
+        own, free = 0, position.available_to_promise
+        if path != COMMON:
+            own, common = offer(position, path, arrival_ms)
+            free = own + common
+        if units <= free and reservation is None and not shipped and units == wanted:
+            return _grant_new(state, batch, command, position, own, limits)
+        plan: Plan = ((position, min(units, free)),) if free > 0 else ()
+    else:
+        plan = _plan(asked, command.strategy, units, path, arrival_ms)
+    got = sum(taken for _, taken in plan)
+    if got and (got == units or command.allow_partial):
+        outcome = _GRANTED if got == wanted else _PARTIALLY_GRANTED
+        return _grant(
+            state, batch, command, reservation, plan, outcome, arrival_ms, limits=limits, shipped=shipped
+        )
+    why_not = _why_not(asked, command, units, arrival_ms)
+    return _refuse(state, batch, command, reservation, why_not, asked, arrival_ms)
+
+
+def _asked(
+    state: PartitionState, command: Reserve, by_location: Mapping[str, Position] | None
+) -> tuple[Position, ...] | Outcome:
+    """Give the positions that a reserve may take units from, or why there are none."""
     location = command.location
     if location is not None:
         if command.group is not None:
             raise ImpossibleCommandError("reserve names both a location and a group")
         if by_location is None:
-            return _refuse(state, batch, command, reservation, Outcome.UNKNOWN_SKU, ())
+            return Outcome.UNKNOWN_SKU
         position = by_location.get(location)
-        if position is not None:
-            free = position.available_to_promise
-            if units <= free:
-                if reservation is None and not shipped:
-                    return _grant_new(state, batch, command, position)
-                return _grant(state, batch, command, reservation, ((position, units),), _GRANTED, shipped)
-            if free > 0 and command.allow_partial:
-                return _grant(
-                    state, batch, command, reservation, ((position, free),), _PARTIALLY_GRANTED, shipped
-                )
-        asked = (position,) if position is not None else ()
-    else:
-        if command.group is None:
-            raise ImpossibleCommandError("reserve names neither a location nor a group")
-        group = state.groups.get(command.group)
-        if group is None:
-            return _refuse(state, batch, command, reservation, Outcome.UNKNOWN_GROUP, ())
-        if by_location is None:
-            return _refuse(state, batch, command, reservation, Outcome.UNKNOWN_SKU, ())
-        asked = tuple(by_location[name] for name in group if name in by_location)
-        plan = _plan(asked, command.strategy, units)
-        got = sum(taken for _, taken in plan)
-        if got == units:
-            return _grant(state, batch, command, reservation, plan, _GRANTED, shipped)
-        if got and command.allow_partial:
-            return _grant(state, batch, command, reservation, plan, _PARTIALLY_GRANTED, shipped)
-    return _refuse(state, batch, command, reservation, _why_not(asked, command, units), asked)
+        return () if position is None else (position,)
+    if command.group is None:
+        raise ImpossibleCommandError("reserve names neither a location nor a group")
+    group = state.groups.get(command.group)
+    if group is None:
+        return Outcome.UNKNOWN_GROUP
+    if by_location is None:
+        return Outcome.UNKNOWN_SKU
+    return tuple(by_location[name] for name in group if name in by_location)
 
 
-def _grant_new(state: PartitionState, batch: Batch, command: Reserve, position: Position) -> int:
+def _allowed(
+    state: PartitionState, command: Reserve, limits: Sequence[PurchaseLimitRow], gone: int
+) -> int | Outcome:
+    """Say how many units the purchase limits leave to the customer, or why nothing is granted (R23).
+
+    `gone` units of the order were shipped before it came (R21): they count.
+    """
+    if command.customer is None:
+        return Outcome.CUSTOMER_REQUIRED
+    left = allowance(state, limits, command.customer) - gone
+    return left if left >= (1 if command.allow_partial else command.units - gone) else Outcome.LIMIT_REACHED
+
+
+def _grant_new(
+    state: PartitionState,
+    batch: Batch,
+    command: Reserve,
+    position: Position,
+    own: int,
+    limits: Sequence[PurchaseLimitRow],
+) -> int:
     """Grant a new reservation at one location, as `_grant` does, in one piece.
 
     Nearly every command of a flash sale ends here or in a refusal. The row takes the position's own
@@ -130,6 +197,7 @@ def _grant_new(state: PartitionState, batch: Batch, command: Reserve, position: 
     position.reserved += units
     assert position.reserved + position.allocated + position.unavailable <= position.on_hand, "I2"
     batch.touch(position)
+    line = Line(position.location, units, units, 0, 0, 0, 0, 0, 0, 0, 0, position.on_hand, position.version)
     reservation = ReservationRow(
         batch.term,
         0,
@@ -150,9 +218,14 @@ def _grant_new(state: PartitionState, batch: Batch, command: Reserve, position: 
         deadline_ms,
         0,
         1,
-        (Line(position.location, units, units, 0, 0, 0, 0, 0, 0, 0, 0, position.on_hand, position.version),),
+        (line,),
         (Answer(command.id, "reserve", b"", _GRANTED, units, now_ms),),
     )
+    if own:
+        draw(batch, position, reservation, line, units, own)
+    if limits or command.allow_backorder:
+        reservation.allow_backorder = command.allow_backorder
+        _count(state, batch, reservation, limits, units)
     state.reservations[command.reservation_id] = reservation
     position.hold(deadline_ms)
     position.attach(reservation)
@@ -161,7 +234,20 @@ def _grant_new(state: PartitionState, batch: Batch, command: Reserve, position: 
     return _GRANTED
 
 
-def _plan(asked: tuple[Position, ...], strategy: str, units: int) -> tuple[tuple[Position, int], ...]:
+def _count(
+    state: PartitionState,
+    batch: Batch,
+    reservation: ReservationRow,
+    limits: Sequence[PurchaseLimitRow],
+    units: int,
+) -> None:
+    """Count a grant for the purchase limits that hold for it; without a customer there is nobody to count."""
+    if limits and reservation.customer is not None:
+        reservation.limits = tuple(limit.limit_id for limit in limits)
+        count(state, batch, limits, reservation.customer, units)
+
+
+def _plan(asked: tuple[Position, ...], strategy: str, units: int, path: str, arrival_ms: int) -> Plan:
     """Source a group: in its order; first_fit takes one location, split as many as it needs.
 
     A plan that does not reach `units` is the best partial one of the strategy.
@@ -170,7 +256,7 @@ def _plan(asked: tuple[Position, ...], strategy: str, units: int) -> tuple[tuple
         plan = []
         missing = units
         for position in asked:
-            taken = min(missing, position.available_to_promise)
+            taken = min(missing, offer(position, path, arrival_ms).units)
             if taken > 0:
                 plan.append((position, taken))
                 missing -= taken
@@ -178,26 +264,26 @@ def _plan(asked: tuple[Position, ...], strategy: str, units: int) -> tuple[tuple
                     break
         return tuple(plan)
     best: Position | None = None
+    most = 0
     for position in asked:
-        if position.available_to_promise >= units:
+        offered = offer(position, path, arrival_ms).units
+        if offered >= units:
             return ((position, units),)
-        if best is None or position.available_to_promise > best.available_to_promise:
-            best = position
-    if best is None or best.available_to_promise <= 0:
-        return ()
-    return ((best, best.available_to_promise),)
+        if offered > most:
+            best, most = position, offered
+    return () if best is None else ((best, most),)
 
 
-def _why_not(asked: tuple[Position, ...], command: Reserve, units: int) -> int:
+def _why_not(asked: tuple[Position, ...], command: Reserve, units: int, arrival_ms: int) -> int:
     """Name the refusal: might the asked locations cover it together, or once reservations expire?"""
     wanted = 1 if command.allow_partial else units
     if len(asked) == 1:  # one location: what a sold-out flash sale answers thousands of times a second
-        hoped = asked[0].available_to_promise + asked[0].reserved
-        return Outcome.ALL_RESERVED if hoped >= wanted else Outcome.SOLD_OUT
-    free = [max(0, position.available_to_promise) for position in asked]
+        hope = hoped(asked[0], command.path, arrival_ms)
+        return Outcome.ALL_RESERVED if hope >= wanted else Outcome.SOLD_OUT
+    free = [offer(position, command.path, arrival_ms).units for position in asked]
     if command.group is not None and command.strategy == "first_fit" and sum(free) >= units:
         return Outcome.NO_SINGLE_LOCATION
-    hopes = [max(0, position.available_to_promise + position.reserved) for position in asked]
+    hopes = [max(0, hoped(position, command.path, arrival_ms)) for position in asked]
     most = max(hopes, default=0) if command.strategy == "first_fit" else sum(hopes)
     return Outcome.ALL_RESERVED if most >= wanted else Outcome.SOLD_OUT
 
@@ -207,9 +293,12 @@ def _grant(
     batch: Batch,
     command: Reserve,
     reservation: ReservationRow | None,
-    plan: tuple[tuple[Position, int], ...],
+    plan: Plan,
     outcome: int,
-    shipped: Shipped = (),
+    arrival_ms: int,
+    *,
+    limits: Sequence[PurchaseLimitRow],
+    shipped: Shipped,
 ) -> int:
     # From here on nothing can fail: quantities, indexes, row.
     deadline_ms = batch.now_ms + command.ttl_seconds * 1_000
@@ -223,21 +312,26 @@ def _grant(
     lines = []
     granted = 0
     for position, units in plan:
-        assert 0 < units <= position.available_to_promise, "I2: a grant beyond its path"
+        own, common = offer(position, command.path, arrival_ms)
+        assert 0 < units <= own + common, "I2: a grant beyond its path"
         assert units <= position.uncommitted, "I2: a grant without physical cover"
         position.reserved += units
         position.hold(deadline_ms)
         position.attach(reservation)
         batch.touch(position)
         granted += units
-        lines.append(
-            Line(position.location, units, units, 0, 0, 0, 0, 0, 0, 0, 0, position.on_hand, position.version)
+        line = Line(
+            position.location, units, units, 0, 0, 0, 0, 0, 0, 0, 0, position.on_hand, position.version
         )
+        if own:
+            draw(batch, position, reservation, line, units, own)
+        lines.append(line)
     reservation.lines = tuple(lines)
     if shipped:
         add_shipped(state, batch, reservation, shipped)
         granted += sum(units for _, units, _ in shipped)
         end_if_over(state, batch, reservation)
+    _count(state, batch, reservation, limits, granted)
     append_answer(
         state, batch, reservation, Answer(command.id, "reserve", b"", outcome, granted, batch.now_ms)
     )
@@ -253,6 +347,7 @@ def _refuse(
     reservation: ReservationRow | None,
     outcome: int,
     asked: tuple[Position, ...],
+    arrival_ms: int,
 ) -> int:
     """Keep the refusal under the command's id; the reservation id stays free for another try (R27)."""
     if reservation is None:
@@ -262,7 +357,8 @@ def _refuse(
         _ask_anew(reservation, command)
     reservation.created_ms = reservation.ended_ms = batch.now_ms
     heappush(state.refused, (batch.now_ms, command.reservation_id))
-    new = Answer(command.id, "reserve", b"", outcome, 0, batch.now_ms, breakdown_of(asked))
+    why_not = breakdown_on(asked, command.path, arrival_ms)
+    new = Answer(command.id, "reserve", b"", outcome, 0, batch.now_ms, why_not)
     append_answer(state, batch, reservation, new)
     batch.write_reservation(reservation, len(reservation.answers) - 1)
     return outcome
@@ -308,6 +404,7 @@ def _new_reservation(state: PartitionState, command: Reserve) -> ReservationRow:
         0,
         (),
         (),
+        allow_backorder=command.allow_backorder,
     )
     state.reservations[command.reservation_id] = reservation
     return reservation
@@ -327,4 +424,6 @@ def _ask_anew(reservation: ReservationRow, command: Reserve) -> None:
     reservation.allow_partial = command.allow_partial
     reservation.path = command.path
     reservation.customer = command.customer
+    reservation.allow_backorder = command.allow_backorder
+    reservation.limits = ()
     reservation.ended_ms = 0

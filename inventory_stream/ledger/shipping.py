@@ -10,9 +10,9 @@ from inventory_stream.ledger.lines import (
     line_made_at,
     lines_at,
     move_line,
-    unreserve,
 )
 from inventory_stream.ledger.movements import effective_ms, end_if_over, move
+from inventory_stream.ledger.paths import leave, unreserve
 from inventory_stream.ledger.state import PartitionState
 from models.commands import Fulfil, Return
 from models.outcomes import Outcome
@@ -60,6 +60,8 @@ def fulfil(state: PartitionState, command: Fulfil, arrival_ms: int, batch: Batch
             netted = allocate_units(position, line, passed - from_allocated, effective)
             if from_reserved:
                 unreserve(position, reservation, line, from_reserved)
+            if line.from_path:
+                leave(position, reservation, line, taken - passed)
             line.fulfilled += taken
             movements += (
                 move_line(state, batch, position, line, -taken, effective, netted=netted, ahead=ahead),

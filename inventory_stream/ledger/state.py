@@ -5,7 +5,7 @@ from heapq import heapify, heappush
 from operator import attrgetter
 from typing import Any, Final
 
-from inventory_stream.ledger.claims import Claims
+from inventory_stream.ledger.claims import Claims, held_of, times_of
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.receipts import Receipts
 from inventory_stream.ledger.rules import Rules
@@ -36,6 +36,8 @@ from models.rows import (
     TransferRow,
     encode_row,
     incoming_key,
+    limit_use_key,
+    purchase_limit_key,
     transfer_key,
 )
 
@@ -57,10 +59,10 @@ class PartitionState:
     revocations did not fit one batch (R11). `products` is the catalog, `moved_skus` are those with
     positions of another product (R30).
 
-    `pools` holds the sale pools by row key (R3), `timed` what happens to them at a time of the orders, as a
-    heap of (ms, step, key). `purchase_limits` are by SKU and limit id, `limit_uses` by limit id and
-    customer (R23); `limits_over` is a heap of (ms, key) of both, by their ends. `places` are by location,
-    `policies` by channel and SKU or None (R25).
+    `pools` holds the sale pools by row key (R3), `timed` what happens to them at times of the orders, as
+    a heap of (ms, step, key). `purchase_limits` are by SKU and limit id, `limited` by limit id and SKU,
+    `limit_uses` by limit id and customer (R23); `limits_over` is a heap of (ms, key) of both, by their ends.
+    `places` are by location, `policies` by channel and SKU or None (R25).
     """
 
     __slots__ = (
@@ -78,6 +80,7 @@ class PartitionState:
         "groups",
         "incoming",
         "limit_uses",
+        "limited",
         "limits_over",
         "moved_skus",
         "now_ms",
@@ -142,6 +145,7 @@ class PartitionState:
         self.pools: dict[bytes, PoolRow] = {}
         self.timed: list[tuple[int, int, bytes]] = []
         self.purchase_limits: dict[str, dict[str, PurchaseLimitRow]] = {}
+        self.limited: dict[str, dict[str, PurchaseLimitRow]] = {}
         self.limit_uses: dict[tuple[str, str], LimitUseRow] = {}
         self.limits_over: list[tuple[int, bytes]] = []
         self.ended_documents: list[tuple[int, bytes]] = []
@@ -227,6 +231,18 @@ class PartitionState:
         else:
             bucket.append(reservation)
 
+    def limit(self, row: PurchaseLimitRow) -> None:
+        """Take what was stated of a purchase limit."""
+        self.purchase_limits.setdefault(row.sku, {})[row.limit_id] = row
+        self.limited.setdefault(row.limit_id, {})[row.sku] = row
+
+    def limit_ends(self) -> list[tuple[int, bytes]]:
+        """Give the end and key of every purchase limit and every use of one, in no order."""
+        limits = (limit for of_sku in self.purchase_limits.values() for limit in of_sku.values())
+        ends = [(limit.ends_ms, purchase_limit_key(limit.limit_id, limit.sku)) for limit in limits]
+        uses = self.limit_uses.values()
+        return ends + [(use.ends_ms, limit_use_key(use.limit_id, use.customer)) for use in uses]
+
     def documents(self) -> Iterator[tuple[bytes, int]]:
         """Give key and end of every transfer, incoming and sale pool; 0: it has not ended."""
         for incoming in self.incoming.values():
@@ -311,7 +327,7 @@ class StateLoader:
         elif isinstance(row, BackorderRow):
             state.position(row.sku, row.location).claims_made().backorder = row
         elif isinstance(row, PurchaseLimitRow):
-            state.purchase_limits.setdefault(row.sku, {})[row.limit_id] = row
+            state.limit(row)
         elif isinstance(row, ChannelPolicyRow):
             state.policies[row.channel, row.sku] = row
         elif isinstance(row, PlaceRow):
@@ -344,6 +360,12 @@ class StateLoader:
             if ended_ms:
                 state.ended_documents.append((ended_ms, key))
         heapify(state.ended_documents)
+        state.timed = [
+            (at_ms, step, key) for key, pool in state.pools.items() for at_ms, step in times_of(pool)
+        ]
+        heapify(state.timed)
+        state.limits_over = state.limit_ends()
+        heapify(state.limits_over)
         state.ended_documents_kept = len(state.ended_documents)
         yield
         for number, (key, receipt) in enumerate(state.receipts.items()):
@@ -410,6 +432,8 @@ class StateLoader:
             if line.reserved:
                 position.hold(row.deadline_ms)
                 live = True
+                if line.from_path and position.claims is not None:
+                    position.claims.note_held(row, held_of(line))
             if line.reserved or line.allocated or (line.allocations and not row.ended_ms):
                 position.attach(row)
             elif row.ended_ms:
@@ -508,9 +532,13 @@ def forget_stated(state: PartitionState, place: str) -> None:
     if kind == "limit":
         state.limit_uses.pop((names[0], names[1]), None)
     elif kind == "purchase-limit":
-        of_sku = state.purchase_limits.get(names[1], {})
-        of_sku.pop(names[0], None)
-        if not of_sku:
-            state.purchase_limits.pop(names[1], None)
+        for index, outer, inner in (
+            (state.purchase_limits, names[1], names[0]),
+            (state.limited, names[0], names[1]),
+        ):
+            limits = index.get(outer, {})
+            limits.pop(inner, None)
+            if not limits:
+                index.pop(outer, None)
     elif kind == "fence":
         _claims_at(state, names[1], names[2]).fences.pop(names[0], None)

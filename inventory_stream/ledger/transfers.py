@@ -12,6 +12,7 @@ from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
 from inventory_stream.ledger.documents import write_document
 from inventory_stream.ledger.identity import keep_receipt
 from inventory_stream.ledger.movements import effective_ms, epoch_ms, move
+from inventory_stream.ledger.paths import COMMON, hoped
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.stock import answered_before
@@ -62,8 +63,8 @@ def plan_transfer(state: PartitionState, command: PlanTransfer, arrival_ms: int,
     if rest > offered:
         refusal = Outcome.UNKNOWN_SKU
         if command.sku in state.skus:
-            hoped = offered + (asked[0].reserved if asked else 0)
-            refusal = Outcome.ALL_RESERVED if hoped >= rest else Outcome.SOLD_OUT
+            hope = hoped(asked[0], COMMON, arrival_ms) if asked else 0
+            refusal = Outcome.ALL_RESERVED if hope >= rest else Outcome.SOLD_OUT
         why_not = breakdown_of(asked)
         return keep_receipt(state, batch, command, refusal, sku=command.sku, breakdown=why_not)
 

@@ -7,6 +7,7 @@ from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.documents import fold_documents, is_document_fold_due
 from inventory_stream.ledger.early import drop
 from inventory_stream.ledger.identity import forget_movements, id_hash
+from inventory_stream.ledger.limits import fold_limits, is_limit_fold_due
 from inventory_stream.ledger.rules import BATCH_BYTES, FOLDED_PER_BATCH_MAX, NETTING_WINDOW_MS, Rules
 from inventory_stream.ledger.state import PartitionState, slim_from_ms
 from models.outcomes import Outcome
@@ -32,6 +33,7 @@ def is_fold_due(state: PartitionState, now_ms: int) -> bool:
         or (refused and refused[0][0] < oldest_receipt_ms)
         or (ended and ended[0][0] < now_ms - rules.return_window_ms)
         or is_document_fold_due(state, now_ms)
+        or is_limit_fold_due(state)
     )
 
 
@@ -67,6 +69,7 @@ def fold(state: PartitionState, batch: Batch) -> None:
     budget = _fold_reservations(state, batch, budget, refused=True)
     budget = _fold_reservations(state, batch, budget, refused=False)
     budget = fold_documents(state, batch, budget)
+    budget = fold_limits(state, batch, budget)
     _slim(state, batch, budget)
 
 

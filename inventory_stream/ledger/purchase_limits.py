@@ -1,0 +1,34 @@
+"""Stating a purchase limit (R23); `limits` counts what customers have of it."""
+
+from heapq import heappush
+
+from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.identity import keep_receipt
+from inventory_stream.ledger.movements import epoch_ms
+from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.stock import answered_before
+from models.commands import SetPurchaseLimit
+from models.outcomes import Outcome
+from models.rows import PurchaseLimitRow, encode_row, purchase_limit_key
+
+
+def set_purchase_limit(
+    state: PartitionState,
+    command: SetPurchaseLimit,
+    arrival_ms: int,  # noqa: ARG001  # one shape for all commands
+    batch: Batch,
+) -> int:
+    """State what one customer may have of a SKU: APPLIED; the newest statement stands.
+
+    What was reserved before the limit was first stated does not count.
+    """
+    early = answered_before(state, batch, command, command.sku)
+    if early is not None:
+        return early
+    ends_ms = max(1, epoch_ms(command.ends_at))
+    row = PurchaseLimitRow(state.term, command.limit_id, command.sku, command.units, ends_ms, command.sale_id)
+    state.limit(row)
+    key = purchase_limit_key(command.limit_id, command.sku)
+    heappush(state.limits_over, (ends_ms, key))
+    batch.write(key, encode_row(row))
+    return keep_receipt(state, batch, command, Outcome.APPLIED, sku=command.sku, units=command.units)
