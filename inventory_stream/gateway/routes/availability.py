@@ -215,7 +215,9 @@ class AvailabilityRoutes:
         return Reply(HTTPStatus.OK, Availability(found, unknown), UNCACHED)
 
     def _outlooks(self, sku: str, day: date) -> Sequence[LocationOutlook]:
-        awaited = self._shelf.statements(sku).awaited
+        stated = self._shelf.statements(sku)
+        awaited = stated.awaited
+        backorders = {row.location: row for row in stated.backorders}
         units_now = {one.location: one.available_to_promise for one in self._shelf.stock(sku)}
         for row in awaited:
             target = target_of(row)
@@ -223,7 +225,9 @@ class AvailabilityRoutes:
                 units_now.setdefault(target, 0)
         now_ms = self._now_ms()
         return [
-            outlook_at(place, units, awaited, zone, now_ms, _days_to(day, now_ms, zone))
+            outlook_at(
+                place, units, awaited, zone, now_ms, _days_to(day, now_ms, zone), backorders.get(place)
+            )
             for place, units in units_now.items()
             for zone in (self._shelf.time_zone(place),)
         ]
