@@ -1,0 +1,254 @@
+"""From a shopper's request to the ledger's decision, with what may end it before the ledger is asked."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+
+from inventory_stream.errors import RetryableError
+from inventory_stream.gateway.endpoint import Caller
+from inventory_stream.gateway.idempotency import command_id_of, reservation_id_of
+from inventory_stream.gateway.outcomes import ANSWERS, numbers_of, problem_of
+from inventory_stream.gateway.problems import Problem
+from inventory_stream.gateway.reservation_answers import reservation_answer
+from inventory_stream.gateway.words.reservations import LineResult, ReserveBody
+from inventory_stream.ports.desk import Decision, Desk, NotAnsweredError
+from inventory_stream.ports.shelf import Shelf
+from models.commands import Reserve
+from models.ids import ID_CHARACTERS_MAX
+
+ADMISSION_HEADER: Final = "Waiting-Room-Admission"
+
+_COMMON: Final = "common"
+_SALE: Final = "sale:"
+_CHANNEL: Final = "channel:"
+
+
+class HidesCustomers(Protocol):
+    """Turns what a shop calls a shopper into what the ledger may keep."""
+
+    def hash(self, customer: str) -> str:
+        """Give the keyed hash; may raise the problem `too-many-requests`."""
+
+
+class Door(Protocol):
+    """The waiting rooms' door; see `gateway/admissions.py`."""
+
+    async def check(
+        self, sale_id: str, customer: str | None, token: str | None, reservation_id: str
+    ) -> Any | None:  # noqa: ANN401  # the door's own note, which only it reads
+        """Let a reservation of a sale pass, or raise the problem `waiting-room`."""
+
+    async def settle(self, held: Any, *, is_granted: bool) -> None:  # noqa: ANN401
+        """Hear what came of it."""
+
+
+class Knows(Protocol):
+    """Knows which reservations the ledger wrote of lately."""
+
+    def knows(self, reservation_id: str) -> bool:
+        """Whether it did of this one."""
+
+
+class Asked(NamedTuple):
+    """A request as the ledger will be asked it."""
+
+    command: Reserve
+    sale_id: str | None
+
+
+class Reserving:
+    """Grants, one or many.
+
+    Args:
+        desk: Decides.
+        now_ms: The owners' clock, as well as it is known.
+        customers: Hides them; None: no customer can be named.
+        shelf: Says early that something is sold out; None: only the ledger does.
+        recent: What the shelf may not be asked about.
+        door: Of the waiting rooms; None: there are none.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        now_ms: Callable[[], int],
+        *,
+        customers: HidesCustomers | None = None,
+        shelf: Shelf | None = None,
+        recent: Knows | None = None,
+        door: Door | None = None,
+    ) -> None:
+        self._desk = desk
+        self._now_ms = now_ms
+        self._customers = customers
+        self._shelf = shelf
+        self._recent = recent
+        self._door = door
+
+    def asked(self, caller: Caller, key: str, body: ReserveBody, line: int = 0) -> Asked:
+        """Make the command of a request, the same one for each retry.
+
+        Raises:
+            Problem: `invalid` for what the ledger could never decide, `not-allowed`, `too-many-requests`.
+        """
+        if (body.location is None) == (body.group is None):
+            raise Problem("invalid", "name a location, or a group of locations, and not both")
+        path, sale_id = _path_of(body)
+        channel = body.channel or caller.channel
+        if path.startswith(_CHANNEL) and caller.channel not in {None, path.removeprefix(_CHANNEL)}:
+            raise Problem("not-allowed", f"the key is of the channel {caller.channel!r}")
+        customer = None
+        if body.customer is not None:
+            if self._customers is None:
+                raise Problem("not-ready", "this gateway has no gateway.customer_key to hide customers with")
+            customer = self._customers.hash(body.customer)
+        command = Reserve(
+            command_id_of(caller.name, key, f"reserve {line}"),
+            reservation_id_of(caller.name, key, body.sku, line),
+            body.sku,
+            body.units,
+            body.ttl_seconds,
+            body.location,
+            body.group,
+            body.strategy,
+            channel,
+            body.order_id,
+            body.allow_partial,
+            path,
+            customer,
+            None,
+            body.allow_backorder,
+        )
+        return Asked(command, sale_id)
+
+    async def decide(
+        self,
+        asked: Asked,
+        headers: Mapping[str, str],
+        within_seconds: float,
+        decide_seconds: float | None = None,
+    ) -> Decision:
+        """Have it decided.
+
+        Args:
+            asked: The request.
+            headers: May hold the admission of a waiting room.
+            within_seconds: How long to wait.
+            decide_seconds: How long the ledger may take to decide; None: so that the answer still comes.
+
+        Raises:
+            Problem: the waiting room does not let it through, or it is surely sold out.
+            NotAnsweredError: no answer within the time.
+            DeskClosedError: nothing was sent.
+        """
+        command, sale_id = asked
+        self._refuse_early(command)
+        held = None
+        if sale_id is not None and self._door is not None:
+            token = headers.get(ADMISSION_HEADER)
+            held = await self._door.check(sale_id, command.customer, token, command.reservation_id)
+        if decide_seconds is not None:
+            answer_by = self._now_ms() + int(decide_seconds * 1_000)
+            command = msgspec.structs.replace(command, answer_by=answer_by)
+        decision = await self._desk.ask(command, within_seconds)
+        if held is not None and self._door is not None:
+            await self._door.settle(held, is_granted=ANSWERS[decision.outcome].slug is None)
+        return decision
+
+    async def decide_many(
+        self,
+        caller: Caller,
+        key: str,
+        bodies: Sequence[ReserveBody],
+        headers: Mapping[str, str],
+        within_seconds: float,
+    ) -> list[LineResult]:
+        """Have many decided, each by itself; a refusal is the result of its line alone.
+
+        Every line has ids of its own, so a line that was not answered hears its answer when the whole
+        request is sent again.
+        """
+        return await asyncio.gather(
+            *(
+                self._line(caller, key, body, number, headers, within_seconds)
+                for number, body in enumerate(bodies)
+            )
+        )
+
+    async def _line(
+        self,
+        caller: Caller,
+        key: str,
+        body: ReserveBody,
+        number: int,
+        headers: Mapping[str, str],
+        within_seconds: float,
+    ) -> LineResult:
+        try:
+            decision = await self.decide(self.asked(caller, key, body, number), headers, within_seconds)
+        except Problem as problem:
+            return _refused(problem)
+        except RetryableError as error:
+            return _refused(
+                Problem("not-answered" if isinstance(error, NotAnsweredError) else "not-ready", str(error))
+            )
+        answer = ANSWERS[decision.outcome]
+        if answer.slug is not None:
+            return _refused(problem_of(decision))
+        return LineResult(answer.status, reservation_answer(decision))
+
+    def _refuse_early(self, command: Reserve) -> None:
+        """Refuse what the shelf knows to be sold out, without a way through Kafka. Binds no key.
+
+        Not where the ledger wrote of this very reservation: a retry must hear the one answer (R27).
+
+        Raises:
+            Problem: `sold-out`.
+        """
+        shelf = self._shelf
+        if shelf is None or self._recent is None:
+            return
+        could = shelf.could_cover(
+            command.sku,
+            command.units,
+            location=command.location,
+            group=command.group,
+            path=command.path,
+            is_split=command.strategy == "split",
+            allow_partial=command.allow_partial,
+            allow_backorder=command.allow_backorder,
+        )
+        if could is not False or self._recent.knows(command.reservation_id):
+            return
+        breakdown = shelf.breakdown(
+            command.sku, location=command.location, group=command.group, path=command.path
+        )
+        raise Problem(
+            "sold-out",
+            "there are not enough units there now; the same request may be sent again",
+            members={"sku": command.sku, "is_early": True, **numbers_of(breakdown)},
+        )
+
+
+def _refused(problem: Problem) -> LineResult:
+    return LineResult(problem.kind.status, problem=problem.document())
+
+
+def _path_of(body: ReserveBody) -> tuple[str, str | None]:
+    """Give the path of a request and the sale that it is of."""
+    if body.sale_id is not None:
+        path = _SALE + body.sale_id
+        if body.path not in {None, path}:
+            raise Problem("invalid", "`path` names another sale than `sale_id`, or none")
+        if len(path) > ID_CHARACTERS_MAX:
+            raise Problem("invalid", f"a sale_id has at most {ID_CHARACTERS_MAX - len(_SALE)} characters")
+        return path, body.sale_id
+    path = body.path or _COMMON
+    if path == _COMMON:
+        return path, None
+    for start in (_SALE, _CHANNEL):
+        if path.startswith(start) and path != start:
+            return path, path.removeprefix(start) if start is _SALE else None
+    raise Problem("invalid", "a path is common, sale:<sale id> or channel:<channel>")
