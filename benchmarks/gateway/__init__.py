@@ -1,0 +1,1 @@
+"""The gateway under load, measured from outside over HTTP."""
