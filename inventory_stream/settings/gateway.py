@@ -6,13 +6,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from inventory_stream.settings.gateway_payments import GatewayPaymentSettings
 from inventory_stream.settings.gateway_security import GatewaySecuritySettings
 from inventory_stream.settings.gateway_waiting_room import GatewayWaitingRoomSettings
 from inventory_stream.settings.names import variable
 from inventory_stream.settings.tls import listener_tls_context
 
 
-class GatewaySettings(GatewaySecuritySettings, GatewayWaitingRoomSettings):
+class GatewaySettings(GatewaySecuritySettings, GatewayPaymentSettings, GatewayWaitingRoomSettings):
     """How the HTTP side listens, and how long it waits."""
 
     host: str = Field(
