@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec import structs
+
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.identity import keep_receipt, repeated_receipt
 from inventory_stream.ledger.state import PartitionState
@@ -46,7 +48,7 @@ def set_channel_policy(
     arrival_ms: int,  # noqa: ARG001  # one shape for all commands
     batch: Batch,
 ) -> int:
-    """State what a channel is shown: APPLIED (R25)."""
+    """State what a channel is shown: APPLIED (R25). The same again is no new version of it."""
     if command.sku is None:
         known = repeated_receipt(state, batch, command)
     else:
@@ -66,8 +68,10 @@ def set_channel_policy(
         command.preorder,
         1 if before is None else before.version + 1,
     )
-    state.policies[place] = row
-    batch.write(channel_policy_key(*place), encode_row(row))
+    if before is None or structs.astuple(before)[1:-1] != structs.astuple(row)[1:-1]:
+        # Only then: a policy of a channel has the view of every SKU written anew.
+        state.policies[place] = row
+        batch.write(channel_policy_key(*place), encode_row(row))
     return keep_receipt(state, batch, command, _APPLIED, sku=command.sku)
 
 
