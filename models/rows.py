@@ -392,7 +392,10 @@ class FenceRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
 
 
 class PurchaseLimitRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
-    """`s/purchase-limit/<limit id>/<sku>`: what one customer may have until `ends_ms` (R23)."""
+    """`s/purchase-limit/<limit id>/<sku>`: what one customer may have until `ends_ms` (R23).
+
+    What was reserved before `opened_ms`, when it was first stated, does not count.
+    """
 
     term: int
     limit_id: str
@@ -400,6 +403,7 @@ class PurchaseLimitRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     units: int
     ends_ms: int
     sale_id: str | None
+    opened_ms: int
 
 
 class LimitUseRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Final, NamedTuple
 
+from inventory_stream.ledger.claims import Claims, held_of, times_of
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX
 from inventory_stream.ledger.state import PartitionState
@@ -66,7 +67,10 @@ def grant_violations(state: PartitionState, reservation_id: str) -> Iterator[Vio
     reservation = state.reservations[reservation_id]
     for line in reservation.lines:
         position = state.skus[reservation.sku][line.location]
-        if line.reserved + line.allocated and min(position.available_to_promise, position.uncommitted) < 0:
+        held = line.reserved + line.allocated
+        # What all came from a pool or fence leaves the common path as it was, even below zero.
+        offered = position.available_to_promise if held > line.from_path else position.uncommitted
+        if held and min(offered, position.uncommitted) < 0:
             yield Violation(
                 "I2",
                 _name(position),
@@ -222,6 +226,81 @@ def _lines(state: PartitionState) -> Iterator[Violation]:
             yield Violation("R29", _row(row), f"ended at {row.ended_ms} with {open_units} units open")
 
 
+def _fenced(state: PartitionState) -> Iterator[Violation]:
+    """I1, R4: fenced is the sum of unsold and unused units, and no more than is uncommitted."""
+    for position in state.positions():
+        claims = position.claims or Claims()
+        if position.fenced != claims.fenced():
+            yield Violation(
+                "I1", _name(position), f"fenced {position.fenced}, pools and fences say {claims.fenced()}"
+            )
+        if position.fenced > max(0, position.uncommitted):
+            yield Violation(
+                "R4", _name(position), f"fenced {position.fenced} of {position.uncommitted} uncommitted"
+            )
+        for fence in claims.fences.values():
+            if fence.units < 0:
+                yield Violation("R3", _name(position), f"{fence}")
+
+
+def _pools(state: PartitionState) -> Iterator[Violation]:
+    """R3, R18, R22: a pool has sold no more than it has and what its lines hold, and its times are awaited."""
+    in_lines: Counter[int] = Counter()
+    for row in state.reservations.values():
+        for line in row.lines:
+            if not 0 <= line.from_path <= line.reserved + line.allocated:
+                yield Violation("R16", f"{_row(row)} at {line.location}", f"{line.from_path} from its path")
+            claims = state.position(row.sku, line.location).claims
+            if line.from_path and claims is not None:
+                in_lines[id(claims.owner_of(row))] += line.from_path
+    for key, pool in state.pools.items():
+        claims = state.position(pool.sku, pool.location).claims
+        if claims is None or claims.pools.get(pool.sale_id) is not pool:
+            yield Violation("I8", key.decode(), "not found at its position")
+        # What was shipped or rerouted stays sold, so the lines may hold less than was drawn.
+        if not in_lines[id(pool)] <= pool.drawn <= (pool.units if pool.is_fenced else 0):
+            yield Violation("R3", key.decode(), f"{pool}, and its lines hold {in_lines[id(pool)]}")
+        if any((at_ms, step, key) not in state.timed for at_ms, step in times_of(pool)):
+            yield Violation("R18", key.decode(), f"{times_of(pool)} not awaited")
+
+
+def _held(state: PartitionState) -> Iterator[Violation]:
+    """R15: what a path would get back if reservations expired is what its lines hold."""
+    expected: dict[Position, Counter[str]] = defaultdict(Counter)
+    for row in state.reservations.values():
+        for line in row.lines:
+            position = state.position(row.sku, line.location)
+            if position.claims is not None and position.claims.owner_of(row) is not None:
+                expected[position][row.path] += held_of(line)
+    for position in state.positions():
+        kept = +Counter({} if position.claims is None else position.claims.held)
+        if kept != +expected[position]:
+            yield Violation(
+                "R15", _name(position), f"held {dict(kept)}, lines say {dict(expected[position])}"
+            )
+
+
+def _limits(state: PartitionState) -> Iterator[Violation]:
+    """R23: a customer's use of a limit counts what the reservations hold or have shipped, and will be over."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for row in state.reservations.values():
+        for name in row.limits:
+            for line in row.lines:
+                counted[name, row.customer or ""] += (
+                    line.granted - line.released - line.expired - line.cancelled - line.revoked
+                )
+    for place, units in counted.items():
+        use = state.limit_uses.get(place)
+        # Reservations that were folded since still count; those of a limit that is over do not.
+        is_over = place[0] not in state.limited
+        if units and not is_over and (use is None or use.units < units):
+            yield Violation("R23", f"limit {place}", f"{use}, reservations say {units}")
+    awaited = {key: ends_ms for ends_ms, key in state.limits_over}
+    for ends_ms, key in state.limit_ends():
+        if key not in awaited or awaited[key] < ends_ms:
+            yield Violation("R23", key.decode(), f"ends at {ends_ms}, which nobody awaits")
+
+
 def _indexes(state: PartitionState) -> Iterator[Violation]:
     """R11, R15, R18: what is live is found by its deadline, by its position, and in the earliest deadline."""
     holds: dict[Position, Counter[int]] = defaultdict(Counter)
@@ -275,6 +354,10 @@ CHECKS: Final[tuple[Callable[[PartitionState], Iterator[Violation]], ...]] = (
     _quantities,
     _early,
     _lines,
+    _fenced,
+    _pools,
+    _held,
+    _limits,
     _indexes,
     _movements,
 )
