@@ -30,7 +30,8 @@ class Role(Enum):
 
     LEDGER = "ledger"
     PROJECTION = "projection"
-    BOTH = "both"
+    GATEWAY = "gateway"
+    EVERY = "every"
 
 
 class Buckets(NamedTuple):
@@ -75,10 +76,15 @@ _DELAY: Final = Buckets(
     "the promise is p99 <= 40 ms at 5,000 commands/s; past 1 s the heartbeat stops",
 )
 
+_ANSWERS: Final = Buckets(
+    (0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.02, 0.04, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 30.0),
+    "the promise is p50 <= 8 ms and p99 <= 40 ms at 1,000 reservations/s; 2 s is when a 503 is due",
+)
+
 BUILD_INFO: Final = Metric(
     f"{PREFIX}build_info",
     Kind.GAUGE,
-    Role.BOTH,
+    Role.EVERY,
     "1",
     ("version", "role"),
     "Always 1; its labels say which version runs as what.",
@@ -86,7 +92,7 @@ BUILD_INFO: Final = Metric(
 READY: Final = Metric(
     f"{PREFIX}ready",
     Kind.GAUGE,
-    Role.BOTH,
+    Role.EVERY,
     "0 or 1",
     (),
     "What GET /ready answers: 1 for 200, 0 for 503.",
@@ -96,7 +102,7 @@ READY: Final = Metric(
 PARTITIONS: Final = Metric(
     f"{PREFIX}partitions",
     Kind.GAUGE,
-    Role.BOTH,
+    Role.EVERY,
     "partitions",
     (),
     "The setting kafka.partitions: how many owners, and heartbeats, there should be in all.",
@@ -104,7 +110,7 @@ PARTITIONS: Final = Metric(
 MEMORY_LIMIT: Final = Metric(
     f"{PREFIX}memory_limit_bytes",
     Kind.GAUGE,
-    Role.BOTH,
+    Role.EVERY,
     "bytes",
     (),
     "What this process may use: the limit of its control group, else the memory of the machine.",
@@ -161,7 +167,7 @@ FENCED_IDS: Final = Metric(
 FENCED_ROWS: Final = Metric(
     f"{PREFIX}fenced_rows_dropped_total",
     Kind.COUNTER,
-    Role.BOTH,
+    Role.EVERY,
     "rows",
     ("partition",),
     "Rows of a fenced owner that readers dropped (P4). A recovery counts their keys.",
@@ -524,6 +530,39 @@ REDIS_RECONNECTS: Final = Metric(
     "times",
     (),
     "Times that Redis answered again after it had not.",
+)
+GATEWAY_REQUESTS: Final = Metric(
+    f"{PREFIX}gateway_requests_total",
+    Kind.COUNTER,
+    Role.GATEWAY,
+    "requests",
+    ("endpoint", "status"),
+    "Answers by method and address as declared, `other` for no address of ours, and status.",
+)
+GATEWAY_SECONDS: Final = Metric(
+    f"{PREFIX}gateway_request_seconds",
+    Kind.HISTOGRAM,
+    Role.GATEWAY,
+    "seconds",
+    ("endpoint",),
+    "From a request's head to its answer; of a stream, as long as it lasts.",
+    buckets=_ANSWERS,
+)
+GATEWAY_WAITING: Final = Metric(
+    f"{PREFIX}gateway_waiting",
+    Kind.GAUGE,
+    Role.GATEWAY,
+    "requests",
+    (),
+    "Requests that wait for the ledger's answer now.",
+)
+GATEWAY_FRESH: Final = Metric(
+    f"{PREFIX}gateway_fresh_partitions",
+    Kind.GAUGE,
+    Role.GATEWAY,
+    "partitions",
+    (),
+    "Partitions of the ledger whose end this gateway saw within the last second.",
 )
 METRICS: Final[tuple[Metric, ...]] = tuple(
     value for value in tuple(globals().values()) if isinstance(value, Metric)

@@ -128,7 +128,7 @@ def adjust(number: int) -> Adjust:
 
 def assert_declared(told: dict[str, float], role: Role) -> None:
     """Everything exported is in the catalogue, of this kind of process."""
-    declared = {metric.name for metric in METRICS if metric.role in (role, Role.BOTH)} | FOREIGN.keys()
+    declared = {metric.name for metric in METRICS if metric.role in (role, Role.EVERY)} | FOREIGN.keys()
     for sample in told:
         name = sample.partition("{")[0]
         bare = name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")

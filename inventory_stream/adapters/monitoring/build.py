@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 
 from inventory_stream import metric_names as names
 from inventory_stream.adapters.monitoring.endpoint import Endpoint
+from inventory_stream.adapters.monitoring.gateways import PrometheusGateway
 from inventory_stream.adapters.monitoring.health import Health
 from inventory_stream.adapters.monitoring.instruments import Instruments
 from inventory_stream.adapters.monitoring.memory import memory_limit_bytes
@@ -32,6 +33,14 @@ class ProjectionMonitoring:
     endpoint: Endpoint
 
 
+@dataclass(frozen=True, slots=True)
+class GatewayMonitoring:
+    """A gateway's monitor and the endpoint that shows it."""
+
+    monitor: PrometheusGateway
+    endpoint: Endpoint
+
+
 def ledger_monitoring(settings: Settings) -> LedgerMonitoring | None:
     """Build it; None where nobody is to watch."""
     if settings.monitoring.port == 0:
@@ -51,6 +60,15 @@ def projection_monitoring(settings: Settings) -> ProjectionMonitoring | None:
     instruments = _instruments(settings, names.Role.PROJECTION)
     monitor = PrometheusProjection(instruments)
     return ProjectionMonitoring(monitor, _endpoint(settings, instruments, Health(), lambda: None))
+
+
+def gateway_monitoring(settings: Settings) -> GatewayMonitoring | None:
+    """Build it; None where nobody is to watch."""
+    if settings.monitoring.port == 0:
+        return None
+    instruments = _instruments(settings, names.Role.GATEWAY)
+    monitor = PrometheusGateway(instruments)
+    return GatewayMonitoring(monitor, _endpoint(settings, instruments, Health(), monitor.refresh))
 
 
 def _instruments(settings: Settings, role: names.Role) -> Instruments:

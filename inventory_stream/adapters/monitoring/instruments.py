@@ -14,13 +14,13 @@ class Instruments:
     """Every metric of one kind of process, registered and ready to be labelled.
 
     Args:
-        role: LEDGER or PROJECTION; those of BOTH are always there.
+        role: Of the process; those of EVERY are always there.
         registry: Where they are registered.
     """
 
     def __init__(self, role: Role, registry: CollectorRegistry) -> None:
         self.registry = registry
-        mine = [metric for metric in METRICS if metric.role in (role, Role.BOTH)]
+        mine = [metric for metric in METRICS if metric.role in (role, Role.EVERY)]
         self._counters = {
             metric.name: Counter(metric.name, metric.tells, metric.labels, registry=registry)
             for metric in mine

@@ -17,9 +17,10 @@ change it there. Each process serves them on `GET /metrics` of `monitoring.host`
 """
 
 _TITLES: Final = {
-    Role.BOTH: "Every worker",
+    Role.EVERY: "Every process",
     Role.LEDGER: "worker ledger",
     Role.PROJECTION: "worker projection",
+    Role.GATEWAY: "gateway",
 }
 
 

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from inventory_stream.adapters.monitoring.build import ledger_monitoring, projection_monitoring
+from inventory_stream.adapters.monitoring.build import (
+    gateway_monitoring,
+    ledger_monitoring,
+    projection_monitoring,
+)
+from inventory_stream.adapters.monitoring.gateways import PrometheusGateway
 from inventory_stream.adapters.monitoring.instruments import Instruments
 from inventory_stream.adapters.monitoring.owners import PrometheusOwners
 from inventory_stream.adapters.monitoring.page import page
@@ -103,17 +108,28 @@ def registry_of_a_projection_worker() -> CollectorRegistry:
     return registry
 
 
+def registry_of_a_gateway() -> CollectorRegistry:
+    """Drive everything that a gateway can tell once."""
+    registry = CollectorRegistry()
+    monitor = PrometheusGateway(Instruments(Role.GATEWAY, registry))
+    monitor.watch(lambda: 3, lambda: 2)
+    monitor.answered("GET /v1/here", 200, 0.003)
+    monitor.refresh()
+    return registry
+
+
 @pytest.mark.parametrize(
     ("role", "registry"),
     [
         (Role.LEDGER, registry_of_a_ledger_worker()),
         (Role.PROJECTION, registry_of_a_projection_worker()),
+        (Role.GATEWAY, registry_of_a_gateway()),
     ],
-    ids=["ledger", "projection"],
+    ids=["ledger", "projection", "gateway"],
 )
 def test_every_declared_metric_is_told_and_nothing_else_is(role: Role, registry: CollectorRegistry) -> None:
     """After everything has happened once, exactly the declared metrics have values."""
-    declared = {metric.name for metric in METRICS if metric.role in (role, Role.BOTH)}
+    declared = {metric.name for metric in METRICS if metric.role in (role, Role.EVERY)}
     set_apart = BY_PROCESS | {f"{PREFIX}ready"}
     # A metric of one number begins at 0, so only a look at `build.py` tells whether somebody sets it.
     assert set(sampled(registry)) - set_apart == declared - set_apart
@@ -121,7 +137,11 @@ def test_every_declared_metric_is_told_and_nothing_else_is(role: Role, registry:
 
 def test_a_process_exports_the_declared_metrics_alone() -> None:
     """Also those that libraries bring are named in the catalogue."""
-    for monitoring in (ledger_monitoring(SETTINGS), projection_monitoring(SETTINGS)):
+    for monitoring in (
+        ledger_monitoring(SETTINGS),
+        projection_monitoring(SETTINGS),
+        gateway_monitoring(SETTINGS),
+    ):
         assert monitoring is not None
         found = sampled(monitoring.endpoint.registry)
         assert all(any(found[name].values()) for name in BY_PROCESS & found.keys())
@@ -133,6 +153,7 @@ def test_without_a_port_nothing_is_built() -> None:
     """monitoring.port = 0 is no endpoint, no registry, no monitor."""
     assert ledger_monitoring(Settings()) is None
     assert projection_monitoring(Settings()) is None
+    assert gateway_monitoring(Settings()) is None
 
 
 def test_values_are_what_was_told() -> None:
@@ -146,6 +167,10 @@ def test_values_are_what_was_told() -> None:
     assert found[f"{PREFIX}clock_skew_seconds"] == {("0",): -0.5}
     assert found[f"{PREFIX}lease_margin_seconds"] == {("0",): 250}
     assert found[f"{PREFIX}window_count_decides"] == {("receipts", "0"): 1}
+    answered = sampled(registry_of_a_gateway())
+    assert answered[f"{PREFIX}gateway_requests_total"] == {("GET /v1/here", "200"): 1}
+    assert answered[f"{PREFIX}gateway_waiting"] == {(): 3}
+    assert answered[f"{PREFIX}gateway_fresh_partitions"] == {(): 2}
     projected = sampled(registry_of_a_projection_worker())
     assert projected[f"{PREFIX}redis_reconnects_total"] == {(): 1}
     assert projected[f"{PREFIX}projection_fresh"] == {("0",): 1}
