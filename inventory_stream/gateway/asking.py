@@ -74,11 +74,12 @@ def decided(decision: Decision) -> Decided:
         decision.at_ms,
         decision.is_repeat,
         None if decision.version is None else str(decision.version),
-        tuple(map(_moved, movements)),
+        tuple(map(moved, movements)),
     )
 
 
-def _moved(movement: Movement) -> Moved:
+def moved(movement: Movement) -> Moved:
+    """Tell what happened to a position."""
     return Moved(
         movement.location,
         movement.delta,
