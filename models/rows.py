@@ -403,7 +403,7 @@ class PurchaseLimitRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     units: int
     ends_ms: int
     sale_id: str | None
-    opened_ms: int
+    opened_ms: int = 0
 
 
 class LimitUseRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):

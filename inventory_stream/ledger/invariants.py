@@ -244,7 +244,7 @@ def _fenced(state: PartitionState) -> Iterator[Violation]:
 
 
 def _pools(state: PartitionState) -> Iterator[Violation]:
-    """R3, R18, R22: a pool has sold no more than it has and what its lines hold, and its times are awaited."""
+    """R3, R18, R22: a pool has sold what its lines hold at least, and no more than it has."""
     in_lines: Counter[int] = Counter()
     for row in state.reservations.values():
         for line in row.lines:
@@ -281,23 +281,25 @@ def _held(state: PartitionState) -> Iterator[Violation]:
 
 
 def _limits(state: PartitionState) -> Iterator[Violation]:
-    """R23: a customer's use of a limit counts what the reservations hold or have shipped, and will be over."""
+    """R23: a customer's use of a limit counts all that the reservations hold or have shipped."""
     counted: Counter[tuple[str, str]] = Counter()
     for row in state.reservations.values():
         for name in row.limits:
-            for line in row.lines:
-                counted[name, row.customer or ""] += (
+            limit = state.purchase_limits.get(row.sku, {}).get(name)
+            # Not of one ms: a limit that was over may have been stated again in it.
+            if limit is not None and row.created_ms > limit.opened_ms:
+                counted[name, row.customer or ""] += sum(
                     line.granted - line.released - line.expired - line.cancelled - line.revoked
+                    for line in row.lines
                 )
     for place, units in counted.items():
         use = state.limit_uses.get(place)
-        # Reservations that were folded since still count; those of a limit that is over do not.
-        is_over = place[0] not in state.limited
-        if units and not is_over and (use is None or use.units < units):
+        # More only where a reservation was folded since, or its limit's row.
+        if units > (0 if use is None else use.units):
             yield Violation("R23", f"limit {place}", f"{use}, reservations say {units}")
-    awaited = {key: ends_ms for ends_ms, key in state.limits_over}
+    awaited = {key for _, key in state.limits_over}
     for ends_ms, key in state.limit_ends():
-        if key not in awaited or awaited[key] < ends_ms:
+        if key not in awaited:
             yield Violation("R23", key.decode(), f"ends at {ends_ms}, which nobody awaits")
 
 

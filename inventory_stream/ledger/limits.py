@@ -64,8 +64,8 @@ def allowed_again(state: PartitionState, reservation: ReservationRow, units: int
 
 def give_back(state: PartitionState, batch: Batch, reservation: ReservationRow, units: int) -> None:
     """Count units no more that a customer has no longer."""
-    for name in reservation.limits:
-        place = name, reservation.customer or ""
+    for limit in limits_of(state, reservation):
+        place = limit.limit_id, reservation.customer or ""
         use = state.limit_uses.get(place)
         if use is not None:
             use.units -= units
@@ -75,11 +75,12 @@ def give_back(state: PartitionState, batch: Batch, reservation: ReservationRow, 
 
 
 def limits_of(state: PartitionState, reservation: ReservationRow) -> Sequence[PurchaseLimitRow]:
-    """Give those limits that a reservation counts for and that are not over."""
+    """Give those limits that a reservation counts for and that are not over, or opened again since."""
     if not reservation.limits:
         return ()
     of_sku = state.purchase_limits.get(reservation.sku, {})
-    return [of_sku[name] for name in reservation.limits if name in of_sku]
+    named = (of_sku.get(name) for name in reservation.limits)
+    return [limit for limit in named if limit is not None and reservation.created_ms >= limit.opened_ms]
 
 
 def is_limit_fold_due(state: PartitionState) -> bool:

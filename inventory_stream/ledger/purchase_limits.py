@@ -26,7 +26,16 @@ def set_purchase_limit(
     if early is not None:
         return early
     ends_ms = max(1, epoch_ms(command.ends_at))
-    row = PurchaseLimitRow(state.term, command.limit_id, command.sku, command.units, ends_ms, command.sale_id)
+    known = state.purchase_limits.get(command.sku, {}).get(command.limit_id)
+    row = PurchaseLimitRow(
+        state.term,
+        command.limit_id,
+        command.sku,
+        command.units,
+        ends_ms,
+        command.sale_id,
+        batch.now_ms if known is None else known.opened_ms,
+    )
     state.limit(row)
     key = purchase_limit_key(command.limit_id, command.sku)
     heappush(state.limits_over, (ends_ms, key))
