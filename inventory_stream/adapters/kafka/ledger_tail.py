@@ -1,7 +1,7 @@
 """Every row of every ledger partition as it is appended, for as long as the process lives."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -60,13 +60,25 @@ class LedgerTail:
         topic: str,
         partitions: int,
         clock: HeldClock,
+        on_dropped: Callable[[int, int], None],
         request_timeout_seconds: float = ANSWER_SECONDS_MAX,
     ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            connection: Where the broker is.
+            topic: The ledger's full name.
+            partitions: How many it has.
+            clock: Is told when rows were stamped.
+            on_dropped: Hears of each partition how many rows of fenced owners were left out (P4).
+            request_timeout_seconds: Longest wait for one answer of the broker.
+        """
         self._connection = connection
         self._topic = topic
         self._listeners: tuple[TailListener, ...] = ()
         self._request_timeout_seconds = request_timeout_seconds
         self._clock = clock
+        self._on_dropped = on_dropped
         self._places = [_Place() for _ in range(partitions)]
         self._unread = partitions
 
@@ -102,6 +114,7 @@ class LedgerTail:
 
     async def _follow(self, partition: int) -> None:
         place = self._places[partition]
+        self._on_dropped(partition, 0)
         while True:
             client = BrokerClient(self._connection, request_timeout_seconds=self._request_timeout_seconds)
             try:
@@ -168,7 +181,10 @@ class LedgerTail:
                 ready += batch
             place.offset = batch.next_offset
             if len(ready) >= ROWS_PER_YIELD or number == len(batches):
+                alarms = place.live.alarms
                 rows = place.live.feed(ready)
+                if place.live.alarms != alarms:
+                    self._on_dropped(partition, place.live.alarms - alarms)
                 if rows:
                     for listener in self._listeners:
                         listener.take(partition, place.live.generation_ms, rows)

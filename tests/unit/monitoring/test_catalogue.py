@@ -114,6 +114,7 @@ def registry_of_a_gateway() -> CollectorRegistry:
     monitor = PrometheusGateway(Instruments(Role.GATEWAY, registry))
     monitor.watch(lambda: 3, lambda: 2)
     monitor.answered("GET /v1/here", 200, 0.003)
+    monitor.dropped(0, 1)
     monitor.refresh()
     return registry
 
