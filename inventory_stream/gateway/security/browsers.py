@@ -17,7 +17,7 @@ ASKED_HEADERS_MAX: Final = 1_024
 
 EXPOSED: Final = (
     "ETag, Location, Link, Retry-After, RateLimit, RateLimit-Policy, Preference-Applied, "
-    "Content-Location, WWW-Authenticate, X-Request-Id, Ledger-Version"
+    "Content-Location, WWW-Authenticate, X-Request-Id, Inventory-Version, Idempotent-Replay"
 )
 """Headers of answers that a page may read beside the few that every page may."""
 
