@@ -29,6 +29,10 @@ class Commands(LazyGroup):
             "inventory_stream.cli.dead_letters",
             "Show what could not be decided, and send it again: dead-letters list",
         ),
+        "keys": Entry(
+            "inventory_stream.cli.keys", "Say who may call the gateway: keys create --scope storefront"
+        ),
+        "audit": Entry("inventory_stream.cli.audit", "Show who changed how the shop sells: audit list"),
         "contracts": Entry(
             "inventory_stream.cli.contracts", "Write the schemas that others build on: contracts write"
         ),

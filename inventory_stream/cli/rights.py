@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS, INTERNAL_TOPICS, LEDGER
 from inventory_stream.bootstrap import LEDGER_GROUP, PROJECTION_GROUP
+from inventory_stream.ports.audit import AUDIT
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EVENTS_GROUP, EventTopic
 
@@ -48,7 +49,7 @@ CLUSTER_NAME: Final = "kafka-cluster"
 
 _READ, _WRITE, _LOOK = Operation.READ, Operation.WRITE, Operation.DESCRIBE_CONFIGS
 _EVENT_TOPICS: Final = tuple(topic.value for topic in EventTopic)
-_ALL_TOPICS: Final = (STOCK_EVENTS, ORDER_EVENTS, LEDGER, DEAD_LETTERS, *_EVENT_TOPICS)
+_ALL_TOPICS: Final = (STOCK_EVENTS, ORDER_EVENTS, LEDGER, DEAD_LETTERS, AUDIT, *_EVENT_TOPICS)
 
 
 def _checks(named: Callable[[str], str]) -> list[Right]:
@@ -91,6 +92,14 @@ def _readers(named: Callable[[str], str]) -> list[Right]:
     return [Right(Resource.TOPIC, named(LEDGER), (_READ,))]
 
 
+def _witnesses(named: Callable[[str], str]) -> list[Right]:
+    return [Right(Resource.TOPIC, named(AUDIT), (_WRITE,))]
+
+
+def _auditors(named: Callable[[str], str]) -> list[Right]:
+    return [Right(Resource.TOPIC, named(AUDIT), (_READ,))]
+
+
 def _consumers(named: Callable[[str], str]) -> list[Right]:
     return [Right(Resource.TOPIC, named(topic), (_READ,)) for topic in _EVENT_TOPICS]
 
@@ -115,9 +124,11 @@ def _doctors(named: Callable[[str], str]) -> list[Right]:
 ROLES: Final[dict[str, tuple[Callable[[Callable[[str], str]], list[Right]], ...]]] = {
     "worker ledger": (_checks, _ledger),
     "worker projection": (_checks, _projection),
+    "gateway": (_checks, _senders, _readers, _witnesses),
     "replay": (_checks, _senders),
     "senders of commands (shops, tills)": (_senders,),
     "ledger dump, verify, explain": (_readers,),
+    "audit list": (_auditors,),
     "consumers of events": (_consumers,),
     "dead-letters": (_menders,),
     "topics create, topics check": (_checks, _makers),

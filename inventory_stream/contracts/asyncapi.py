@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS, LEDGER, TopicSpec, topic_specs
 from inventory_stream.adapters.redis import keys as redis_keys
+from inventory_stream.ports.audit import AUDIT
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EventTopic
 from inventory_stream.settings import Settings
@@ -84,6 +85,14 @@ CHANNELS: Final = (
         "`topic/partition/offset`, with `/index` for one command of a pack: a letter written again replaces "
         "itself.",
         "Input that cannot be decided, with the reason.",
+    ),
+    Channel(
+        AUDIT,
+        "send",
+        "application/json",
+        "None: rows are in the order of their acts.",
+        "Who changed how the shop sells, through the gateway. Append-only, kept for ever; record time is the "
+        "broker's.",
     ),
 )
 

@@ -9,6 +9,7 @@ from inventory_stream.contracts.asyncapi import asyncapi_document
 from inventory_stream.contracts.compatibility import breaks, surface
 from inventory_stream.contracts.letters import letters_document
 from inventory_stream.contracts.records import (
+    audit_document,
     availability_document,
     exceptions_document,
     ledger_document,
@@ -17,6 +18,7 @@ from inventory_stream.contracts.records import (
     stock_document,
 )
 from inventory_stream.errors import InventoryStreamError
+from inventory_stream.ports.audit import AUDIT
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EventTopic
 
@@ -42,6 +44,7 @@ def documents() -> dict[str, Any]:
         f"{availability}.json": availability_document(availability),
         f"{exceptions}.json": exceptions_document(exceptions),
         f"{DEAD_LETTERS}.json": letters_document(DEAD_LETTERS),
+        f"{AUDIT}.json": audit_document(AUDIT),
         "asyncapi.json": asyncapi_document(),
     }
 

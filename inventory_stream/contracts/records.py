@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from inspect import cleandoc, getsource
 from typing import Final
 
+import inventory_stream.ports.audit
 import models.rows
 from inventory_stream.contracts.schemas import Schema, components, document
+from inventory_stream.ports.audit import AuditRow
 from models.codec import PACK_COMMANDS_MAX, RECORD_BYTES_MAX
 from models.commands import ORDER_COMMANDS, POSITIONAL, STOCK_COMMANDS, Command, type_name
 from models.events import AvailabilityChanged, ExceptionRaised
@@ -123,6 +125,17 @@ def availability_document(topic: str) -> Schema:
 def exceptions_document(topic: str) -> Schema:
     """Describe exceptions."""
     return _event_document(topic, ExceptionRaised)
+
+
+def audit_document(topic: str) -> Schema:
+    """Describe audit."""
+    refs, parts = components([AuditRow])
+    return document(
+        topic,
+        f"Values of {topic}",
+        cleandoc(inventory_stream.ports.audit.__doc__ or ""),
+        {**refs[0], "$defs": parts},
+    )
 
 
 def _event_document(topic: str, event: type[AvailabilityChanged | ExceptionRaised]) -> Schema:

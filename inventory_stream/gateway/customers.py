@@ -36,7 +36,7 @@ class CustomerHasher:
         self._secret = self._secrets[key_id]
 
     def hash(self, customer: str) -> str:
-        """Give the name under which the ledger counts this customer. 1.5 us; equal texts, equal names.
+        """Give the name under which the ledger counts this customer. 3 us; equal texts, equal names.
 
         The text counts byte for byte: a shop that takes `A@x` and `a@x` for one customer folds them first.
         """

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, NamedTuple
 
+from inventory_stream.ports.audit import AUDIT
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EventTopic
 from inventory_stream.settings import Settings
@@ -25,6 +26,10 @@ INTERNAL_TOPICS: Final = ("__transaction_state", "__consumer_offsets")
 
 DEAD_LETTER_PARTITIONS: Final = 1
 """Letters are rare and read by people, in order."""
+
+
+AUDIT_PARTITIONS: Final = 1
+"""Admin acts are rare and read by people, in order."""
 
 
 class Severity(Enum):
@@ -131,6 +136,14 @@ _DEAD_LETTER_RULES: Final = (
     _at_least("max.message.bytes", 2 * MIB, "a letter holds its original, and could not be written"),
 )
 
+_AUDIT_RULES: Final = (
+    Rule("cleanup.policy", "delete", "compaction would drop rows of an act"),
+    Rule("retention.ms", "-1", "rows are kept for ever: an audit asks about last year"),
+    Rule("retention.bytes", "-1", "a size limit would delete rows"),
+    replace(_LOG_APPEND_TIME, why="a row's time must be the broker's, not of who wrote it"),
+    _NO_UNCLEAN,
+)
+
 _EVENT_RULES: Final = (
     _at_least("max.message.bytes", 2 * MIB, "a SKU in thousands of locations makes a record of 1 MiB"),
     _NO_UNCLEAN,
@@ -220,6 +233,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(
             settings.topic(DEAD_LETTERS), DEAD_LETTER_PARTITIONS, kafka.replication_factor, _DEAD_LETTER_RULES
         ),
+        TopicSpec(settings.topic(AUDIT), AUDIT_PARTITIONS, kafka.replication_factor, _AUDIT_RULES),
     )
     is_secured = kafka.security_protocol != "PLAINTEXT"
     return tuple(replace(spec, may_be_hidden=is_secured, tool=configs_tool(settings)) for spec in specs)

@@ -41,7 +41,7 @@ def read_keys(file: Path) -> dict[str, ApiKey]:
     except OSError as error:
         raise KeyFileError(
             f"{file}: the key file cannot be read ({error.strerror}); make one with "
-            f"`inventory-stream keys create --file {file}`"
+            f"`inventory-stream keys create --scope storefront --file {file}`"
         ) from None
     if len(content) > KEY_FILE_BYTES_MAX:
         raise KeyFileError(f"{file}: larger than {KEY_FILE_BYTES_MAX:,} bytes; take out keys that expired")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
@@ -12,6 +13,7 @@ from inventory_stream.adapters.kafka.dead_letters import encode_letter
 from inventory_stream.adapters.kafka.topic_rules import topic_specs
 from inventory_stream.contracts.documents import SURFACE_FILE, ContractBrokenError, documents, outdated, write
 from inventory_stream.contracts.records import outcome_meanings
+from inventory_stream.ports.audit import AuditRow
 from inventory_stream.ports.dead_letters import DeadLetter
 from inventory_stream.settings import Settings
 from models.codec import encode_command, encode_pack, to_positional
@@ -91,6 +93,12 @@ def test_what_the_code_writes_is_valid() -> None:
             ),
         ),
         ("dead-letters.json", encode_letter(DeadLetter("t", 1, 2, None, "why", None, b"x" * 2_000_000, 5))),
+        (
+            "audit.json",
+            msgspec.json.encode(
+                AuditRow(at_ms=1, caller="c", act="a", subject="s", outcome="201", request_id="r")
+            ),
+        ),
         ("dead-letters.json", encode_letter(DeadLetter("t", 1, 2, 7, "why", b"k", None, 5))),
     ):
         validator(name).validate(json.loads(value))

@@ -186,5 +186,5 @@ def test_a_broken_or_lost_file_leaves_the_keys_as_they_were(file: Path) -> None:
 
 def test_a_missing_file_at_the_start_is_an_error_with_its_way_out(file: Path) -> None:
     """A gateway without its keys says so instead of refusing everybody."""
-    with pytest.raises(KeyFileError, match="keys create --file"):
+    with pytest.raises(KeyFileError, match="keys create --scope storefront --file"):
         KeyRing(file)
