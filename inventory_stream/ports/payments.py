@@ -1,6 +1,6 @@
 """Where payment events come from beside the webhook, and where what came of them is told."""
 
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from models.payments import PaymentOutcome
 
@@ -11,6 +11,17 @@ PAYMENT_OUTCOMES: Final = "payment-outcomes"
 """Topic of `PaymentOutcome`, before the environment's prefix; same key."""
 PAYMENTS_GROUP: Final = "payments"
 """Consumer group of the gateways on `payment-events`, before the prefix."""
+
+
+class PaymentRecord(NamedTuple):
+    """One record of `payment-events`, and where it was."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
 
 
 class PaymentOutcomes(Protocol):
