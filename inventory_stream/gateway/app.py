@@ -18,9 +18,10 @@ from msgspec import Struct
 
 from inventory_stream.errors import RetryableError
 from inventory_stream.gateway.decode import body_of, check_acceptable, path_of, query_of, raw_body_of
-from inventory_stream.gateway.endpoint import Call, Caller, Endpoint
+from inventory_stream.gateway.endpoint import Call, Caller, Endpoint, Scope
 from inventory_stream.gateway.idempotency import check_key
 from inventory_stream.gateway.problems import Problem
+from inventory_stream.gateway.security.audit import Auditor
 from inventory_stream.gateway.security.authenticator import require_scope
 from inventory_stream.ports.access import SILENT_ACCESS, AccessMonitor
 from inventory_stream.ports.desk import NotAnsweredError
@@ -37,6 +38,7 @@ RETRY_AFTER_SECONDS: Final = 1
 _OTHER: Final = "other"
 _NOBODY: Final = Caller("nobody", frozenset())
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
 _RETRY: Final = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -62,6 +64,7 @@ def new_app(
     limits: Limits = Limits(),  # frozen
     monitor: AccessMonitor = SILENT_ACCESS,
     middlewares: Sequence[Middleware] = (),
+    auditor: Auditor | None = None,
 ) -> web.Application:
     """Build the application; nothing listens yet.
 
@@ -72,12 +75,13 @@ def new_app(
         limits: What one request may take.
         monitor: Hears of each answer.
         middlewares: Between the outermost, which gives every refusal its form, and the endpoints.
+        auditor: Puts admin acts on record; None: for tests of anything else.
     """
     app = web.Application(
         client_max_size=limits.request_bytes_max, middlewares=[_answering(monitor), *middlewares]
     )
     for endpoint in endpoints:
-        handler = _handler(endpoint, authenticate, limits)
+        handler = _handler(endpoint, authenticate, limits, auditor)
         if endpoint.method == "GET":
             app.router.add_get(endpoint.path, handler)  # HEAD comes with it
         else:
@@ -96,9 +100,12 @@ def problem_response(problem: Problem) -> web.Response:
     )
 
 
-def _handler(endpoint: Endpoint, authenticate: Authenticate, limits: Limits) -> AiohttpHandler:
+def _handler(
+    endpoint: Endpoint, authenticate: Authenticate, limits: Limits, auditor: Auditor | None
+) -> AiohttpHandler:
     handle, scope, body_kind, query_kind = endpoint.handle, endpoint.scope, endpoint.body, endpoint.query
     is_write, seconds_max = endpoint.is_write, limits.request_seconds_max
+    is_act = scope is Scope.ADMIN and endpoint.method != "GET"
 
     async def answer(request: web.Request) -> web.Response:
         check_acceptable(request)
@@ -115,7 +122,17 @@ def _handler(endpoint: Endpoint, authenticate: Authenticate, limits: Limits) -> 
             body = await raw_body_of(request, seconds_max=seconds_max)
         elif body_kind is not None:
             body = await body_of(request, body_kind, seconds_max=seconds_max)
-        reply = await handle(Call(caller, path, query, body, request.headers))
+        call = Call(caller, path, query, body, request.headers)
+        if is_act and auditor is not None:
+            reply = await auditor.witness(
+                caller=caller.name,
+                act=f"{endpoint.method} {endpoint.path}",
+                subject=request.path,
+                request_id=request[_REQUEST_ID_KEY],
+                do=lambda: handle(call),
+            )
+        else:
+            reply = await handle(call)
         return web.Response(
             body=None if reply.body is None else _encode(reply.body),
             status=reply.status,
@@ -135,6 +152,7 @@ def _answering(monitor: AccessMonitor) -> Middleware:
         began = time.perf_counter()
         given = request.headers.get(REQUEST_ID_HEADER)
         request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{process}-{next(numbers)}"
+        request[_REQUEST_ID_KEY] = request_id
         try:
             response = await handler(request)
         except Problem as problem:

@@ -3,8 +3,11 @@
 import asyncio
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
-from inventory_stream.gateway.endpoint import Reply
+from inventory_stream.gateway.app import new_app
+from inventory_stream.gateway.endpoint import Call, Caller, Endpoint, Reply, Scope
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.security.audit import Auditor
 from tests.fakes.audit import FakeAuditTrail
@@ -78,3 +81,33 @@ async def test_refusals_and_faults_are_on_record_too(error: BaseException, outco
     with pytest.raises(type(error)):
         await witness(trail, Act(error))
     assert [row.outcome for row in trail.rows] == ["asked", outcome]
+
+
+async def test_the_app_puts_admin_acts_on_record_and_nothing_else() -> None:
+    """A POST of scope admin has its rows, with the request's id; reads and other scopes have none."""
+
+    async def reply(_call: Call) -> Reply:
+        return Reply(204)
+
+    async def admin(_request: web.Request) -> Caller:
+        return Caller("isk_a", frozenset(Scope))
+
+    endpoints = [
+        Endpoint(method, path, reply, "", "", {204: None}, scope=scope)
+        for method, path, scope in (
+            ("POST", "/v1/sales/{sale_id}/close", Scope.ADMIN),
+            ("GET", "/v1/sales", Scope.ADMIN),
+            ("POST", "/v1/reservations", Scope.STOREFRONT),
+        )
+    ]
+    trail = FakeAuditTrail()
+    app = new_app(endpoints, authenticate=admin, auditor=Auditor(trail))
+    async with TestClient(TestServer(app)) as client:
+        await client.post("/v1/reservations")
+        await client.get("/v1/sales")
+        assert trail.rows == []
+        await client.post("/v1/sales/summer/close", headers={"X-Request-Id": "mine"})
+    assert [(row.act, row.subject, row.outcome, row.request_id) for row in trail.rows] == [
+        ("POST /v1/sales/{sale_id}/close", "/v1/sales/summer/close", "asked", "mine"),
+        ("POST /v1/sales/{sale_id}/close", "/v1/sales/summer/close", "204", "mine"),
+    ]
