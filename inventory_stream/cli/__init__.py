@@ -20,6 +20,7 @@ class Commands(LazyGroup):
         "topics": Entry("inventory_stream.cli.topics", "Create or check the Kafka topics: topics create"),
         "replay": Entry("inventory_stream.cli.replay", "Send history from a file: replay FILE --mapping MAP"),
         "worker": Entry("inventory_stream.cli.worker", "Run a worker until SIGTERM: worker ledger"),
+        "gateway": Entry("inventory_stream.cli.gateway", "Answer over HTTP until SIGTERM: gateway"),
         "demo": Entry(
             "inventory_stream.cli.demo", "See it work: real till sales, a flash sale, a killed worker: demo"
         ),

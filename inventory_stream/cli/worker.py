@@ -60,7 +60,7 @@ def ledger() -> None:
         host = new_ledger_host(parts.new_owner, input_topics(settings), options, fail)
         return Work(host, parts.background, parts.close)
 
-    with _one_line(settings):
+    with one_line(settings):
         run_worker(lambda: check_before_start(settings), new_work, _shown_by(monitoring), fail)
 
 
@@ -116,7 +116,7 @@ def projection(
 
         return Work(host, (parts.flow.run_heartbeats,), parts.close, why_not_ready)
 
-    with _one_line(settings):
+    with one_line(settings):
         run_worker(check, new_work, _shown_by(monitoring), fail)
 
 
@@ -132,7 +132,7 @@ def _begin() -> tuple[Settings, EndProcess]:
 
 
 @contextmanager
-def _one_line(settings: Settings) -> Iterator[None]:
+def one_line(settings: Settings) -> Iterator[None]:
     """Say why nothing was started in the form of the other lines; the command line says it in plain text."""
     try:
         yield

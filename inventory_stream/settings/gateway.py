@@ -44,6 +44,16 @@ class GatewaySettings(GatewaySecuritySettings, GatewayPaymentSettings, GatewayWa
     request_seconds_max: float = Field(
         10.0, ge=0.1, le=120.0, description="longest time for a body to arrive; beyond it 408"
     )
+    storefront_file: Path | None = Field(
+        None, description="JSON file of the product that the sample page sells; without it, no page"
+    )
+
+    cache_seconds: int = Field(
+        1, ge=0, le=3_600, description="how long a cache may answer reads of availability in our place"
+    )
+    stale_seconds: int = Field(
+        5, ge=0, le=3_600, description="how much longer it may, while it asks us or we do not answer"
+    )
 
     @model_validator(mode="after")
     def _key_has_a_certificate(self) -> Self:
