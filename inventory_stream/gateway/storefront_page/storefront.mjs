@@ -64,7 +64,10 @@ async function buy() {
       customer: memory.get("customer"),
       ...(shop.sale_id && { sale_id: shop.sale_id }),
     };
-    hold(await stream.reserve(wish, { key, admission: memory.get("admission") ?? undefined }));
+    const reservation = await stream.reserve(wish, { key, admission: memory.get("admission") ?? undefined });
+    if (reservation.state === "held") return hold(reservation);
+    forget(); // the answer to an old wish: what it held is over
+    show("shop");
   } catch (error) {
     memory.drop("key");
     if (!(error instanceof Refused)) return failed(error, "shop");
@@ -106,7 +109,9 @@ async function wait() {
 }
 
 function standing(place) {
+  memory.set("ticket", place.ticket);
   if (place.state === "waiting") {
+    if (document.body.dataset.view !== "waiting") show("waiting");
     const minutes = Math.ceil((place.estimate_seconds ?? 0) / 60);
     const when = place.estimate_seconds == null ? "" : `, about ${minutes} ${minutes === 1 ? "minute" : "minutes"}`;
     at("place").textContent = place.position ? `You are number ${place.position} of ${place.of}${when}.` : "The draw is still to come.";
@@ -114,25 +119,31 @@ function standing(place) {
     at("wait").value = place.position ? place.of - place.position : 0;
     return;
   }
+  if (place.state === "sold_out") {
+    // The place is kept: an order that is called off brings a unit back.
+    return outOfStock("Sold out", "All units are sold. Should one come back, your place in line counts.");
+  }
   waiting?.close();
   if (place.state === "admitted") {
     memory.set("admission", place.admission);
     buy();
   } else {
     memory.drop("ticket", "admission");
-    if (place.state === "sold_out") outOfStock("Sold out", "All units are sold. Thank you for waiting.");
-    else if (place.state === "closed") outOfStock("The sale is over", "Thank you for coming.");
+    if (place.state === "closed") outOfStock("The sale is over", "Thank you for coming.");
     else show("shop");
   }
 }
 
 function hold(reservation) {
   memory.set("reservation", reservation);
+  // The deadline is by the ledger's clock, which the shopper's may differ from.
+  if (!reservation.was_repeat) memory.set("ahead_ms", reservation.decided_at_ms - Date.now());
+  const aheadMs = memory.get("ahead_ms") ?? 0;
   memory.drop("ticket", "admission");
   show("held");
   const warned = new Set();
   const tick = () => {
-    const seconds = Math.max(0, Math.ceil((reservation.deadline_ms - Date.now()) / 1_000));
+    const seconds = Math.max(0, Math.ceil((reservation.deadline_ms - Date.now() - aheadMs) / 1_000));
     at("countdown").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     for (const warning of WARN_AT_SECONDS) {
       if (seconds <= warning && !warned.has(warning)) {
@@ -213,7 +224,7 @@ async function start() {
     },
   });
   const held = memory.get("reservation");
-  if (held && held.deadline_ms > Date.now()) hold(held);
+  if (held) hold(held);
   else if (memory.get("key")) buy(); // asked before the reload, and no answer was seen
   else if (memory.get("ticket")) wait();
   else show("shop", { focus: false });
