@@ -12,7 +12,7 @@ from inventory_stream.flows.waiting_room.draw import ticket_id
 from inventory_stream.flows.waiting_room.sale_stock import Stocks
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.tokens import Purpose, Signed, TokenError, TokenSigner
-from inventory_stream.ports.waiting_room import Room, RoomGoneError, WaitingRooms
+from inventory_stream.ports.waiting_room import Room, WaitingRooms
 
 log = structlog.get_logger(__name__)
 
@@ -73,16 +73,15 @@ class Admissions:
             Problem: waiting-room.
             RoomsUnknownError: whether the sale has one is not known.
         """
+        signed = self._read(sale_id, token)
+        if isinstance(signed, Signed):
+            self._directory.hint(sale_id)
         if not self._directory.needs_admission(sale_id, self._stocks.starts_ms(sale_id)):
             return None
-        if self._signer is None:
-            raise Problem("not-ready", "this gateway has no gateway.token_key, which the waiting room needs")
-        if token is None or customer is None:
-            raise Problem(
-                "waiting-room",
-                f"name the customer, and send the admission of the ticket in {ADMISSION_HEADER}",
-            )
-        signed = self._read(self._signer, sale_id, token)
+        if isinstance(signed, Problem):
+            raise signed
+        if customer is None:
+            raise Problem("waiting-room", "name the customer for whom the admission is")
         if signed.ticket_id != ticket_id(sale_id, customer):
             raise Problem("waiting-room", "the admission is another customer's")
         if self._now_ms() > signed.number + _GRACE_MS:
@@ -106,13 +105,17 @@ class Admissions:
         else:
             await self._note(lambda: self._rooms.unbind(room, ticket, turn, reservation_id))
 
-    def _read(self, signer: TokenSigner, sale_id: str, token: str) -> Signed:
+    def _read(self, sale_id: str, token: str | None) -> Signed | Problem:
+        if self._signer is None:
+            return Problem("not-ready", "this gateway has no gateway.token_key, which the waiting room needs")
+        if token is None:
+            return Problem(
+                "waiting-room", f"send the admission of the customer's ticket in {ADMISSION_HEADER}"
+            )
         try:
-            signed = signer.read(Purpose.ADMISSION, sale_id, token)
+            return self._signer.read(Purpose.ADMISSION, sale_id, token)
         except TokenError as error:
-            raise Problem("waiting-room", f"{ADMISSION_HEADER}: {error}") from None
-        self._directory.hint(sale_id)
-        return signed
+            return Problem("waiting-room", f"{ADMISSION_HEADER}: {error}")
 
     async def _note(self, step: Callable[[], Awaitable[T]]) -> T | None:
         """Tell Redis, or go on without it: the signature holds, and the ledger decides about units."""
@@ -121,6 +124,6 @@ class Admissions:
         try:
             async with asyncio.timeout(_NOTE_SECONDS_MAX):
                 return await step()
-        except (RetryableError, RoomGoneError, TimeoutError) as error:
+        except (RetryableError, TimeoutError) as error:
             log.warning("admission_not_noted", reason=str(error) or type(error).__name__)
             return None

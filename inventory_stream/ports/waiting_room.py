@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from inventory_stream.errors import InventoryStreamError
+from inventory_stream.errors import RetryableError
 
 LOOK_TICKETS_MAX: Final = 500
 """Tickets of one `look` or `enter`: each costs the server about 5 us, so that others wait 3 ms at most."""
@@ -19,7 +19,7 @@ ADMIT_TICKETS_MAX: Final = 500
 """Tickets that one `admit` lets in, or lets lapse, for the same reason."""
 
 
-class RoomGoneError(InventoryStreamError):
+class RoomGoneError(RetryableError):
     """The server has no such room any more: it lost its data. Open it again, then enter again."""
 
 
@@ -137,7 +137,7 @@ class WaitingRooms(Protocol):
         """
 
     async def look(self, room: Room, tickets: Sequence[tuple[str, int]], *, is_here: bool) -> Look:
-        """Say how tickets (id, turn) stand, `LOOK_TICKETS_MAX` at most; `is_here`: and that people are there."""
+        """Say how tickets (id, turn) stand, `LOOK_TICKETS_MAX` at most; `is_here`: and note who is there."""
 
     async def admit(self, room: Room, holder: str, capacity: int) -> Sequence[str] | None:
         """Let in who is next, as many as `capacity` leaves after those in flight; give their ticket ids.

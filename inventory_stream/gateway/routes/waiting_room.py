@@ -224,7 +224,7 @@ class WaitingRoomRoutes:
             if now_ms > starts_ms - OPEN_AHEAD_MS:
                 raise Problem(
                     "conflict",
-                    "a room opens at least 10 s before its sale starts: every gateway must know of it by then",
+                    "a room opens 10 s before its sale at the latest: every gateway must know of it by then",
                 )
             there = await self._directory.open_room(wanted)
         if _terms(there) != _terms(wanted):
