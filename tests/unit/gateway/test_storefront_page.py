@@ -16,6 +16,7 @@ _PRODUCT = {"sku": "TEE", "location": "DC", "name": "Tee", "about": "Cotton", "p
 
 @pytest.fixture
 def product_file(tmp_path: Path) -> Path:
+    """A product in a file."""
     path = tmp_path / "product.json"
     path.write_text(json.dumps(_PRODUCT))
     return path
