@@ -17,8 +17,6 @@ PAID_LINES_MAX: Final = 100
 PROVIDER_PATTERN: Final = "^[a-z0-9][a-z0-9_-]{0,31}$"
 """A provider's name stands in command ids and names its secret."""
 
-OUTCOME_SCHEMA: Final = "urn:inventory-stream:contracts:1:payment-outcomes"
-
 
 class PaymentKind(StrEnum):
     """What happened to a payment."""

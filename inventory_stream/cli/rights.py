@@ -13,6 +13,7 @@ from inventory_stream.bootstrap import LEDGER_GROUP, PROJECTION_GROUP
 from inventory_stream.ports.audit import AUDIT
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EVENTS_GROUP, EventTopic
+from inventory_stream.ports.payments import PAYMENT_EVENTS, PAYMENT_OUTCOMES, PAYMENTS_GROUP
 
 
 class Resource(Enum):
@@ -49,7 +50,16 @@ CLUSTER_NAME: Final = "kafka-cluster"
 
 _READ, _WRITE, _LOOK = Operation.READ, Operation.WRITE, Operation.DESCRIBE_CONFIGS
 _EVENT_TOPICS: Final = tuple(topic.value for topic in EventTopic)
-_ALL_TOPICS: Final = (STOCK_EVENTS, ORDER_EVENTS, LEDGER, DEAD_LETTERS, AUDIT, *_EVENT_TOPICS)
+_ALL_TOPICS: Final = (
+    STOCK_EVENTS,
+    ORDER_EVENTS,
+    LEDGER,
+    DEAD_LETTERS,
+    AUDIT,
+    PAYMENT_EVENTS,
+    PAYMENT_OUTCOMES,
+    *_EVENT_TOPICS,
+)
 
 
 def _checks(named: Callable[[str], str]) -> list[Right]:
@@ -96,6 +106,21 @@ def _witnesses(named: Callable[[str], str]) -> list[Right]:
     return [Right(Resource.TOPIC, named(AUDIT), (_WRITE,))]
 
 
+def _cashiers(named: Callable[[str], str]) -> list[Right]:
+    return [
+        Right(Resource.TOPIC, named(PAYMENT_EVENTS), (_READ,)),
+        *(Right(Resource.TOPIC, named(topic), (_WRITE,)) for topic in (PAYMENT_OUTCOMES, DEAD_LETTERS)),
+        Right(Resource.GROUP, named(PAYMENTS_GROUP), (_READ,)),
+    ]
+
+
+def _payers(named: Callable[[str], str]) -> list[Right]:
+    return [
+        Right(Resource.TOPIC, named(PAYMENT_EVENTS), (_WRITE,)),
+        Right(Resource.TOPIC, named(PAYMENT_OUTCOMES), (_READ,)),
+    ]
+
+
 def _auditors(named: Callable[[str], str]) -> list[Right]:
     return [Right(Resource.TOPIC, named(AUDIT), (_READ,))]
 
@@ -124,9 +149,10 @@ def _doctors(named: Callable[[str], str]) -> list[Right]:
 ROLES: Final[dict[str, tuple[Callable[[Callable[[str], str]], list[Right]], ...]]] = {
     "worker ledger": (_checks, _ledger),
     "worker projection": (_checks, _projection),
-    "gateway": (_checks, _senders, _readers, _witnesses),
+    "gateway": (_checks, _senders, _readers, _witnesses, _cashiers),
     "replay": (_checks, _senders),
     "senders of commands (shops, tills)": (_senders,),
+    "senders of payment events": (_payers,),
     "ledger dump, verify, explain": (_readers,),
     "audit list": (_auditors,),
     "consumers of events": (_consumers,),

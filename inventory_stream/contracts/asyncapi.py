@@ -10,6 +10,7 @@ from inventory_stream.adapters.redis import keys as redis_keys
 from inventory_stream.ports.audit import AUDIT
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EventTopic
+from inventory_stream.ports.payments import PAYMENT_EVENTS, PAYMENT_OUTCOMES
 from inventory_stream.settings import Settings
 from models.events import CONTENT_TYPE_HEADER
 
@@ -85,6 +86,21 @@ CHANNELS: Final = (
         "`topic/partition/offset`, with `/index` for one command of a pack: a letter written again replaces "
         "itself.",
         "Input that cannot be decided, with the reason.",
+    ),
+    Channel(
+        PAYMENT_EVENTS,
+        "receive",
+        "application/json",
+        "The order, so that its events stay together; they may come in any order all the same.",
+        "What happened to a payment: docs/http/payments.md. Taken by the gateways.",
+    ),
+    Channel(
+        PAYMENT_OUTCOMES,
+        "send",
+        "application/json",
+        "The order; without one the payment.",
+        "What came of a payment event, those of the webhook, too: confirmed, refund required. At least once; "
+        "`provider` and `event_id` name it however often it comes.",
     ),
     Channel(
         AUDIT,

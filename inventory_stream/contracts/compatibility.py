@@ -14,6 +14,7 @@ from inventory_stream.contracts.schemas import structs_in
 from models.commands import ORDER_COMMANDS, STOCK_COMMANDS, type_name
 from models.events import AvailabilityChanged, ExceptionRaised
 from models.outcomes import Outcome
+from models.payments import PaymentEvent, PaymentOutcome
 from models.rows import ROW_KINDS, ROW_SCHEMA
 
 Surface = dict[str, dict[str, Any]]
@@ -29,7 +30,7 @@ def surface() -> Surface:
     """
     commands = {type_name(command): command for command in (*STOCK_COMMANDS, *ORDER_COMMANDS)}
     rows = structs_in([kind for _, kind in ROW_KINDS])
-    events = structs_in([AvailabilityChanged, ExceptionRaised])
+    events = structs_in([AvailabilityChanged, ExceptionRaised, PaymentEvent, PaymentOutcome])
     return {
         "topics": {
             "stock-events": [type_name(command) for command in STOCK_COMMANDS],

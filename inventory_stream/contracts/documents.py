@@ -15,12 +15,15 @@ from inventory_stream.contracts.records import (
     ledger_document,
     orders_document,
     outcomes_document,
+    payment_outcomes_document,
+    payments_document,
     stock_document,
 )
 from inventory_stream.errors import InventoryStreamError
 from inventory_stream.ports.audit import AUDIT
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EventTopic
+from inventory_stream.ports.payments import PAYMENT_EVENTS, PAYMENT_OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +48,8 @@ def documents() -> dict[str, Any]:
         f"{exceptions}.json": exceptions_document(exceptions),
         f"{DEAD_LETTERS}.json": letters_document(DEAD_LETTERS),
         f"{AUDIT}.json": audit_document(AUDIT),
+        f"{PAYMENT_EVENTS}.json": payments_document(PAYMENT_EVENTS),
+        f"{PAYMENT_OUTCOMES}.json": payment_outcomes_document(PAYMENT_OUTCOMES),
         "asyncapi.json": asyncapi_document(),
     }
 

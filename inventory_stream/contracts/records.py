@@ -13,6 +13,7 @@ from models.codec import PACK_COMMANDS_MAX, RECORD_BYTES_MAX
 from models.commands import ORDER_COMMANDS, POSITIONAL, STOCK_COMMANDS, Command, type_name
 from models.events import AvailabilityChanged, ExceptionRaised
 from models.outcomes import Outcome
+from models.payments import PaymentEvent, PaymentOutcome
 from models.rows import ROW_KINDS
 
 _COMMENT: Final = re.compile(r"^    (\w+) = \d+  # (.+)$", re.MULTILINE)
@@ -125,6 +126,21 @@ def availability_document(topic: str) -> Schema:
 def exceptions_document(topic: str) -> Schema:
     """Describe exceptions."""
     return _event_document(topic, ExceptionRaised)
+
+
+def payments_document(topic: str) -> Schema:
+    """Describe payment-events."""
+    return _payment_document(topic, PaymentEvent)
+
+
+def payment_outcomes_document(topic: str) -> Schema:
+    """Describe payment-outcomes."""
+    return _payment_document(topic, PaymentOutcome)
+
+
+def _payment_document(topic: str, value: type[PaymentEvent | PaymentOutcome]) -> Schema:
+    refs, parts = components([value])
+    return document(topic, f"Values of {topic}", value.__doc__ or "", {**refs[0], "$defs": parts})
 
 
 def audit_document(topic: str) -> Schema:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from inventory_stream.ports.audit import AUDIT
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EventTopic
+from inventory_stream.ports.payments import PAYMENT_EVENTS, PAYMENT_OUTCOMES
 from inventory_stream.settings import Settings
 
 LEDGER: Final = "ledger"
@@ -144,6 +145,12 @@ _AUDIT_RULES: Final = (
     _NO_UNCLEAN,
 )
 
+_PAYMENT_RULES: Final = (
+    Rule("cleanup.policy", "delete", "compaction would drop events of the same order"),
+    _at_least("retention.ms", 7 * DAY_MS, "events must outlive the longest outage: 7 days"),
+    _NO_UNCLEAN,
+)
+
 _EVENT_RULES: Final = (
     _at_least("max.message.bytes", 2 * MIB, "a SKU in thousands of locations makes a record of 1 MiB"),
     _NO_UNCLEAN,
@@ -234,6 +241,8 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
             settings.topic(DEAD_LETTERS), DEAD_LETTER_PARTITIONS, kafka.replication_factor, _DEAD_LETTER_RULES
         ),
         TopicSpec(settings.topic(AUDIT), AUDIT_PARTITIONS, kafka.replication_factor, _AUDIT_RULES),
+        TopicSpec(settings.topic(PAYMENT_EVENTS), *shape, _PAYMENT_RULES),
+        TopicSpec(settings.topic(PAYMENT_OUTCOMES), *shape, _PAYMENT_RULES),
     )
     is_secured = kafka.security_protocol != "PLAINTEXT"
     return tuple(replace(spec, may_be_hidden=is_secured, tool=configs_tool(settings)) for spec in specs)
