@@ -9,8 +9,8 @@
 A step is a command as the wire has it (encoded, decoded), `tick`, `sweep`, or `given`. After `->`
 come the outcome as its row gives it, figures of the position (`at=` names another location than L1),
 `R1.x` the sum of a counter over R1's lines, `T1.x` and `PO1.x` a field of a transfer or incoming,
-`breakdown.x` of the answer, `units` that it moved. Every
-step checks all invariants, and every sealed batch by its rows alone.
+`SALE.x` and `web.x` one of a sale pool or of a channel's fence there, `breakdown.x` of the answer, `units`
+that it moved. Every step checks all invariants, and every sealed batch by its rows alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,6 +59,13 @@ _FIRST: Final = {
     "ship_transfer": "transfer_id",
     "receive_transfer": "transfer_id",
     "cancel_transfer": "transfer_id",
+    "place": "location",
+    "open_pool": "sale_id",
+    "close_pool": "sale_id",
+    "channel_fence": "channel",
+    "purchase_limit": "limit_id",
+    "backorder": "units",
+    "channel_policy": "channel",
 }
 _NAMES: Final = {
     "at": "location",
@@ -72,6 +79,25 @@ _NAMES: Final = {
     "nets": "nets_orders",
     "through": "orders_through",
     "ordered": "ordered_at",
+    "start": "starts_at",
+    "end": "ends_at",
+    "fence": "fence_from",
+    "grace": "checkout_grace_seconds",
+    "late": "late_from_common",
+    "spill": "spill_over",
+    "sale": "sale_id",
+    "by": "customer",
+}
+_TIMES: Final = {
+    "effective_at",
+    "answer_by",
+    "ordered_at",
+    "orders_through",
+    "expected_at",
+    "at",
+    "starts_at",
+    "ends_at",
+    "fence_from",
 }
 _GRANTS: Final = {
     Outcome.GRANTED,
@@ -213,6 +239,10 @@ class Ledger:
             fields.setdefault("location", "L1")
         if kind is c.Reserve:
             fields.setdefault("ttl_seconds", "60s")
+        if kind is c.OpenPool:
+            fields = {"starts_at": "+0s", "ends_at": "+10m"} | fields
+        if kind is c.SetPurchaseLimit:
+            fields.setdefault("ends_at", "+10m")
         if "effective_at" in names and is_stock:
             fields.setdefault("effective_at", "+0s")
         command = kind(**{name: self._value(name, value) for name, value in fields.items()})
@@ -224,12 +254,12 @@ class Ledger:
         return outcome
 
     def _value(self, name: str, text: str) -> Any:  # noqa: ANN401  # a field of any type
-        if name in {"effective_at", "answer_by", "ordered_at", "orders_through", "expected_at", "at"}:
+        if name in _TIMES:
             if ":" in text:
                 hours, minutes = text.split(":")
                 return NOON + (int(hours) - 12) * 3_600_000 + int(minutes) * 60_000
             return self.now_ms + _ms(text)
-        if name == "ttl_seconds":
+        if name in {"ttl_seconds", "checkout_grace_seconds"}:
             return _ms(text) // 1_000
         if name == "locations":
             return tuple(text.split("+"))
@@ -266,16 +296,19 @@ class Ledger:
         if owner == "said":
             return getattr(last, field)
         if owner:
-            return self._figure_of_row(owner, field)
+            return self._figure_of_row(owner, field, location)
         position = self.state.skus[SKU][location]
         short = {"atp": "available_to_promise"}
         if name == "short":
             return max(0, -position.uncommitted)
         return getattr(position, short.get(name, name))
 
-    def _figure_of_row(self, name: str, field: str) -> object:
+    def _figure_of_row(self, name: str, field: str, location: str) -> object:
         state = self.state
-        row = state.transfers.get(name) or state.incoming.get(name) or state.reservations[name]
+        claims = state.skus[SKU][location].claims
+        row: object = state.transfers.get(name) or state.incoming.get(name)
+        row = row or (claims and (claims.pools.get(name) or claims.fences.get(name)))
+        row = row or state.reservations[name]
         if isinstance(row, ReservationRow) and hasattr(row.lines[0], field):
             return sum(getattr(line, field) for line in row.lines)
         return getattr(row, field)
