@@ -87,6 +87,11 @@ class Reserving:
         self._recent = recent
         self._door = door
 
+    @property
+    def door(self) -> Door | None:
+        """The door, for whoever reserves in another way."""
+        return self._door
+
     def asked(self, caller: Caller, key: str, body: ReserveBody, line: int = 0) -> Asked:
         """Make the command of a request, the same one for each retry.
 
@@ -95,7 +100,7 @@ class Reserving:
         """
         if (body.location is None) == (body.group is None):
             raise Problem("invalid", "name a location, or a group of locations, and not both")
-        path, sale_id = _path_of(body)
+        path, sale_id = path_of(body.sale_id, body.path)
         channel = body.channel or caller.channel
         if path.startswith(_CHANNEL) and caller.channel not in {None, path.removeprefix(_CHANNEL)}:
             raise Problem("not-allowed", f"the key is of the channel {caller.channel!r}")
@@ -236,16 +241,20 @@ def _refused(problem: Problem) -> LineResult:
     return LineResult(problem.kind.status, problem=problem.document())
 
 
-def _path_of(body: ReserveBody) -> tuple[str, str | None]:
-    """Give the path of a request and the sale that it is of."""
-    if body.sale_id is not None:
-        path = _SALE + body.sale_id
-        if body.path not in {None, path}:
+def path_of(sale_id: str | None, path: str | None) -> tuple[str, str | None]:
+    """Give the path of a request and the sale that it is of.
+
+    Raises:
+        Problem: `invalid`.
+    """
+    if sale_id is not None:
+        of_sale = _SALE + sale_id
+        if path not in {None, of_sale}:
             raise Problem("invalid", "`path` names another sale than `sale_id`, or none")
-        if len(path) > ID_CHARACTERS_MAX:
+        if len(of_sale) > ID_CHARACTERS_MAX:
             raise Problem("invalid", f"a sale_id has at most {ID_CHARACTERS_MAX - len(_SALE)} characters")
-        return path, body.sale_id
-    path = body.path or _COMMON
+        return of_sale, sale_id
+    path = path or _COMMON
     if path == _COMMON:
         return path, None
     for start in (_SALE, _CHANNEL):

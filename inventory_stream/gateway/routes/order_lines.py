@@ -7,6 +7,7 @@ from inventory_stream.flows.orders.place import AskedLine, PlacedLine
 from inventory_stream.flows.orders.settle import HeldLine, Settlement
 from inventory_stream.gateway.outcomes import ANSWERS, numbers_of
 from inventory_stream.gateway.problems import Problem
+from inventory_stream.gateway.reserving import path_of
 from inventory_stream.gateway.words.orders import (
     OrderLineAsked,
     OrderLinePlaced,
@@ -29,18 +30,18 @@ _SUMMED: Final[tuple[str, ...]] = (
 )
 
 
-def asked_line(number: str, line: OrderLineAsked, channel: str | None) -> AskedLine:
-    """Give a line as it is asked for: of a sale's units, else of the channel's, else of the common ones.
+def asked_line(number: str, line: OrderLineAsked, own_channel: str | None) -> AskedLine:
+    """Give a line as it is asked for; `own_channel`: the only one whose units the caller's key may take.
 
     Raises:
-        Problem: `invalid`.
+        Problem: `invalid`, `not-allowed`.
     """
     # What cannot be decided would be a dead letter, and nobody would ever be answered.
     if (line.location is None) == (line.group is None):
         raise Problem("invalid", f"line {line.line_id or number}: name a location, or a group, not both")
-    path = "common" if channel is None else f"channel:{channel}"
-    if line.sale_id is not None:
-        path = f"sale:{line.sale_id}"
+    path, _ = path_of(line.sale_id, line.path)
+    if own_channel is not None and path.startswith("channel:") and path != f"channel:{own_channel}":
+        raise Problem("not-allowed", f"the key is of the channel {own_channel!r}")
     return AskedLine(
         line.line_id or number,
         line.sku,

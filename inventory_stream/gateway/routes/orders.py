@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from http import HTTPStatus
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -18,11 +18,11 @@ from inventory_stream.flows.orders.place import (
     PlaceOrder,
 )
 from inventory_stream.flows.orders.settle import HeldLine, SettleOrder
-from inventory_stream.gateway.admissions import ADMISSION_HEADER, Admissions, Held
 from inventory_stream.gateway.endpoint import Call, Endpoint, Handler, Reply
 from inventory_stream.gateway.idempotency import command_id_of, key_of, reservation_id_of, sku_of
 from inventory_stream.gateway.outcomes import ANSWERS
 from inventory_stream.gateway.problems import Problem
+from inventory_stream.gateway.reserving import ADMISSION_HEADER, Door, HidesCustomers
 from inventory_stream.gateway.routes.order_lines import asked_line, placed_line, settled_body, shown
 from inventory_stream.gateway.words.orders import (
     OrderAsked,
@@ -66,13 +66,6 @@ _SETTLE_PROBLEMS: Final = (
 _KEY_REUSED: Final = "the Idempotency-Key was used for another request: take a new one"
 
 
-class Customers(Protocol):
-    """Hides customers."""
-
-    def hash(self, customer: str) -> str:
-        """Give a customer's hash."""
-
-
 class RequestNames(NamedTuple):
     """What a request calls its reservations and commands."""
 
@@ -99,17 +92,17 @@ class OrderRoutes:
         self,
         desk: Desk,
         notes: OrderNotes,
-        customers: Customers,
-        admissions: Admissions | None,
+        customers: HidesCustomers,
+        door: Door | None,
         answer_seconds: float,
     ) -> None:
-        """Take what it needs; `admissions` None: no sale has a waiting room."""
+        """Take what it needs; `door` None: no sale has a waiting room."""
         self._desk = desk
         self._place = PlaceOrder(desk)
         self._settle = SettleOrder(desk)
         self._notes = notes
         self._customers = customers
-        self._admissions = admissions
+        self._door = door
         self._answer_seconds = answer_seconds
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -150,12 +143,12 @@ class OrderRoutes:
             placed = await self._place.place(order, names, self._answer_seconds)
         except KeyReusedError:
             raise Problem("key-reused", _KEY_REUSED) from None
-        if self._admissions is not None:
+        if self._door is not None:
             for sale_path, admission in held.items():
                 is_granted = placed.is_placed and any(
                     line.is_granted and line.asked.path == sale_path for line in placed.lines
                 )
-                await self._admissions.settle(admission, is_granted=is_granted)
+                await self._door.settle(admission, is_granted=is_granted)
         lines = list(map(placed_line, placed.lines))
         if not placed.is_placed:
             refused = next(line for line in placed.lines if not line.is_granted)
@@ -261,27 +254,23 @@ class OrderRoutes:
 
     def _asked(self, call: Call, names: RequestNames) -> AskedOrder:
         body: OrderAsked = call.body
-        channel = body.channel or call.caller.channel
-        if call.caller.channel not in {None, channel}:
-            raise Problem("not-allowed", f"this key sells for the channel {call.caller.channel!r}")
-        lines = [asked_line(str(at), line, channel) for at, line in enumerate(body.lines)]
+        own_channel = call.caller.channel
+        lines = [asked_line(str(at), line, own_channel) for at, line in enumerate(body.lines)]
         if len({line.line_id for line in lines}) < len(lines):
             raise Problem("invalid", "a line_id stands twice in the order")
         customer = None if body.customer is None else self._customers.hash(body.customer)
         order_id = body.order_id or "o-" + names.command_id("order")[len("http:") :]
-        return AskedOrder(order_id, body.mode, body.ttl_seconds, lines, channel, customer)
+        return AskedOrder(order_id, body.mode, body.ttl_seconds, lines, body.channel or own_channel, customer)
 
-    async def _admit(self, call: Call, order: AskedOrder, names: RequestNames) -> dict[str, Held]:
+    async def _admit(self, call: Call, order: AskedOrder, names: RequestNames) -> dict[str, Any]:
         """Go through the doors of the sales that have a waiting room; the order is one admission's use."""
-        if self._admissions is None:
+        if self._door is None:
             return {}
         held = {}
         token = call.headers.get(ADMISSION_HEADER)
         for path in sorted({line.path for line in order.lines if line.path.startswith("sale:")}):
             sale_id = path.removeprefix("sale:")
-            admission = await self._admissions.check(
-                sale_id, order.customer, token, names.command_id("order")
-            )
+            admission = await self._door.check(sale_id, order.customer, token, names.command_id("order"))
             if admission is not None:
                 held[path] = admission
         return held

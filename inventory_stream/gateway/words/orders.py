@@ -5,22 +5,20 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta, Struct
 
 from inventory_stream.flows.orders.place import Mode
+from inventory_stream.gateway.words.reservations import CUSTOMER_CHARACTERS_MAX, TTL_SECONDS_DEFAULT
 from models.commands import TtlSeconds, Units
-from models.ids import ID_CHARACTERS_MAX, Id
+from models.ids import Id
 from models.payments import PAID_LINES_MAX, PaidLine, SettledAs, SettledLine
 
 ORDER_LINES_MAX: Final = PAID_LINES_MAX
 """Most lines of an order: each is two round trips to the ledger, all at once, within one answer's time."""
 
-SaleId = Annotated[str, Meta(min_length=1, max_length=ID_CHARACTERS_MAX - len("sale:"))]
-ChannelId = Annotated[str, Meta(min_length=1, max_length=ID_CHARACTERS_MAX - len("channel:"))]
-CustomerText = Annotated[str, Meta(min_length=1, max_length=512)]
-
 
 class OrderLineAsked(Struct, forbid_unknown_fields=True):
     """One line: from one `location`, or from a `group` by a `strategy` (R15).
 
-    `line_id` tells lines apart, its number from 0 where it is left out. `sale_id`: from the units of a sale.
+    `line_id` tells lines apart, its number from 0 where it is left out. `sale_id` and `path` are those of a
+    reservation.
     """
 
     sku: Id
@@ -29,7 +27,8 @@ class OrderLineAsked(Struct, forbid_unknown_fields=True):
     location: Id | None = None
     group: Id | None = None
     strategy: Literal["first_fit", "split"] = "first_fit"
-    sale_id: SaleId | None = None
+    sale_id: Id | None = None
+    path: Id | None = None
     allow_partial: bool = False
     allow_backorder: bool = False
 
@@ -42,11 +41,11 @@ class OrderAsked(Struct, forbid_unknown_fields=True):
     """
 
     lines: Annotated[list[OrderLineAsked], Meta(min_length=1, max_length=ORDER_LINES_MAX)]
-    ttl_seconds: TtlSeconds
+    ttl_seconds: TtlSeconds = TTL_SECONDS_DEFAULT
     order_id: Id | None = None
     mode: Mode = Mode.ALL
-    channel: ChannelId | None = None
-    customer: CustomerText | None = None
+    channel: Id | None = None
+    customer: Annotated[str, Meta(min_length=1, max_length=CUSTOMER_CHARACTERS_MAX)] | None = None
 
 
 class OrderLinePlaced(Struct, omit_defaults=True):
