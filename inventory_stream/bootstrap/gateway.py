@@ -14,15 +14,19 @@ from inventory_stream.adapters.kafka.held_clock import HeldClock
 from inventory_stream.adapters.kafka.ledger_tail import LedgerTail
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.adapters.monitoring.gateways import PrometheusGateway
+from inventory_stream.adapters.redis.waiting_room import RedisWaitingRooms
+from inventory_stream.adapters.system_clock import now_ms
 from inventory_stream.bootstrap.gateway_part import Core, Part
 from inventory_stream.bootstrap.gateway_parts import PARTS
 from inventory_stream.flows.desk import LedgerDesk
 from inventory_stream.flows.recent_reservations import RecentReservations
 from inventory_stream.flows.shelf import MemoryShelf
+from inventory_stream.flows.waiting_room.sale_stock import ShelfStocks
 from inventory_stream.gateway.app import Limits, new_app
 from inventory_stream.gateway.reserving import Reserving
 from inventory_stream.gateway.routes.reservations import ReservationRoutes
 from inventory_stream.gateway.security.guard import Guard, LimitedCustomers, customer_hasher
+from inventory_stream.gateway.waiting_room import WaitingRoomParts
 from inventory_stream.ports.access import SILENT_ACCESS
 from inventory_stream.settings import Settings
 from models.ids import partition_of
@@ -77,7 +81,21 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
     recent = RecentReservations()
     # Whoever is answered finds the shelf as new as the answer.
     tail.listen(shelf, recent, desk)
-    reserving = Reserving(desk, clock.now_ms, customers=customers, shelf=shelf, recent=recent)
+    waiting_room = WaitingRoomParts(
+        RedisWaitingRooms.connect(settings.redis, gateway.waiting_room_present_seconds),
+        ShelfStocks(shelf),
+        customers,
+        gateway,
+        now_ms,
+    )
+    reserving = Reserving(
+        desk,
+        clock.now_ms,
+        customers=customers,
+        shelf=shelf,
+        recent=recent,
+        door=waiting_room.admissions,
+    )
     core = Core(
         settings=settings,
         connection=connection,
@@ -87,6 +105,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         guard=guard,
         customers=customers,
         reserving=reserving,
+        waiting_room=waiting_room,
         partition_of_sku=partition_of_sku,
         now_ms=clock.now_ms,
     )

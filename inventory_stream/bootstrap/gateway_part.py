@@ -12,6 +12,7 @@ from inventory_stream.flows.shelf import MemoryShelf
 from inventory_stream.gateway.endpoint import Endpoint
 from inventory_stream.gateway.reserving import Reserving
 from inventory_stream.gateway.security.guard import Guard, LimitedCustomers
+from inventory_stream.gateway.waiting_room import WaitingRoomParts
 from inventory_stream.settings import Settings
 
 
@@ -35,6 +36,7 @@ class Core:
     guard: Guard
     customers: LimitedCustomers
     reserving: Reserving
+    waiting_room: WaitingRoomParts
     partition_of_sku: Callable[[str], int]
     now_ms: Callable[[], int]
     """The clock by which the ledger decides, as well as it is known here."""

@@ -80,5 +80,22 @@ def _live(core: Core) -> Part:
     )
 
 
-PARTS: Final[tuple[Callable[[Core], Part], ...]] = (_stock, _reads, _live)
+def _waiting_room(core: Core) -> Part:
+    """Build the crowd before a sale, and its door."""
+    waiting_room = core.waiting_room
+
+    async def run() -> None:
+        async with waiting_room.running():
+            await asyncio.Event().wait()  # until cancelled
+
+    return Part(
+        waiting_room.endpoints(),
+        tuple(waiting_room.routes()),
+        background=(run,),
+        stop=waiting_room.crowd.stop,
+        close=waiting_room.close,
+    )
+
+
+PARTS: Final[tuple[Callable[[Core], Part], ...]] = (_stock, _reads, _live, _waiting_room)
 """In the order in which the OpenAPI document tells them."""

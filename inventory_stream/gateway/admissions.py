@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeVar
 import structlog
 
 from inventory_stream.errors import RetryableError
-from inventory_stream.flows.waiting_room.directory import RoomDirectory
+from inventory_stream.flows.waiting_room.directory import RoomDirectory, RoomsUnknownError
 from inventory_stream.flows.waiting_room.draw import ticket_id
 from inventory_stream.flows.waiting_room.sale_stock import Stocks
 from inventory_stream.gateway.problems import Problem
@@ -41,7 +41,8 @@ class Held(NamedTuple):
 class Admissions:
     """Lets a reservation of a sale with a waiting room pass with an admission, and with nothing else.
 
-    `signer` None: this gateway has no key, so that it can let nobody through.
+    `signer` None: this gateway has no key. It lets nobody through where it knows of a room, and takes it that
+    there is none while it cannot know.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Admissions:
         signed = self._read(sale_id, token)
         if isinstance(signed, Signed):
             self._directory.hint(sale_id)
-        if not self._directory.needs_admission(sale_id, self._stocks.starts_ms(sale_id)):
+        if not self._needs_admission(sale_id):
             return None
         if isinstance(signed, Problem):
             raise signed
@@ -104,6 +105,14 @@ class Admissions:
             await self._note(lambda: self._rooms.spend(room, ticket, turn))
         else:
             await self._note(lambda: self._rooms.unbind(room, ticket, turn, reservation_id))
+
+    def _needs_admission(self, sale_id: str) -> bool:
+        try:
+            return self._directory.needs_admission(sale_id, self._stocks.starts_ms(sale_id))
+        except RoomsUnknownError:
+            if self._signer is None:
+                return False  # no key: a shop without waiting rooms, which needs no Redis to sell
+            raise
 
     def _read(self, sale_id: str, token: str | None) -> Signed | Problem:
         if self._signer is None:

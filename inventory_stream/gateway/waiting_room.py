@@ -36,6 +36,7 @@ class WaitingRoomParts:
         settings: GatewaySettings,
         now_ms: Callable[[], int],
     ) -> None:
+        self._rooms = rooms
         keys = settings.token_keys()
         signer = TokenSigner(settings.token_key_id, keys) if keys else None
         self.directory = RoomDirectory(rooms, now_ms)
@@ -54,6 +55,10 @@ class WaitingRoomParts:
     def routes(self) -> list[web.RouteDef]:
         """Give the streams."""
         return self._events.routes()
+
+    async def close(self) -> None:
+        """Let go of the connections; bounded to a few seconds."""
+        await self._rooms.close()
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Let people in and tell them, inside the block."""

@@ -150,3 +150,11 @@ async def test_admission_tells_a_gateway_that_lost_everything_of_the_room() -> N
     assert await door(alone).check("drop", "k1:aa", token, "R1") is None
     with pytest.raises(Problem):
         await door(alone).check("drop", "k1:bb", None, "R2")
+
+
+async def test_shop_without_a_key_sells_without_redis() -> None:
+    """Where no room can be opened, a Redis that is gone stops no sale."""
+    house = House()
+    house.stocks.first_ms = house.server.now_ms
+    house.server.is_gone = True
+    assert await door(house.one, None).check("plain", None, None, "R1") is None
