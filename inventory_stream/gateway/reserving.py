@@ -17,6 +17,7 @@ from inventory_stream.ports.desk import Decision, Desk, NotAnsweredError
 from inventory_stream.ports.shelf import Shelf
 from models.commands import Reserve
 from models.ids import ID_CHARACTERS_MAX
+from models.outcomes import Outcome
 
 ADMISSION_HEADER: Final = "Waiting-Room-Admission"
 
@@ -210,7 +211,7 @@ class Reserving:
         Not where the ledger wrote of this very reservation: a retry must hear the one answer (R27).
 
         Raises:
-            Problem: `sold-out`.
+            Problem: `sold-out`, or `all-reserved` where what others hold would do.
         """
         shelf = self._shelf
         if shelf is None or self._recent is None:
@@ -230,10 +231,23 @@ class Reserving:
         breakdown = shelf.breakdown(
             command.sku, location=command.location, group=command.group, path=command.path
         )
+        outcome = Outcome.SOLD_OUT
+        if breakdown is not None:
+            offered = breakdown.path_units
+            offered = max(0, breakdown.available_to_promise) if offered is None else offered
+            if offered + breakdown.reserved >= command.units:
+                outcome = Outcome.ALL_RESERVED
+        answer = ANSWERS[outcome]
+        assert answer.slug is not None  # noqa: S101  # both are refusals
         raise Problem(
-            "sold-out",
+            answer.slug,
             "there are not enough units there now; the same request may be sent again",
-            members={"sku": command.sku, "is_early": True, **numbers_of(breakdown)},
+            members={
+                "outcome": outcome.name,
+                "sku": command.sku,
+                "is_early": True,
+                **numbers_of(breakdown),
+            },
         )
 
 
