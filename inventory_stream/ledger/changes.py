@@ -2,7 +2,7 @@
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.breakdown import breakdown_of, positions_of
-from inventory_stream.ledger.claims import held_of
+from inventory_stream.ledger.claims import held_of, is_live, waiting_of
 from inventory_stream.ledger.expiry import expire
 from inventory_stream.ledger.identity import answer, bind_nothing
 from inventory_stream.ledger.known import known_reservation
@@ -37,7 +37,8 @@ from models.rows import Line, Movement, ReservationRow
 def reroute(state: PartitionState, command: Reroute, arrival_ms: int, batch: Batch) -> int:
     """Move open units of a reservation to another location, all or none (R19).
 
-    Allocated units move first. Returns the outcome; the first match wins:
+    Allocated units move first; those that wait for goods stay where these will come (R24). Returns the
+    outcome; the first match wins:
         NOT_LIVE             nothing is open at `from_location`
         MORE_THAN_HELD       asks for more units than are open there
         REROUTED             the target could promise them; allocated units may use its safety stock
@@ -85,8 +86,8 @@ def reroute(state: PartitionState, command: Reroute, arrival_ms: int, batch: Bat
 def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: Batch) -> int:
     """Give an open reservation, or its line at a location, as many units as asked (R19).
 
-    Edits the reserved units, or the allocated ones where nothing is reserved. Fewer: the rest is freed,
-    the last sourced line first. More: a new grant at its first open line that can promise them.
+    Edits the soft units, or the paid ones where none is soft, with those that wait (R24). Fewer: the rest is
+    freed, the last sourced line first. More: a new grant at its first open line that can promise them.
 
     Returns:
         UNITS_SET, NOT_LIVE where nothing is open, or a refusal of `reserve` with the breakdown.
@@ -95,8 +96,8 @@ def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: 
     if isinstance(reservation, int):
         return reservation
     lines = lines_at(reservation, command.location)
-    reserved = sum(line.reserved for line in lines)
-    allocated = sum(line.allocated for line in lines)
+    reserved = sum(line.reserved + line.backordered for line in lines)
+    allocated = sum(line.allocated + line.backorders_confirmed for line in lines)
     if not reserved and not allocated:
         return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
     more = command.units - (reserved or allocated)
@@ -108,7 +109,7 @@ def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: 
     elif more > 0:
         if reservation.sku in state.moved_skus:
             return _elsewhere(state, batch, command, reservation)
-        open_lines = [line for line in lines if (line.reserved if reserved else line.allocated)]
+        open_lines = [line for line in lines if _is_open(line, is_soft=bool(reserved))]
         places = [state.position(reservation.sku, line.location) for line in open_lines]
         path = reservation.path
         offers = [offer(position, path, arrival_ms) for position in places]
@@ -133,6 +134,7 @@ def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: 
             more,
             arrival_ms,
             offers[chosen].own,
+            is_soft=bool(reserved),
         )
     end_if_over(state, batch, reservation)
     return answer(state, batch, reservation, command, Outcome.UNITS_SET, abs(more), movements=movements)
@@ -144,10 +146,15 @@ def _live(
     reservation = known_reservation(state, command, arrival_ms, batch)
     if isinstance(reservation, int):
         return reservation
-    if arrival_ms > reservation.deadline_ms and any(line.reserved for line in reservation.lines):
+    if arrival_ms > reservation.deadline_ms and is_live(reservation):
         # Not swept before this record, so granted inside it, by a clock behind the broker's.
         expire(state, batch, reservation)
     return reservation
+
+
+def _is_open(line: Line, *, is_soft: bool) -> bool:
+    """Whether a line has units of the kind that is edited."""
+    return bool(line.reserved + line.backordered if is_soft else line.allocated + line.backorders_confirmed)
 
 
 def _elsewhere(
@@ -177,7 +184,7 @@ def _carry(
     """Move `hard` allocated and `soft` reserved units of a line to another position."""
     source = state.position(reservation.sku, line.location)
     there = line_at(reservation, target.location)
-    was_listed = there is not None and bool(there.reserved + there.allocated)
+    was_listed = there is not None and bool(there.reserved + there.allocated + waiting_of(there))
     there = line_made_at(reservation, target.location)
     line.granted -= hard + soft
     there.granted += hard + soft
@@ -209,12 +216,16 @@ def _grow(
     more: int,
     arrival_ms: int,
     own: int,
+    *,
+    is_soft: bool,
 ) -> tuple[Movement, ...]:
-    """Grant more units to an open line, in the state in which it is; up to `own` of them from its path."""
+    """Grant more units to an open line, soft ones or paid ones; up to `own` of them from its path."""
     line.granted += more
     netted = 0
-    if line.reserved:
+    if is_soft:
         was_held = held_of(line)
+        if not line.reserved:
+            position.hold(reservation.deadline_ms)
         line.reserved += more
         position.reserved += more
         note_held(position, reservation, line, was_held)

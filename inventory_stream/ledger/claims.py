@@ -23,13 +23,15 @@ class Claims:
 
     `pools` by sale id, `fences` by channel; `fenced` of the position is the sum of their unsold and unused
     units. `held` counts, by path, the reserved units that were taken from a pool that is open or a fence
-    that exists: if they expire, only that path gets them back (R22). It follows from the lines.
+    that exists: if they expire, only that path gets them back (R22). It follows from the lines. `waiting` is
+    a heap of (created_ms, reservation id) of those with units that wait for goods; entries may be stale.
     """
 
     pools: dict[str, PoolRow] = field(default_factory=dict)
     fences: dict[str, FenceRow] = field(default_factory=dict)
     backorder: BackorderRow | None = None
     held: dict[str, int] = field(default_factory=dict)
+    waiting: list[tuple[int, str]] = field(default_factory=list)
 
     def fenced(self) -> int:
         """Units that the common path may not promise."""
@@ -52,7 +54,9 @@ class Claims:
         """Count reserved units that were taken from a path, for as long as it can get them back."""
         if change and self.owner_of(reservation) is not None:
             path = reservation.path
-            self.held[path] = self.held.get(path, 0) + change
+            held = self.held.pop(path, 0) + change
+            if held:
+                self.held[path] = held
 
 
 def times_of(pool: PoolRow) -> tuple[tuple[int, int], ...]:
@@ -62,6 +66,16 @@ def times_of(pool: PoolRow) -> tuple[tuple[int, int], ...]:
     if pool.is_fenced:
         return ((pool.ends_ms, CLOSE),)
     return (pool.fence_from_ms, SET_ASIDE), (pool.ends_ms, CLOSE)
+
+
+def waiting_of(line: Line) -> int:
+    """Units of a line that are promised and not there yet (R24)."""
+    return line.backordered + line.backorders_confirmed
+
+
+def is_live(reservation: ReservationRow) -> bool:
+    """Whether a reservation has units that its deadline takes: reserved ones, or soft ones that wait."""
+    return any(line.reserved or line.backordered for line in reservation.lines)
 
 
 def held_of(line: Line) -> int:

@@ -1,12 +1,13 @@
-"""After a command: what is set aside at a position stays covered by what is there (R4)."""
+"""After a command: what is set aside stays covered, and what waits gets what is free (R4, R24)."""
 
+from inventory_stream.ledger.backorders import fill
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState
 from models.rows import FenceRow, PoolRow, fence_key, pool_key
 
 
-def settle_claims(state: PartitionState, batch: Batch) -> None:  # noqa: ARG001  # backorders will ask for it
+def settle_claims(state: PartitionState, batch: Batch) -> None:
     """Put the claims of the positions that changed in order; part of the command that changed them."""
     unsettled = batch.unsettled
     while unsettled:
@@ -14,6 +15,8 @@ def settle_claims(state: PartitionState, batch: Batch) -> None:  # noqa: ARG001 
         del unsettled[position]
         if position.uncommitted < position.fenced:
             shrink(batch, position)
+        if position.claims is not None and position.claims.waiting:
+            fill(state, batch, position)
 
 
 def shrink(batch: Batch, position: Position) -> None:

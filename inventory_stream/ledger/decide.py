@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from inventory_stream.ledger.authority import set_count_authority, set_time_zone
+from inventory_stream.ledger.backorders import fill, set_backorder
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError, Refused, Sealed
 from inventory_stream.ledger.changes import reroute, set_units
 from inventory_stream.ledger.cover import settle_claims
@@ -20,7 +21,7 @@ from inventory_stream.ledger.recorded import record_order
 from inventory_stream.ledger.reserve import reserve
 from inventory_stream.ledger.shipping import fulfil, return_units
 from inventory_stream.ledger.state import PartitionState
-from inventory_stream.ledger.statements import set_backorder, set_channel_policy, set_place
+from inventory_stream.ledger.statements import set_channel_policy, set_place
 from inventory_stream.ledger.stock import (
     adjust,
     set_location_group,
@@ -205,6 +206,14 @@ def _open(state: PartitionState, now_ms: int) -> Generator[Sealed, None, Batch]:
             yield batch.seal(state)
             batch = Batch(state.term, now_ms)
             revoke(state, batch, position)
+            settle_claims(state, batch)
+    for position in sorted(state.to_fill, key=_KEY):
+        fill(state, batch, position)
+        settle_claims(state, batch)
+        while position in state.to_fill:
+            yield batch.seal(state)
+            batch = Batch(state.term, now_ms)
+            fill(state, batch, position)
             settle_claims(state, batch)
     fold(state, batch)
     return batch

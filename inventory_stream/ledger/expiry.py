@@ -5,12 +5,13 @@ from operator import attrgetter
 from typing import Final
 
 from inventory_stream.ledger.batch import Batch
-from inventory_stream.ledger.claims import CLOSE
+from inventory_stream.ledger.claims import CLOSE, is_live
 from inventory_stream.ledger.cover import settle_claims
 from inventory_stream.ledger.movements import end_if_over, stamp
 from inventory_stream.ledger.paths import free, unreserve
 from inventory_stream.ledger.pools import happen, is_due
 from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.waiting import give_up
 from models.rows import ReservationRow
 
 _ID: Final = attrgetter("reservation_id")
@@ -49,7 +50,7 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
             # Released, confirmed and extended reservations stay in the bucket of their first deadline.
             # They go first: a recovered owner, which never had them, must seal at the same row (I8).
             reservation = bucket[-1]
-            if reservation.deadline_ms == deadline_ms and any(line.reserved for line in reservation.lines):
+            if reservation.deadline_ms == deadline_ms and is_live(reservation):
                 if batch.is_full:
                     return False
                 expire(state, batch, reservation)
@@ -77,16 +78,19 @@ def _step_pools(state: PartitionState, batch: Batch, until_ms: int) -> bool:
 
 
 def expire(state: PartitionState, batch: Batch, reservation: ReservationRow) -> None:
-    """Give back what a reservation still has reserved, and write its row."""
+    """Give back what a reservation still has reserved or lets wait unpaid, and write its row."""
     for line in reservation.lines:
-        if line.reserved:
+        if line.reserved or line.backordered:
             position = state.position(reservation.sku, line.location)
             units = line.reserved
-            unreserve(position, reservation, line, units)
-            line.expired += units
-            batch.expired_units += units
-            if line.from_path or reservation.limits:
-                free(state, batch, position, reservation, line, units)
+            line.expired += units + line.backordered
+            batch.expired_units += units + line.backordered
+            if units:
+                unreserve(position, reservation, line, units)
+                if line.from_path or reservation.limits:
+                    free(state, batch, position, reservation, line, units)
+            if line.backordered:
+                give_up(state, batch, position, reservation, line, soft=line.backordered)
             batch.touch(position)
             stamp(line, position)
     end_if_over(state, batch, reservation)

@@ -5,6 +5,7 @@ What is expected is never part of on_hand or of ATP today; `promise` says what i
 
 from typing import Final
 
+from inventory_stream.ledger.backorders import adjust_promises, youngest
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.documents import write_document
 from inventory_stream.ledger.identity import keep_receipt
@@ -22,7 +23,12 @@ def expect(state: PartitionState, command: Expect, arrival_ms: int, batch: Batch
     """Announce goods, or state anew how many, where and when: APPLIED.
 
     The last statement stands; it opens again what had ended, if it awaits more than was received.
-    DOCUMENT_ID_REUSED: the id stands for another SKU.
+
+    Returns the outcome; the first match wins:
+        DOCUMENT_ID_REUSED   the id stands for another SKU
+        PROMISE_SHORT        more units wait for it than it will bring now: names the youngest orders (R24)
+        PROMISE_LATE         units wait for it, and it is expected later than was said: names theirs
+        APPLIED              all else
     """
     early = answered_before(state, batch, command, command.sku)
     if early is not None:
@@ -33,11 +39,15 @@ def expect(state: PartitionState, command: Expect, arrival_ms: int, batch: Batch
         state.incoming[command.incoming_id] = row
     elif row.sku != command.sku:
         return keep_receipt(state, batch, command, Outcome.DOCUMENT_ID_REUSED, sku=command.sku)
+    where, said_ms = row.location, row.expected_at_ms
     row.location = command.location
     row.units = command.units
     row.expected_at_ms = max(1, epoch_ms(command.expected_at))
     write_document(state, batch, row, is_over=row.received >= row.units)
-    return keep_receipt(state, batch, command, _APPLIED, sku=command.sku, units=command.units)
+    outcome, told = _promise(state, batch, row, where, was_ms=said_ms)
+    return keep_receipt(
+        state, batch, command, outcome or _APPLIED, sku=command.sku, units=command.units, movements=told
+    )
 
 
 def receive(state: PartitionState, command: Receive, arrival_ms: int, batch: Batch) -> int:
@@ -46,6 +56,7 @@ def receive(state: PartitionState, command: Receive, arrival_ms: int, batch: Bat
     Returns the outcome; the first match wins:
         UNKNOWN_INCOMING   not known, and no location is named, or no units: nothing moved
         RECEIVE_UNMATCHED  not known, more than awaited, or at another location; applied
+        PROMISE_SHORT      units wait for it and no more of it will come: names the youngest orders (R24)
         RECEIVED_SHORT     final, and less came than was announced
         APPLIED            all else
 
@@ -78,13 +89,19 @@ def receive(state: PartitionState, command: Receive, arrival_ms: int, batch: Bat
     if command.units:
         position = state.position(command.sku, where)
         movements = (move(state, batch, position, command.units, effective, clock_ahead=ahead),)
+    if row is not None:
+        short, told = _promise(state, batch, row, row.location)
+        outcome, movements = short or outcome, movements + told
     return keep_receipt(
         state, batch, command, outcome, sku=command.sku, units=command.units, movements=movements
     )
 
 
 def cancel_incoming(state: PartitionState, command: CancelIncoming, arrival_ms: int, batch: Batch) -> int:  # noqa: ARG001  # one shape
-    """Await no more of it: APPLIED, or UNKNOWN_INCOMING when nothing is awaited."""
+    """Await no more of it: APPLIED, or UNKNOWN_INCOMING when nothing is awaited.
+
+    PROMISE_SHORT where units wait for it; names their orders, and cancels nothing (R24).
+    """
     early = answered_before(state, batch, command, command.sku)
     if early is not None:
         return early
@@ -93,4 +110,27 @@ def cancel_incoming(state: PartitionState, command: CancelIncoming, arrival_ms: 
         return keep_receipt(state, batch, command, Outcome.UNKNOWN_INCOMING, sku=command.sku)
     units = row.open_units
     write_document(state, batch, row, is_over=True)
-    return keep_receipt(state, batch, command, _APPLIED, sku=command.sku, units=units)
+    outcome, told = _promise(state, batch, row, row.location)
+    return keep_receipt(
+        state, batch, command, outcome or _APPLIED, sku=command.sku, units=units, movements=told
+    )
+
+
+def _promise(
+    state: PartitionState, batch: Batch, row: IncomingRow, where: str, *, was_ms: int = 0
+) -> tuple[Outcome | None, tuple[Movement, ...]]:
+    """Say what a change of an incoming does to the promises that are tied to it at a location (R24).
+
+    Gives the exception, if it is one, and a movement of no units that names the orders: the youngest that
+    no longer fit, or all that hear of a later date.
+    """
+    position = state.skus.get(row.sku, {}).get(where)
+    if position is None:
+        return None, ()
+    waiting, missing = adjust_promises(batch, position, row)
+    is_late = bool(was_ms) and row.expected_at_ms > was_ms
+    if not missing and not (waiting and is_late):
+        return None, ()
+    orders = youngest(state, position, missing or waiting)
+    told = Movement(where, 0, batch.now_ms, position.on_hand, position.version, 0, orders)
+    return Outcome.PROMISE_SHORT if missing else Outcome.PROMISE_LATE, (told,)

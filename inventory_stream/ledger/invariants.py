@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Final, NamedTuple
 
-from inventory_stream.ledger.claims import Claims, held_of, times_of
+from inventory_stream.ledger.claims import Claims, held_of, is_live, times_of, waiting_of
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX
 from inventory_stream.ledger.state import PartitionState
@@ -27,6 +27,8 @@ _COUNTERS: Final = (
     "cancelled",
     "revoked",
     "returned",
+    "backordered",
+    "backorders_confirmed",
 )
 _QUANTITIES: Final = (
     "on_hand",
@@ -221,7 +223,7 @@ def _lines(state: PartitionState) -> Iterator[Violation]:
         places = [line.location for line in row.lines]
         if len(set(places)) != len(places):
             yield Violation("R16", _row(row), f"two lines at one location: {places}")
-        open_units = sum(line.reserved + line.allocated for line in row.lines)
+        open_units = sum(line.reserved + line.allocated + waiting_of(line) for line in row.lines)
         if bool(row.ended_ms) == bool(open_units):
             yield Violation("R29", _row(row), f"ended at {row.ended_ms} with {open_units} units open")
 
@@ -307,7 +309,7 @@ def _indexes(state: PartitionState) -> Iterator[Violation]:
     """R11, R15, R18: what is live is found by its deadline, by its position, and in the earliest deadline."""
     holds: dict[Position, Counter[int]] = defaultdict(Counter)
     for row in state.reservations.values():
-        if any(line.reserved for line in row.lines):
+        if is_live(row):
             found = state.due.get(row.deadline_ms, ())
             if not any(row is other for other in found) or row.deadline_ms not in state.deadlines:
                 yield Violation("R18", _row(row), f"deadline {row.deadline_ms} is not scheduled")
@@ -316,7 +318,7 @@ def _indexes(state: PartitionState) -> Iterator[Violation]:
             if line.reserved:
                 holds[position][row.deadline_ms] += 1
             listed = any(row is other for other in position.reservations)
-            if line.reserved + line.allocated and not listed:
+            if line.reserved + line.allocated + waiting_of(line) and not listed:
                 yield Violation("R11", _row(row), f"not listed at {_name(position)}")
     for position in state.positions():
         kept = Counter({deadline: count for deadline, count in position.holds.items() if count})
@@ -324,6 +326,25 @@ def _indexes(state: PartitionState) -> Iterator[Violation]:
         earliest = min(expected, default=0)
         if kept != expected or position.earliest_deadline_ms() != earliest:
             yield Violation("R15", _name(position), f"deadlines {dict(kept)}, lines say {dict(expected)}")
+
+
+def _waiting(state: PartitionState) -> Iterator[Violation]:
+    """R24: what waits is counted by its limit and found in its queue, and nothing waits beside free units."""
+    waiting: Counter[tuple[str, str]] = Counter()
+    for row in state.reservations.values():
+        for line in row.lines:
+            if waiting_of(line):
+                waiting[row.sku, line.location] += waiting_of(line)
+                claims = state.position(row.sku, line.location).claims
+                if claims is None or (row.created_ms, row.reservation_id) not in claims.waiting:
+                    yield Violation("R24", _row(row), f"waits at {line.location}, but in no queue")
+    for position in state.positions():
+        limit = position.claims.backorder if position.claims is not None else None
+        units = waiting.pop((position.sku, position.location), 0)
+        if units != (limit.used if limit is not None else 0):
+            yield Violation("R24", _name(position), f"{limit}, but lines say that {units} units wait")
+        if units and position.available_to_promise > 0 and position not in state.to_fill:
+            yield Violation("R24", _name(position), f"{units} units wait beside free ones")
 
 
 def _movements(state: PartitionState) -> Iterator[Violation]:
@@ -361,6 +382,7 @@ CHECKS: Final[tuple[Callable[[PartitionState], Iterator[Violation]], ...]] = (
     _held,
     _limits,
     _indexes,
+    _waiting,
     _movements,
 )
 """Every check of a state, in the order in which `violations` asks them."""

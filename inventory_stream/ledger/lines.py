@@ -7,6 +7,7 @@ from inventory_stream.ledger.netting import note_allocated
 from inventory_stream.ledger.paths import draw, free, leave, offered_again, unreserve
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState, line_at
+from inventory_stream.ledger.waiting import confirm_waiting, free_units, give_up, promise
 from models.rows import Line, Movement, ReservationRow
 
 Shipped = tuple[tuple[str, int, int], ...]
@@ -85,7 +86,7 @@ def allocate(
     units: int,
     at_ms: int,
 ) -> tuple[Movement, ...]:
-    """Turn reserved units into allocated ones, first sourced line first."""
+    """Turn reserved units into allocated ones, first sourced line first; then soft ones that wait, too."""
     movements: tuple[Movement, ...] = ()
     for line in lines:
         taken = min(units, line.reserved)
@@ -95,23 +96,31 @@ def allocate(
             netted = allocate_units(position, line, taken, at_ms)
             movements += changed(state, batch, position, line, netted, at_ms)
             units -= taken
+    for line in lines:
+        waiting = min(units, line.backordered)
+        confirm_waiting(line, waiting)
+        units -= waiting
     return movements
 
 
 def release_lines(
     state: PartitionState, batch: Batch, reservation: ReservationRow, lines: tuple[Line, ...], units: int
 ) -> None:
-    """Free reserved units, the last sourced line first (R16)."""
+    """Free soft units, the last sourced line first (R16); in a line those that wait first."""
     for line in reversed(lines):
-        taken = min(units, line.reserved)
-        if taken:
+        waiting = min(units, line.backordered)
+        taken = min(units - waiting, line.reserved)
+        if waiting or taken:
             position = state.position(reservation.sku, line.location)
-            unreserve(position, reservation, line, taken)
-            line.released += taken
-            if line.from_path or reservation.limits:
-                free(state, batch, position, reservation, line, taken)
+            line.released += waiting + taken
+            if waiting:
+                give_up(state, batch, position, reservation, line, soft=waiting)
+            if taken:
+                unreserve(position, reservation, line, taken)
+                if line.from_path or reservation.limits:
+                    free(state, batch, position, reservation, line, taken)
             changed(state, batch, position, line, 0, 0)
-            units -= taken
+            units -= waiting + taken
 
 
 def cancel_lines(
@@ -122,18 +131,21 @@ def cancel_lines(
     units: int,
     at_ms: int,
 ) -> tuple[Movement, ...]:
-    """Free allocated units, the last sourced line first (R16)."""
+    """Free paid units, the last sourced line first (R16); in a line those that wait first."""
     movements: tuple[Movement, ...] = ()
     for line in reversed(lines):
-        taken = min(units, line.allocated)
-        if taken:
+        waiting = min(units, line.backorders_confirmed)
+        taken = min(units - waiting, line.allocated)
+        if waiting or taken:
             position = state.position(reservation.sku, line.location)
             netted = allocate_units(position, line, -taken, at_ms)
-            line.cancelled += taken
-            if line.from_path or reservation.limits:
+            line.cancelled += waiting + taken
+            if waiting:
+                give_up(state, batch, position, reservation, line, confirmed=waiting)
+            if taken and (line.from_path or reservation.limits):
                 free(state, batch, position, reservation, line, taken)
             movements += changed(state, batch, position, line, netted, at_ms)
-            units -= taken
+            units -= waiting + taken
     return movements
 
 
@@ -145,15 +157,21 @@ def allocate_again(
     units: int,
     at_ms: int,
     own: int,
+    waiting: int = 0,
 ) -> tuple[Movement, ...]:
-    """Allocate units of a line that had expired or been revoked; up to `own` of them from its path."""
+    """Allocate units of a line that had expired or been revoked; up to `own` of them from its path.
+
+    `waiting` of them are not there yet (R24).
+    """
     position = state.position(reservation.sku, line.location)
     from_expired = min(units, line.expired)
     line.expired -= from_expired
     line.revoked -= units - from_expired
-    netted = allocate_units(position, line, units, at_ms)
+    netted = allocate_units(position, line, units - waiting, at_ms)
     if own:
-        draw(batch, position, reservation, line, units, own)
+        draw(batch, position, reservation, line, units - waiting, own)
+    if waiting:
+        promise(state, batch, position, reservation, line, waiting, is_confirmed=True)
     if reservation.limits:
         count_again(state, batch, reservation, units)
     position.attach(reservation)
@@ -166,13 +184,13 @@ def coverable(
     lines: tuple[Line, ...],
     units: int,
     arrival_ms: int,
-) -> list[tuple[Line, int, int]] | None:
+) -> list[tuple[Line, int, int, int]] | None:
     """Decide again, line by line, units that expired or were revoked; None when not all can be had (R17).
 
     Not of a SKU whose stock the catalog has moved to another partition: it is promised there now (R30).
 
     Returns:
-        Lines with the units to take, and how many of them their path has.
+        Lines with the units to take, how many of them their path has, and how many must wait (R24).
     """
     if units and reservation.sku in state.moved_skus:
         return None
@@ -184,9 +202,10 @@ def coverable(
         if taken:
             position = state.position(reservation.sku, line.location)
             offered = offered_again(position, reservation.path, arrival_ms)
-            if offered.units < taken:
+            waiting = max(0, taken - offered.units)
+            if waiting > (free_units(position) if reservation.allow_backorder else 0):
                 return None
-            plan.append((line, taken, offered.own))
+            plan.append((line, taken, offered.own, waiting))
             units -= taken
     return plan
 

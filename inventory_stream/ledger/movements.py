@@ -5,6 +5,7 @@ from heapq import heapify, heappush
 from itertools import islice
 
 from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.claims import waiting_of
 from inventory_stream.ledger.netting import netted_at
 from inventory_stream.ledger.paths import free, unreserve
 from inventory_stream.ledger.position import Position
@@ -170,8 +171,8 @@ def stamp(line: Line, position: Position) -> None:
 
 
 def end_if_over(state: PartitionState, batch: Batch, reservation: ReservationRow) -> None:
-    """Start the return window when nothing is reserved or allocated any more (R29), or end it again."""
-    if any(line.reserved or line.allocated for line in reservation.lines):
+    """Start the return window when nothing is held or waits any more (R29), or end it again."""
+    if any(line.reserved or line.allocated or waiting_of(line) for line in reservation.lines):
         if reservation.ended_ms:
             reservation.ended_ms = 0
             state.ended_kept -= 1

@@ -1,7 +1,7 @@
 """What happens to a reservation after it was made: extend, confirm, release, cancel."""
 
 from inventory_stream.ledger.batch import Batch
-from inventory_stream.ledger.claims import SALE
+from inventory_stream.ledger.claims import SALE, is_live
 from inventory_stream.ledger.expiry import expire
 from inventory_stream.ledger.identity import answer
 from inventory_stream.ledger.known import known_reservation
@@ -26,7 +26,7 @@ def extend(state: PartitionState, command: Extend, arrival_ms: int, batch: Batch
     reservation = known_reservation(state, command, arrival_ms, batch)
     if isinstance(reservation, int):
         return reservation
-    if not any(line.reserved for line in reservation.lines):
+    if not is_live(reservation):
         return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
     wanted_ms = batch.now_ms + command.ttl_seconds * 1_000
     latest_ms = min(
@@ -52,7 +52,7 @@ def _checkout_until_ms(state: PartitionState, reservation: ReservationRow) -> in
     if reservation.path.startswith(SALE):
         for line in reservation.lines:
             pool = pool_at(state.position(reservation.sku, line.location), reservation.path)
-            if line.reserved and pool is not None:
+            if (line.reserved or line.backordered) and pool is not None:
                 end_ms = min(pool.ends_ms, pool.closed_ms or pool.ends_ms)
                 latest_ms = min(latest_ms, end_ms + pool.checkout_grace_seconds * 1_000)
     return latest_ms
@@ -74,13 +74,13 @@ def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Bat
     if isinstance(reservation, int):
         return reservation
     lines = lines_at(reservation, command.location)
-    if arrival_ms > reservation.deadline_ms and any(line.reserved for line in reservation.lines):
+    if arrival_ms > reservation.deadline_ms and is_live(reservation):
         # Not swept before this record, so granted inside it, by a clock behind the broker's.
         expire(state, batch, reservation)
-    reserved = sum(line.reserved for line in lines)
+    reserved = sum(line.reserved + line.backordered for line in lines)
     lost = sum(line.expired + line.revoked for line in lines)
     if not reserved and not lost:
-        kept = any(line.allocated or line.fulfilled for line in lines)
+        kept = any(line.allocated or line.fulfilled or line.backorders_confirmed for line in lines)
         outcome = Outcome.ALREADY_CONFIRMED if kept else Outcome.NOT_LIVE
         return answer(state, batch, reservation, command, outcome)
     units = reserved + lost if command.units is None else command.units
@@ -99,8 +99,8 @@ def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Bat
     reservation.paid_order_id = command.order_id or reservation.paid_order_id
     on_time = min(units, reserved)
     movements = allocate(state, batch, reservation, lines, on_time, arrival_ms)
-    for line, taken, own in again or ():
-        movements += allocate_again(state, batch, reservation, line, taken, arrival_ms, own)
+    for line, taken, own, waiting in again or ():
+        movements += allocate_again(state, batch, reservation, line, taken, arrival_ms, own, waiting)
     end_if_over(state, batch, reservation)
     if not late:
         return answer(state, batch, reservation, command, Outcome.CONFIRMED, on_time, movements=movements)
@@ -111,12 +111,12 @@ def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Bat
 
 
 def release(state: PartitionState, command: Release, arrival_ms: int, batch: Batch) -> int:
-    """Free reserved units; without a location the last sourced line goes first (R16, R22)."""
+    """Free soft units; without a location the last sourced line goes first (R16, R22)."""
     reservation = known_reservation(state, command, arrival_ms, batch)
     if isinstance(reservation, int):
         return reservation
     lines = lines_at(reservation, command.location)
-    reserved = sum(line.reserved for line in lines)
+    reserved = sum(line.reserved + line.backordered for line in lines)
     if not reserved:
         return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
     units = reserved if command.units is None else command.units
@@ -128,12 +128,12 @@ def release(state: PartitionState, command: Release, arrival_ms: int, batch: Bat
 
 
 def cancel(state: PartitionState, command: Cancel, arrival_ms: int, batch: Batch) -> int:
-    """Free allocated units that were not shipped; the last sourced line goes first (R16, R22)."""
+    """Free paid units that were not shipped; the last sourced line goes first (R16, R22)."""
     reservation = known_reservation(state, command, arrival_ms, batch)
     if isinstance(reservation, int):
         return reservation
     lines = lines_at(reservation, command.location)
-    allocated = sum(line.allocated for line in lines)
+    allocated = sum(line.allocated + line.backorders_confirmed for line in lines)
     if not allocated:
         return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
     units = allocated if command.units is None else command.units

@@ -66,7 +66,8 @@ def record_order(
     # An order counts from when the buyer placed it: a count that knew it may be on its way already (R9).
     ordered_ms, _ = effective_ms(state, batch, command.ordered_at, arrival_ms)
     if reservation is not None and reservation.lines:
-        missing = command.units - sum(line.allocated + line.fulfilled for line in reservation.lines)
+        taken = sum(line.allocated + line.fulfilled + line.backorders_confirmed for line in reservation.lines)
+        missing = command.units - taken
         if missing <= 0:
             return answer(state, batch, reservation, command, Outcome.ALREADY_CONFIRMED)
         reservation.paid_order_id = command.order_id or reservation.paid_order_id
@@ -77,7 +78,7 @@ def record_order(
                 *(when for line in reservation.lines for when, units in line.allocations if units < 0),
             ]
         )
-        held = min(missing, sum(line.reserved for line in reservation.lines))
+        held = min(missing, sum(line.reserved + line.backordered for line in reservation.lines))
         movements = allocate(state, batch, reservation, reservation.lines, held, ordered_ms)
         missing -= held
         if not missing:
@@ -125,12 +126,12 @@ def _force(
         position = state.position(command.sku, where)
         line = line_made_at(reservation, where)
         line.granted += units
+        claims = position.claims
+        if claims is not None and reservation.recorded and command.channel in claims.fences:
+            reservation.path = CHANNEL + command.channel
+        own = offer(position, reservation.path, arrival_ms).own
         netted = allocate_units(position, line, units, ordered_ms)
-        if position.claims is not None:
-            if reservation.recorded and command.channel in position.claims.fences:
-                reservation.path = CHANNEL + command.channel
-            own = offer(position, reservation.path, arrival_ms).own
-            draw(batch, position, reservation, line, units, own)
+        draw(batch, position, reservation, line, units, own)
         if reservation.limits:
             count_again(state, batch, reservation, units)
         position.attach(reservation)

@@ -5,6 +5,7 @@ from heapq import heappush
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
+from inventory_stream.ledger.claims import waiting_of
 from inventory_stream.ledger.identity import (
     answer,
     append_answer,
@@ -16,12 +17,13 @@ from inventory_stream.ledger.identity import (
     reserve_content,
 )
 from inventory_stream.ledger.limits import allowance, count, limits_on
-from inventory_stream.ledger.lines import Shipped, add_shipped
-from inventory_stream.ledger.movements import end_if_over, epoch_ms
+from inventory_stream.ledger.lines import Shipped, add_shipped, line_made_at
+from inventory_stream.ledger.movements import end_if_over, epoch_ms, stamp
 from inventory_stream.ledger.paths import COMMON, breakdown_on, closed_to, draw, hoped, is_path, offer
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.together import decide_together
+from inventory_stream.ledger.waiting import free_units, promise
 from models.commands import Reserve
 from models.outcomes import Outcome
 from models.rows import Answer, Line, PurchaseLimitRow, ReservationRow, encode_row, reservation_key
@@ -50,7 +52,9 @@ def reserve(
         UNKNOWN_SKU, UNKNOWN_GROUP
         UNKNOWN_SALE, SALE_NOT_OPEN, SALE_CLOSED   by its arrival, on the path of a sale (R15)
         CUSTOMER_REQUIRED, LIMIT_REACHED   by a purchase limit (R23)
-        GRANTED, PARTIALLY_GRANTED
+        GRANTED
+        BACKORDERED              some of it or all must wait for goods, and may (R24)
+        PARTIALLY_GRANTED
         NO_SINGLE_LOCATION, ALL_RESERVED, SOLD_OUT, with the breakdown behind them
 
     Raises:
@@ -134,6 +138,23 @@ def _decide(
     else:
         plan = _plan(asked, command.strategy, units, path, arrival_ms)
     got = sum(taken for _, taken in plan)
+    if got < units and command.allow_backorder:
+        plan, waits = _with_waiting(asked, command, plan, units, arrival_ms)
+        in_all = sum(taken for _, taken in plan + waits)
+        if waits and (in_all == units or command.allow_partial):
+            return _grant(
+                state,
+                batch,
+                command,
+                reservation,
+                plan,
+                Outcome.BACKORDERED,
+                arrival_ms,
+                limits=limits,
+                shipped=shipped,
+                waits=waits,
+            )
+        got = sum(taken for _, taken in plan)
     if got and (got == units or command.allow_partial):
         outcome = _GRANTED if got == wanted else _PARTIALLY_GRANTED
         return _grant(
@@ -274,6 +295,35 @@ def _plan(asked: tuple[Position, ...], strategy: str, units: int, path: str, arr
     return () if best is None else ((best, most),)
 
 
+def _with_waiting(
+    asked: tuple[Position, ...], command: Reserve, plan: Plan, units: int, arrival_ms: int
+) -> tuple[Plan, Plan]:
+    """Source what the paths do not have from units that may wait (R24): what to take, and what waits where.
+
+    By the strategy: first_fit takes the first location that has enough of both, or the one with the most.
+    """
+    if command.strategy != "split" and len(asked) > 1:
+        chosen, most = None, 0
+        for position in asked:
+            there = offer(position, command.path, arrival_ms).units + free_units(position)
+            if there > most:
+                chosen, most = position, there
+            if most >= units:
+                break
+        if chosen is None:
+            return plan, ()
+        taken = min(units, offer(chosen, command.path, arrival_ms).units)
+        plan, asked = ((chosen, taken),) if taken else (), (chosen,)
+    missing = units - sum(taken for _, taken in plan)
+    waits = []
+    for position in asked:
+        waiting = min(missing, free_units(position))
+        if waiting:
+            waits.append((position, waiting))
+            missing -= waiting
+    return plan, tuple(waits)
+
+
 def _why_not(asked: tuple[Position, ...], command: Reserve, units: int, arrival_ms: int) -> int:
     """Name the refusal: might the asked locations cover it together, or once reservations expire?"""
     wanted = 1 if command.allow_partial else units
@@ -299,6 +349,7 @@ def _grant(
     *,
     limits: Sequence[PurchaseLimitRow],
     shipped: Shipped,
+    waits: Plan = (),
 ) -> int:
     # From here on nothing can fail: quantities, indexes, row.
     deadline_ms = batch.now_ms + command.ttl_seconds * 1_000
@@ -327,6 +378,15 @@ def _grant(
             draw(batch, position, reservation, line, units, own)
         lines.append(line)
     reservation.lines = tuple(lines)
+    for position, units in waits:
+        waiting = line_made_at(reservation, position.location)
+        if not waiting.granted:
+            position.attach(reservation)
+        waiting.granted += units
+        granted += units
+        promise(state, batch, position, reservation, waiting, units)
+        batch.touch(position)
+        stamp(waiting, position)
     if shipped:
         add_shipped(state, batch, reservation, shipped)
         granted += sum(units for _, units, _ in shipped)
@@ -376,7 +436,9 @@ def _standing(reservation: ReservationRow, command: Reserve) -> Outcome:
     """Answer a new command for a reservation that was granted before (R27, R28)."""
     if reservation.recorded or reserve_content(reservation) != content_hash(command):
         return Outcome.RESERVATION_ID_REUSED
-    if any(line.reserved or line.allocated or line.fulfilled for line in reservation.lines):
+    if any(
+        line.reserved or line.allocated or line.fulfilled or waiting_of(line) for line in reservation.lines
+    ):
         return Outcome.ALREADY_GRANTED
     return Outcome.NOT_LIVE
 

@@ -1,11 +1,13 @@
 """Goods that go out and come back: fulfil and return, facts whatever the reservation says (R10, R22)."""
 
 from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.claims import waiting_of
 from inventory_stream.ledger.early import has_room, remember
 from inventory_stream.ledger.identity import answer, keep_receipt
 from inventory_stream.ledger.known import known_for_fact, unknown
 from inventory_stream.ledger.lines import (
     allocate_units,
+    changed,
     gather,
     line_made_at,
     lines_at,
@@ -14,6 +16,7 @@ from inventory_stream.ledger.lines import (
 from inventory_stream.ledger.movements import effective_ms, end_if_over, move
 from inventory_stream.ledger.paths import leave, unreserve
 from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.waiting import let_go
 from models.commands import Fulfil, Return
 from models.outcomes import Outcome
 from models.rows import Movement, ReservationRow
@@ -22,9 +25,10 @@ from models.rows import Movement, ReservationRow
 def fulfil(state: PartitionState, command: Fulfil, arrival_ms: int, batch: Batch) -> int:
     """Take shipped units off on_hand: a fact, whatever the reservation says (R10).
 
-    Allocated units go first, then reserved ones (what was shipped needs no confirm any more). At
-    another location the line moves there first. Units that no line held answer FULFIL_UNMATCHED; one
-    that comes before its order is REMEMBERED (R21).
+    Allocated units go first, then reserved ones (what was shipped needs no confirm any more), then those
+    that waited for goods of which nobody has told us (R24). At another location the line moves there
+    first. Units that no line held answer FULFIL_UNMATCHED; one that comes before its order is
+    REMEMBERED (R21).
     """
     reservation = known_for_fact(state, command, batch)
     if isinstance(reservation, int):
@@ -34,8 +38,10 @@ def fulfil(state: PartitionState, command: Fulfil, arrival_ms: int, batch: Batch
         return _without_reservation(
             state, batch, command, -(command.units or 0), arrival_ms, effective, ahead=ahead
         )
-    held = sum(line.allocated for line in reservation.lines) or sum(
-        line.reserved for line in reservation.lines
+    held = (
+        sum(line.allocated for line in reservation.lines)
+        or sum(line.reserved for line in reservation.lines)
+        or sum(map(waiting_of, reservation.lines))
     )
     asked = held if command.units is None else command.units
     if not asked:
@@ -69,6 +75,12 @@ def fulfil(state: PartitionState, command: Fulfil, arrival_ms: int, batch: Batch
             left -= taken
             from_reserved_left -= from_reserved
     if left:
+        waited, more = _ship_waiting(
+            state, batch, reservation, command.location, left, effective, ahead=ahead
+        )
+        movements += more
+        left -= waited
+    if left:
         where = command.location or reservation.lines[-1].location
         line = line_made_at(reservation, where)
         position = state.position(reservation.sku, where)
@@ -76,6 +88,38 @@ def fulfil(state: PartitionState, command: Fulfil, arrival_ms: int, batch: Batch
     end_if_over(state, batch, reservation)
     outcome = Outcome.FULFIL_UNMATCHED if left else Outcome.FULFILLED
     return answer(state, batch, reservation, command, outcome, asked, movements=movements)
+
+
+def _ship_waiting(
+    state: PartitionState,
+    batch: Batch,
+    reservation: ReservationRow,
+    location: str | None,
+    units: int,
+    effective: int,
+    *,
+    ahead: bool,
+) -> tuple[int, tuple[Movement, ...]]:
+    """Ship units that the ledger believed were not there yet, paid ones first; gives how many they were."""
+    left = units
+    movements: tuple[Movement, ...] = ()
+    for line in reservation.lines:
+        confirmed = min(left, line.backorders_confirmed)
+        soft = min(left - confirmed, line.backordered)
+        taken = confirmed + soft
+        if taken:
+            source = state.position(reservation.sku, line.location)
+            let_go(batch, source, line, soft=soft, confirmed=confirmed)
+            target = line_made_at(reservation, location or line.location)
+            if target is not line:
+                line.granted -= taken
+                target.granted += taken
+                changed(state, batch, source, line, 0, 0)
+            target.fulfilled += taken
+            position = state.position(reservation.sku, target.location)
+            movements += (move_line(state, batch, position, target, -taken, effective, ahead=ahead),)
+            left -= taken
+    return units - left, movements
 
 
 def return_units(state: PartitionState, command: Return, arrival_ms: int, batch: Batch) -> int:

@@ -5,7 +5,7 @@ from heapq import heapify, heappush
 from operator import attrgetter
 from typing import Any, Final
 
-from inventory_stream.ledger.claims import Claims, held_of, times_of
+from inventory_stream.ledger.claims import Claims, held_of, times_of, waiting_of
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.receipts import Receipts
 from inventory_stream.ledger.rules import Rules
@@ -56,8 +56,8 @@ class PartitionState:
     finds them (I8). Their entries may be stale too; `*_kept` count what they stand for, not entries.
     `early` holds the commands that wait for a reservation, in their order (R21), `early_order` is a heap
     of them, `to_slim` one of what ended and still keeps answers. `to_revoke` holds positions whose
-    revocations did not fit one batch (R11). `products` is the catalog, `moved_skus` are those with
-    positions of another product (R30).
+    revocations did not fit one batch (R11), `to_fill` those with units left for what waits there (R24).
+    `products` is the catalog, `moved_skus` are those with positions of another product (R30).
 
     `pools` holds the sale pools by row key (R3), `timed` what happens to them at times of the orders, as
     a heap of (ms, step, key). `purchase_limits` are by SKU and limit id, `limited` by limit id and SKU,
@@ -107,6 +107,7 @@ class PartitionState:
         "term",
         "time_zones",
         "timed",
+        "to_fill",
         "to_revoke",
         "to_slim",
         "transfers",
@@ -162,6 +163,7 @@ class PartitionState:
         self.early_kept = 0
         self.early_order: list[tuple[int, bytes]] = []
         self.to_revoke: dict[Position, None] = {}
+        self.to_fill: dict[Position, None] = {}
         self.to_slim: list[tuple[int, str]] = []
 
     def position(self, sku: str, location: str) -> Position:
@@ -384,6 +386,9 @@ class StateLoader:
             position.heapify_movements()
             if position.product != state.products.get(position.sku):
                 state.moved_skus.add(position.sku)
+        for position in state.positions():
+            if position.claims is not None and position.claims.waiting and position.available_to_promise > 0:
+                state.to_fill[position] = None
         if state.rules.revoke_on_shortfall:
             for position in state.positions():
                 if position.reserved and position.uncommitted < 0:
@@ -429,12 +434,16 @@ class StateLoader:
         live = False
         for line in row.lines:
             position = state.position(row.sku, line.location)
+            waiting = waiting_of(line)
+            live = live or bool(line.backordered)
+            if waiting:
+                heappush(position.claims_made().waiting, (row.created_ms, row.reservation_id))
             if line.reserved:
                 position.hold(row.deadline_ms)
                 live = True
                 if line.from_path and position.claims is not None:
                     position.claims.note_held(row, held_of(line))
-            if line.reserved or line.allocated or (line.allocations and not row.ended_ms):
+            if line.reserved or line.allocated or waiting or (line.allocations and not row.ended_ms):
                 position.attach(row)
             elif row.ended_ms:
                 position.settle(row, state.now_ms)

@@ -8,13 +8,11 @@ from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.identity import keep_receipt, repeated_receipt
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.stock import answered_before
-from models.commands import SetBackorder, SetChannelPolicy, SetPlace
+from models.commands import SetChannelPolicy, SetPlace
 from models.outcomes import Outcome
 from models.rows import (
-    BackorderRow,
     ChannelPolicyRow,
     PlaceRow,
-    backorder_key,
     channel_policy_key,
     encode_row,
     place_key,
@@ -73,19 +71,3 @@ def set_channel_policy(
         state.policies[place] = row
         batch.write(channel_policy_key(*place), encode_row(row))
     return keep_receipt(state, batch, command, _APPLIED, sku=command.sku)
-
-
-def set_backorder(state: PartitionState, command: SetBackorder, arrival_ms: int, batch: Batch) -> int:  # noqa: ARG001  # one shape
-    """State how many units may be promised before they are there: APPLIED (R24)."""
-    known = answered_before(state, batch, command, command.sku)
-    if known is not None:
-        return known
-    position = state.position(command.sku, command.location)
-    claims = position.claims_made()
-    used = 0 if claims.backorder is None else claims.backorder.used
-    claims.backorder = BackorderRow(
-        state.term, command.sku, command.location, command.units, used, command.incoming_id
-    )
-    batch.write(backorder_key(command.sku, command.location), encode_row(claims.backorder))
-    batch.touch(position)
-    return keep_receipt(state, batch, command, _APPLIED, sku=command.sku, units=command.units)

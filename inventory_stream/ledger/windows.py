@@ -4,6 +4,7 @@ from heapq import heapify, heappop
 from typing import Final
 
 from inventory_stream.ledger.batch import Batch
+from inventory_stream.ledger.claims import is_live
 from inventory_stream.ledger.documents import fold_documents, is_document_fold_due
 from inventory_stream.ledger.early import drop
 from inventory_stream.ledger.identity import forget_movements, id_hash
@@ -185,7 +186,7 @@ def _drop_stale(state: PartitionState) -> None:
         state.deadlines.clear()
         state.due_entries = 0
         for row in state.reservations.values():
-            if any(line.reserved for line in row.lines):
+            if is_live(row):
                 state.schedule(row)
     for queue, kept, refused in (
         (state.refused, state.refused_kept, True),
