@@ -24,7 +24,7 @@ def run(*arguments: str | Path) -> Result:
 
 def test_a_key_is_printed_once_and_alone(file: Path) -> None:
     """The key is all of stdout, so that a script can take it; the file holds no secret of it."""
-    options = "--scope stock --scope admin --channel web --expires 90d --rate 5".split()
+    options = ["--scope", "stock", "--scope", "admin", "--channel", "web", "--expires", "90d", "--rate", "5"]
     made = run("create", *options, "--file", file)
     presented = parse_key(made.stdout.strip())
     assert presented is not None
