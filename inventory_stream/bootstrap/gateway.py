@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from inventory_stream.adapters.catalog import load_catalog
+from inventory_stream.adapters.kafka.audit_topic import KafkaAuditTrail
 from inventory_stream.adapters.kafka.command_pipe import CommandPipe
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.held_clock import HeldClock
@@ -24,10 +25,13 @@ from inventory_stream.flows.shelf import MemoryShelf
 from inventory_stream.flows.waiting_room.sale_stock import ShelfStocks
 from inventory_stream.gateway.app import Limits, new_app
 from inventory_stream.gateway.reserving import Reserving
+from inventory_stream.gateway.routes.pages import PageRoutes
 from inventory_stream.gateway.routes.reservations import ReservationRoutes
+from inventory_stream.gateway.security.audit import Auditor
 from inventory_stream.gateway.security.guard import Guard, LimitedCustomers, customer_hasher
 from inventory_stream.gateway.waiting_room import WaitingRoomParts
 from inventory_stream.ports.access import SILENT_ACCESS
+from inventory_stream.ports.audit import AUDIT
 from inventory_stream.settings import Settings
 from models.ids import partition_of
 
@@ -109,14 +113,17 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         partition_of_sku=partition_of_sku,
         now_ms=clock.now_ms,
     )
-    parts = tuple(new_part(core) for new_part in (_reservations, *PARTS))
+    trail = KafkaAuditTrail(connection, settings.topic(AUDIT))
+    parts = (*(new_part(core) for new_part in (_reservations, *PARTS)), Part(close=trail.close))
+    endpoints = [endpoint for part in parts for endpoint in part.endpoints]
     app = new_app(
-        [endpoint for part in parts for endpoint in part.endpoints],
-        [route for part in parts for route in part.routes],
+        endpoints,
+        [*PageRoutes(endpoints).routes(), *(route for part in parts for route in part.routes)],
         authenticate=guard.authenticate,
         limits=Limits(gateway.request_bytes_max, gateway.request_seconds_max),
         monitor=SILENT_ACCESS if monitor is None else monitor,
         middlewares=[guard.middleware],
+        auditor=Auditor(trail),
     )
     guard.attach(app)
 

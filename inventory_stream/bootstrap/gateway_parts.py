@@ -12,7 +12,10 @@ from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.bootstrap.gateway_part import Core, Part
 from inventory_stream.gateway.asking import Asking
 from inventory_stream.gateway.endpoint import Scope
+from inventory_stream.gateway.graphql.endpoint import GraphqlRoutes
+from inventory_stream.gateway.graphql.schema import Sources
 from inventory_stream.gateway.live.hub import LiveHub
+from inventory_stream.gateway.live.limits import LiveLimits
 from inventory_stream.gateway.live.socket import LiveSocket
 from inventory_stream.gateway.live.sse import LiveEvents
 from inventory_stream.gateway.routes.availability import AvailabilityRoutes
@@ -40,6 +43,16 @@ def _stock(core: Core) -> Part:
     )
 
 
+def _graphql(core: Core) -> Part:
+    """Build the reads as GraphQL, over the handlers of the REST reads."""
+    asking = Asking(core.desk, core.settings.gateway.answer_seconds)
+    sales = SaleRoutes(asking, core.shelf, core.now_ms)
+    sources = Sources(core.shelf, nearest=StoreRoutes(core.shelf).nearest, sales=sales.page, sale=sales.one)
+    return Part(
+        GraphqlRoutes(sources, is_introspection_on=core.settings.gateway.graphql_introspection).endpoints()
+    )
+
+
 def _reads(core: Core) -> Part:
     """Build what is answered from the shelf, and what is read from the ledger itself."""
     gateway, kafka = core.settings.gateway, core.settings.kafka
@@ -64,7 +77,8 @@ def _reads(core: Core) -> Part:
 
 def _live(core: Core) -> Part:
     """Build the streams of changes."""
-    hub = LiveHub(core.shelf, core.partition_of_sku)
+    limits = LiveLimits(readers_max=core.settings.gateway.live_readers_max)
+    hub = LiveHub(core.shelf, core.partition_of_sku, limits)
 
     async def admit(request: web.Request) -> None:
         require_scope(await core.guard.authenticate(request), Scope.STOREFRONT)
@@ -97,5 +111,5 @@ def _waiting_room(core: Core) -> Part:
     )
 
 
-PARTS: Final[tuple[Callable[[Core], Part], ...]] = (_stock, _reads, _live, _waiting_room)
+PARTS: Final[tuple[Callable[[Core], Part], ...]] = (_stock, _reads, _graphql, _live, _waiting_room)
 """In the order in which the OpenAPI document tells them."""

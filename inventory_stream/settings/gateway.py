@@ -55,6 +55,17 @@ class GatewaySettings(GatewaySecuritySettings, GatewayPaymentSettings, GatewayWa
         5, ge=0, le=3_600, description="how much longer it may, while it asks us or we do not answer"
     )
 
+    live_readers_max: int = Field(
+        10_000,
+        ge=1,
+        le=100_000,
+        description="live streams and WebSockets at once, 12 KB and a file descriptor each; beyond it 503",
+    )
+    graphql_introspection: bool = Field(
+        False,  # noqa: FBT003  # pydantic takes the default so
+        description="let GraphQL tell its own schema; docs/http/graphql.md has it",
+    )
+
     @model_validator(mode="after")
     def _key_has_a_certificate(self) -> Self:
         if self.tls_key_file is not None and self.tls_cert_file is None:

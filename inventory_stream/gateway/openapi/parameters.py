@@ -1,0 +1,80 @@
+"""Parameters of an endpoint: the words of its address, its query, its headers."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from inventory_stream.gateway.endpoint import Endpoint
+from inventory_stream.gateway.openapi.headers import Json, request_header
+from models.ids import ID_CHARACTERS_MAX
+
+_WORD: Final = re.compile(r"{([a-z_]+)}")
+_ADMITTED: Final = ("/v1/reservations", "/v1/reservations:batch")
+"""Addresses at which the admission of a waiting room counts."""
+
+_MEANINGS: Final = {
+    "reservation_id": "The reservation, as its answer named it.",
+    "order_id": "The order.",
+    "sku": "The SKU.",
+    "sale_id": "The sale.",
+    "ticket": "The ticket, as its answer named it.",
+}
+
+
+def parameters_of(endpoint: Endpoint) -> list[Json]:
+    """Describe all parameters of an endpoint."""
+    found = path_parameters(endpoint.path)
+    if endpoint.query is not None:
+        found += query_parameters(endpoint.query)
+    if endpoint.is_write:
+        found.append(request_header("IdempotencyKey"))
+    if 202 in endpoint.answers:
+        found.append(request_header("Prefer"))
+    if 304 in endpoint.answers:
+        found.append(request_header("IfNoneMatch"))
+        if "{sku}" in endpoint.path:
+            found.append(request_header("MinVersion"))
+    if endpoint.path in _ADMITTED and endpoint.method == "POST":
+        found.append(request_header("Admission"))
+    return found
+
+
+def path_parameters(path: str) -> list[Json]:
+    """Describe the words of an address; each could be an identifier."""
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _MEANINGS.get(name, name.replace("_", " ").capitalize() + "."),
+            "schema": {"type": "string", "minLength": 1, "maxLength": ID_CHARACTERS_MAX},
+        }
+        for name in _WORD.findall(path)
+    ]
+
+
+def query_parameters(kind: type[msgspec.Struct]) -> list[Json]:
+    """Describe the fields of a query; a query cannot say null, so what may be null may be left out."""
+    _, components = msgspec.json.schema_components([kind], ref_template="#/{name}")
+    schema = components[kind.__name__]
+    required = schema.get("required", ())
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": _without_null(field),
+        }
+        for name, field in schema["properties"].items()
+    ]
+
+
+def _without_null(field: Json) -> Json:
+    kinds: list[Json] = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
+    schema = {key: value for key, value in field.items() if key != "anyOf"}
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    if len(kinds) == 1:
+        return schema | kinds[0]
+    return schema | ({"anyOf": kinds} if kinds else {})
