@@ -298,4 +298,6 @@ def _freed(settled: OrderSettled) -> Reply:
 
 
 def _problem(slug: str, detail: str, settled: OrderSettled) -> Problem:
-    return Problem(slug, detail, members=msgspec.to_builtins(settled))
+    members = msgspec.to_builtins(settled)
+    members["settled"] = members.pop("status")  # a problem's own status is the number
+    return Problem(slug, detail, members=members)
