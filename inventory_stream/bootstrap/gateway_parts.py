@@ -9,6 +9,7 @@ from aiohttp import web
 from inventory_stream.adapters.kafka.ledger_reader import KafkaLedgerReader
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
+from inventory_stream.bootstrap.gateway_orders import orders_part
 from inventory_stream.bootstrap.gateway_part import Core, Part
 from inventory_stream.gateway.asking import Asking
 from inventory_stream.gateway.endpoint import Scope
@@ -111,5 +112,12 @@ def _waiting_room(core: Core) -> Part:
     )
 
 
-PARTS: Final[tuple[Callable[[Core], Part], ...]] = (_stock, _reads, _graphql, _live, _waiting_room)
+PARTS: Final[tuple[Callable[[Core], Part], ...]] = (
+    orders_part,
+    _stock,
+    _reads,
+    _graphql,
+    _live,
+    _waiting_room,
+)
 """In the order in which the OpenAPI document tells them."""
