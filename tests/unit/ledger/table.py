@@ -87,6 +87,8 @@ _NAMES: Final = {
     "spill": "spill_over",
     "sale": "sale_id",
     "by": "customer",
+    "wait": "allow_backorder",
+    "tied": "incoming_id",
 }
 _TIMES: Final = {
     "effective_at",
@@ -103,6 +105,7 @@ _GRANTS: Final = {
     Outcome.GRANTED,
     Outcome.PARTIALLY_GRANTED,
     Outcome.CONFIRMED_LATE,
+    Outcome.BACKORDERED,
 }
 
 type_of_rows = list[tuple[bytes, bytes | None]]
@@ -292,7 +295,8 @@ class Ledger:
             return getattr(last.breakdown, field)
         if owner == "move":
             assert last is not None
-            return getattr(last.movements[-1], field)
+            said = getattr(last.movements[-1], field)
+            return "+".join(said) if isinstance(said, tuple) else said
         if owner == "said":
             return getattr(last, field)
         if owner:
@@ -305,9 +309,11 @@ class Ledger:
 
     def _figure_of_row(self, name: str, field: str, location: str) -> object:
         state = self.state
-        claims = state.skus[SKU][location].claims
+        position = state.skus.get(SKU, {}).get(location)
+        claims = position.claims if position is not None else None
         row: object = state.transfers.get(name) or state.incoming.get(name)
         row = row or (claims and (claims.pools.get(name) or claims.fences.get(name)))
+        row = row or (claims and name == "backorder" and claims.backorder)
         row = row or state.reservations[name]
         if isinstance(row, ReservationRow) and hasattr(row.lines[0], field):
             return sum(getattr(line, field) for line in row.lines)
