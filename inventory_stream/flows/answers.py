@@ -3,11 +3,12 @@
 from inventory_stream.ledger.identity import content_hash, reserve_content
 from inventory_stream.ports.desk import Decision
 from inventory_stream.ports.projection import Version
-from models.commands import Command, Inspect
+from models.commands import Command, Inspect, Reserve
 from models.outcomes import Outcome
 from models.rows import (
     FIRST_ANSWER,
     NO_ANSWER,
+    Answer,
     ReceiptRow,
     ReservationRow,
     Row,
@@ -53,9 +54,28 @@ def _of_reservation(row: ReservationRow, command: Command, version: Version | No
     kept = row.answers[row.answered]
     if kept.command_id != command.id:
         return None
-    if (kept.content or reserve_content(row)) != content_hash(command):
-        outcome = Outcome.COMMAND_ID_REUSED
-    else:
-        outcome = Outcome(kept.outcome)
+    is_ours = _is_content(row, kept, command)
+    outcome = Outcome(kept.outcome) if is_ours else Outcome.COMMAND_ID_REUSED
     is_repeat = row.repeat != FIRST_ANSWER
     return Decision(outcome, kept.units, kept.at_ms, kept.breakdown, row, version, is_repeat)
+
+
+def _is_content(row: ReservationRow, kept: Answer, command: Command) -> bool:
+    """Whether an answer is one to what a command asks, and not only to its id (R27)."""
+    if kept.content or not isinstance(command, Reserve):
+        return (kept.content or reserve_content(row)) == content_hash(command)
+    # The row itself says what was asked: 1 us, where two hashes take 10.
+    return (
+        row.sku == command.sku
+        and row.units == command.units
+        and row.ttl_seconds == command.ttl_seconds
+        and row.location == command.location
+        and row.group == command.group
+        and row.strategy == command.strategy
+        and row.channel == command.channel
+        and row.order_id == command.order_id
+        and row.allow_partial == command.allow_partial
+        and row.path == command.path
+        and row.customer == command.customer
+        and row.allow_backorder == command.allow_backorder
+    )

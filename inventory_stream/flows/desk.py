@@ -31,6 +31,9 @@ class Way(Protocol):
     async def send(self, command: Command, partition_key: str | None) -> None:
         """Take one command; may wait without an end."""
 
+    def offer(self, command: Command, partition_key: str) -> bool:
+        """Take one command of one partition at once; False where it would have to wait."""
+
 
 class _Question:
     """One command under way, and who waits for its answer."""
@@ -150,9 +153,12 @@ class LedgerDesk:
             left_seconds = within_seconds - min(RETURN_SECONDS, within_seconds * RETURN_SHARE_MAX)
             answer_by = self._now_ms() + int(left_seconds * 1_000)
             command = msgspec.structs.replace(command, answer_by=answer_by)
+        sent, sku = to_positional(command), getattr(command, "sku", None)
+        if sku is not None and self._way.offer(sent, sku):
+            return
         try:
             async with asyncio.timeout(within_seconds):
-                await self._way.send(to_positional(command), getattr(command, "sku", None))
+                await self._way.send(sent, sku)
         except TimeoutError as error:
             raise NotAnsweredError(
                 f"Kafka takes no command now; none was taken within {within_seconds:g} s"

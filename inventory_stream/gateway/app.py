@@ -95,8 +95,11 @@ def problem_response(problem: Problem) -> web.Response:
     return web.Response(
         body=_encode(problem.document()),
         status=problem.kind.status,
-        headers={"Cache-Control": "no-store", **problem.headers},
-        content_type="application/problem+json",
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Type": "application/problem+json",
+            **problem.headers,
+        },
     )
 
 
@@ -133,12 +136,11 @@ def _handler(
             )
         else:
             reply = await handle(call)
-        return web.Response(
-            body=None if reply.body is None else _encode(reply.body),
-            status=reply.status,
-            headers=reply.headers or None,
-            content_type=None if reply.body is None else "application/json",
-        )
+        if reply.body is None:
+            return web.Response(status=reply.status, headers=reply.headers)
+        # As a header, because aiohttp parses and builds it anew where it is an argument.
+        headers = {"Content-Type": "application/json", **reply.headers}
+        return web.Response(body=_encode(reply.body), status=reply.status, headers=headers)
 
     return answer
 

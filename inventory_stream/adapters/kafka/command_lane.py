@@ -57,13 +57,17 @@ class CommandLane:
         Raises:
             UnreachableError: this lane has failed; it stays failed.
         """
-        while self._failure is None and not self._take(key, value):
+        while not self.offer(key, value):
             self._space.clear()
-            self._start_sending()
             await self._space.wait()
+
+    def offer(self, key: bytes | None, value: bytes) -> bool:
+        """Take one encoded command if there is room; raises as `put`."""
         if self._failure is not None:
             raise self._failure
+        is_taken = self._take(key, value)
         self._start_sending()
+        return is_taken
 
     async def drained(self) -> None:
         """Return when all commands taken so far are acknowledged.

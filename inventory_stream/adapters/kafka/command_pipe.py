@@ -29,6 +29,9 @@ class Sink(Protocol):
     async def send(self, command: Command, partition_key: str | None) -> None:
         """Take one command; see `ports.commands.CommandSink`."""
 
+    def offer(self, command: Command, partition_key: str) -> bool:
+        """Take one command of one partition if there is room; raises as `send`."""
+
 
 OpenSink = Callable[[], AbstractAsyncContextManager[Sink]]
 
@@ -70,13 +73,27 @@ class CommandPipe:
             try:
                 await sink.send(command, partition_key)
             except UnreachableError as error:
-                if sink is self._sink:
-                    log.warning("command_sink_failed", reason=str(error))
-                    self._sink = None
-                    self._opened.clear()
-                    self._broken.set()
+                self._give_up(sink, error)
             else:
                 return
+
+    def offer(self, command: Command, partition_key: str) -> bool:
+        """Take one command of one partition at once; False where it would have to wait."""
+        sink = self._sink
+        if sink is None:
+            return False
+        try:
+            return sink.offer(command, partition_key)
+        except UnreachableError as error:
+            self._give_up(sink, error)
+            return False
+
+    def _give_up(self, sink: Sink, error: UnreachableError) -> None:
+        if sink is self._sink:
+            log.warning("command_sink_failed", reason=str(error))
+            self._sink = None
+            self._opened.clear()
+            self._broken.set()
 
     async def run(self) -> None:
         """Keep a sink open until cancelled."""

@@ -72,9 +72,7 @@ class KafkaCommandSink:
 
     async def send(self, command: Command, partition_key: str | None) -> None:
         """Take one command; see `CommandSink.send`."""
-        lanes = self._lanes.get(type(command))
-        if lanes is None:
-            raise TypeError(f"no topic carries {type_name(type(command))!r}")
+        lanes = self._lanes_of(command)
         value = self._encode(command)
         if partition_key is None:
             for lane in lanes:
@@ -82,6 +80,12 @@ class KafkaCommandSink:
             return
         place = self._places.get(partition_key) or self._place(partition_key)
         await lanes[place[0]].put(place[1], value)
+
+    def offer(self, command: Command, partition_key: str) -> bool:
+        """Take one command of one partition if its lane has room; raises as `send`."""
+        lanes = self._lanes_of(command)
+        place = self._places.get(partition_key) or self._place(partition_key)
+        return lanes[place[0]].offer(place[1], self._encode(command))
 
     async def flush(self) -> None:
         """Return when everything taken so far is acknowledged; see `CommandSink.flush`."""
@@ -92,6 +96,12 @@ class KafkaCommandSink:
         """Stop sending at once, without waiting for acknowledgements."""
         for lane in self._all_lanes:
             lane.abandon()
+
+    def _lanes_of(self, command: Command) -> list[CommandLane]:
+        lanes = self._lanes.get(type(command))
+        if lanes is None:
+            raise TypeError(f"no topic carries {type_name(type(command))!r}")
+        return lanes
 
     def _place(self, key: str) -> tuple[int, bytes | None]:
         if len(self._places) >= _REMEMBERED_KEYS_MAX:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final, cast
 
 from inventory_stream.flows.shelf.arrivals import Arrivals
-from inventory_stream.flows.shelf.cover import Asked, breakdown_of, covers, offers, path_units
+from inventory_stream.flows.shelf.cover import COMMON, Asked, breakdown_of, covers, offers, path_units
 from inventory_stream.flows.shelf.entry import SkuEntry, StatedRow
 from inventory_stream.flows.shelf.names import SortedNames
 from inventory_stream.flows.shelf.partition import PartitionShelf
@@ -161,6 +161,11 @@ class MemoryShelf:
         entry = self._skus.get(sku)
         if entry is None or not entry.is_known or not self._is_fresh(entry.partition):
             return None
+        if location is not None and path == COMMON:
+            # Nearly every reserve while there is plenty, at a fifth of the cost.
+            stock = entry.at(location)
+            if stock is not None and units <= min(stock.available_to_promise, stock.uncommitted):
+                return True
         asked = self._asked(entry, location, group, path)
         if asked is None:
             return None
