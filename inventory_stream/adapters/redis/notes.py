@@ -7,7 +7,8 @@ No decision depends on them (docs/http/orders.md says what is missing while Redi
 """
 
 import asyncio
-from typing import Final
+from collections.abc import Awaitable
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
@@ -37,28 +38,28 @@ class RedisNotes:
 
     async def first(self, key: str, text: str, seconds: int) -> str:
         """Keep a text unless there is one already; see the port."""
-        found = await self._ask("SET", _PREFIX + key, text, "EX", seconds, "NX", "GET")
-        return text if found is None else found
+        found = await self._bounded(self._client.set(_PREFIX + key, text, ex=seconds, nx=True, get=True))
+        return text if found is None else str(found)
 
     async def put(self, key: str, text: str, seconds: int) -> None:
         """Keep a text; see the port."""
-        await self._ask("SET", _PREFIX + key, text, "EX", seconds)
+        await self._bounded(self._client.set(_PREFIX + key, text, ex=seconds))
 
     async def get(self, key: str) -> str | None:
         """Give a text; see the port."""
-        return await self._ask("GET", _PREFIX + key)
+        found = await self._bounded(self._client.get(_PREFIX + key))
+        return None if found is None else str(found)
 
     async def close(self) -> None:
         """Let go of the connection."""
         await self._client.aclose()
 
-    async def _ask(self, *command: str | int) -> str | None:
+    async def _bounded(self, answering: Awaitable[Any]) -> object:
         with reaching(self._address):
             try:
                 async with asyncio.timeout(self._seconds_max):
-                    answer: str | None = await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+                    return await answering
             except TimeoutError:
                 raise UnreachableError(
                     f"redis {self._address}: no answer within {self._seconds_max:g} s"
                 ) from None
-        return answer
