@@ -67,6 +67,7 @@ class PolicyRoutes:
                 stating(SetBackorder),
                 "State what may be promised before it is there",
                 Backorder,
+                problems=("not-found",),
             ),
             places.at("/v1/places/{location}", stating(SetPlace), "State where a location is", Place),
             places.at(
