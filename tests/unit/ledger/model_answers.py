@@ -14,13 +14,13 @@ WAITING_MAX = 16
 """R21: commands that wait for one order."""
 
 STOCK: dict[type[c.Command], Callable[[World, Any, int], str]] = {
-    kind: getattr(stock, c.type_name(kind)) for kind in c.STOCK_COMMANDS
+    kind: getattr(stock, c.type_name(kind)) for kind in c.STOCK_COMMANDS if kind is not c.SetBackorder
 }
 EDITS: dict[type[c.Command], Callable[[World, Any, Order, int, int], str]] = {
     c.Extend: lambda world, command, order, now, _: orders.extend(world, command, order, now),
     c.Confirm: lambda world, command, order, _, arrival: orders.confirm(world, command, order, arrival),
-    c.Release: lambda _, command, order, *__: orders.release(command, order),
-    c.Cancel: lambda _, command, order, __, arrival: orders.cancel(command, order, arrival),
+    c.Release: lambda world, command, order, *_: orders.release(world, command, order),
+    c.Cancel: lambda world, command, order, _, arrival: orders.cancel(world, command, order, arrival),
     c.Fulfil: lambda world, command, order, _, arrival: orders.fulfil(world, command, order, arrival),
     c.Return: lambda world, command, order, _, arrival: orders.give_back(world, command, order, arrival),
     c.Reroute: lambda world, command, order, _, arrival: orders.reroute(world, command, order, arrival),
@@ -52,7 +52,10 @@ class Model:
 
     def answer(self, command: c.Command, now: int, arrival: int) -> list[Said]:
         """Give what callers hear: of this command, and of those that had waited for it."""
+        self.world.now = now
         owner: str | None = getattr(command, "reservation_id", None)
+        if isinstance(command, c.Inspect) and command.reservation_id in self.world.orders:
+            return []  # its row once more, as it is
         before = self.said.get((owner, command.id))
         if before is not None:
             return [(command.id, before[1] if before[0] == content(command) else "COMMAND_ID_REUSED")]
@@ -68,6 +71,7 @@ class Model:
         else:
             heard = [self._bound(command, self._edit(command, now, arrival, same))]
         self.world.revoke()
+        self.world.shrink()
         return heard
 
     def _bound(self, command: c.Command, outcome: str) -> Said:
@@ -133,7 +137,7 @@ class Model:
             self.world.orders[command.reservation_id] = off
             outcome = "RELEASED_EARLY"
         elif isinstance(command, c.Reserve):
-            outcome = orders.reserve(self.world, command, now, tuple(shipped))
+            outcome = orders.reserve(self.world, command, now, arrival, tuple(shipped))
         else:
             outcome = orders.record_order(self.world, command, now, arrival, tuple(shipped))
         heard = [self._bound(command, outcome)]

@@ -1,13 +1,13 @@
 """What each command of order-events does to the model, once it is known to be new and to have its order."""
 
 from models import commands as c
-from tests.unit.ledger.model import Line, Order, Spot, World, at, content, effective
+from tests.unit.ledger.model import Limit, Line, Order, Spot, World, at, content, effective, leave
 
 Shipped = tuple[tuple[str, int, int], ...]
 """What left before its order came: location, units, when (R21)."""
 
 
-def reserve(world: World, command: c.Reserve, now: int, shipped: Shipped = ()) -> str:
+def reserve(world: World, command: c.Reserve, now: int, arrival: int, shipped: Shipped = ()) -> str:
     """R3, R15, R28."""
     known = world.orders.get(command.reservation_id)
     if known is not None and known.lines:
@@ -21,28 +21,44 @@ def reserve(world: World, command: c.Reserve, now: int, shipped: Shipped = ()) -
         return "TOO_LATE"
     age = (now, command.reservation_id)
     order = Order(command.sku, content(command), age, now + command.ttl_seconds * 1_000)
-    order.place = command.location
+    order.place, order.path, order.customer = command.location, command.path, command.customer
     world.orders[command.reservation_id] = order
-    units = command.units - sum(units for _, units, _ in shipped)
-    plan, refusal = source(world, command, units) if units else ({}, "")
+    gone = sum(units for _, units, _ in shipped)
+    units = command.units - gone
+    limits = world.limits_on(command.sku, command.path, arrival)
+    plan, refusal = source(world, command, units, gone, arrival, limits) if units else ({}, "")
     if refusal:
         return refusal
+    if order.customer is not None:
+        order.limits = tuple(limits)
     for location, taken in plan.items():
+        own, _ = world.offer((order.sku, location), order.path, arrival)
         order.line(location).soft = taken
+        world.draw(order, location, taken, own)
     for location, taken, _ in shipped:
         order.line(location).gone += taken
     return "GRANTED" if sum(plan.values()) == units else "PARTIALLY_GRANTED"
 
 
-def source(world: World, command: c.Reserve, units: int) -> tuple[dict[str, int], str]:
+def source(
+    world: World, command: c.Reserve, units: int, gone: int, arrival: int, limits: dict[str, Limit]
+) -> tuple[dict[str, int], str]:
     """Say how many units come from where, or why none do (R15)."""
     names = (command.location,) if command.location else world.groups.get(command.group or "")
-    if names is None:
-        return {}, "UNKNOWN_GROUP"
-    if not world.is_known(command.sku):
-        return {}, "UNKNOWN_SKU"
+    if names is None or not world.is_known(command.sku):
+        return {}, "UNKNOWN_GROUP" if names is None else "UNKNOWN_SKU"
     asked = world.known(command.sku, names)
-    free = {spot: max(0, world.free(spot)) for spot in asked}
+    wanted = units
+    refused = world.closed(asked, command.path, arrival) or (
+        "CUSTOMER_REQUIRED" if limits and command.customer is None else ""
+    )
+    left = [limit.units - world.used(name, command.customer) - gone for name, limit in limits.items()]
+    if not refused and min(left, default=wanted) < (1 if command.allow_partial else wanted):
+        refused = "LIMIT_REACHED"
+    if refused:
+        return {}, refused
+    units = min([units, *left])
+    free = {spot: sum(world.offer(spot, command.path, arrival)) for spot in asked}
     plan: dict[str, int] = {}
     if command.strategy == "split" and command.group:
         for spot in asked:
@@ -57,7 +73,7 @@ def source(world: World, command: c.Reserve, units: int) -> tuple[dict[str, int]
         return plan, ""
     if command.group and command.strategy == "first_fit" and sum(free.values()) >= units:
         return {}, "NO_SINGLE_LOCATION"
-    hopes = [max(0, world.free(spot) + world.reserved(spot)) for spot in asked]
+    hopes = [max(0, world.hoped(spot, command.path, arrival)) for spot in asked]
     hope = sum(hopes) if command.strategy == "split" else max(hopes, default=0)
     return {}, "ALL_RESERVED" if hope >= (1 if command.allow_partial else units) else "SOLD_OUT"
 
@@ -72,51 +88,62 @@ def record_order(world: World, command: c.RecordOrder, now: int, arrival: int, s
         missing = command.units - sum(line.firm + line.gone for line in known.lines.values())
         if missing <= 0:
             return "ALREADY_CONFIRMED"
-        order = known
         # What takes the place of units that are gone was not open before (R9).
-        ends = (when for line in order.lines.values() for when, units in line.opened if units < 0)
+        ends = (when for line in known.lines.values() for when, units in line.opened if units < 0)
         ordered = max(ordered, *ends, 0)
-        taken = min(missing, order.soft)
-        firm_up(order.at(None), taken, ordered)
-        missing -= taken
-        if not missing:
+        taken = min(missing, known.soft)
+        firm_up(known.at(None), taken, ordered)
+        if taken == missing:
             return "CONFIRMED"
-        where = command.location or next(iter(order.lines))
-    elif known is not None and known.called_off:
+        return force(world, command, known, command.location or next(iter(known.lines)), ordered, arrival)
+    if known is not None and known.called_off:
         return "RELEASED_EARLY"
-    else:
-        where = record_at(world, command)
-        order = world.orders[command.reservation_id] = Order(command.sku, None, (now, command.reservation_id))
-        missing = command.units - sum(units for _, units, _ in shipped)
-        for location, units, when in shipped:
-            line = order.line(location)
-            line.gone += units
-            line.opened += [(ordered, units), (when, -units)]
+    where = record_at(world, command, arrival)
+    order = world.orders[command.reservation_id] = Order(command.sku, None, (now, command.reservation_id))
+    for location, units, when in shipped:
+        line = order.line(location)
+        line.gone += units
+        line.opened += [(ordered, units), (when, -units)]
+    return force(world, command, order, where, ordered, arrival)
+
+
+def force(world: World, command: c.RecordOrder, order: Order, where: str, ordered: int, arrival: int) -> str:
+    """R20: what was lost is taken again, what is missing besides is taken whether it is there or not."""
+    missing = command.units - sum(line.firm + line.gone for line in order.lines.values())
     touched = []
     for location, line in order.at(None):
         taken = min(missing, line.lost)
         if taken:
+            own, _ = world.offer((command.sku, location), order.path, arrival)
             line.lost -= taken
             open_units(line, taken, ordered)
+            world.draw(order, location, taken, own)
             touched.append(location)
             missing -= taken
     if missing:
         world.place((command.sku, where))
+        if order.asked is None and (command.sku, where, command.channel) in world.fences:
+            order.path = f"channel:{command.channel}"
+        own, _ = world.offer((command.sku, where), order.path, arrival)
         open_units(order.line(where), missing, ordered)
+        world.draw(order, where, missing, own)
         touched.append(where)
     world.revoke()
     is_short = any(world.uncommitted((command.sku, location)) < 0 for location in touched)
     return "RECORDED_SHORT" if is_short else "RECORDED"
 
 
-def record_at(world: World, command: c.RecordOrder) -> str:
+def record_at(world: World, command: c.RecordOrder, arrival: int) -> str:
     """Say where an outside order of a group is taken from: the first that has it, else the fullest."""
     if command.location is not None:
         return command.location
     names = world.groups[command.group or ""]
     known = world.known(command.sku, names)
-    whole = [spot for spot in known if world.free(spot) >= command.units]
-    best: Spot = whole[0] if whole else max(known, key=world.free, default=(command.sku, names[0]))
+    path = f"channel:{command.channel}" if command.channel else "common"
+    offers = {spot: sum(world.offer(spot, path, arrival)) for spot in known}
+    whole = [spot for spot in known if offers[spot] >= command.units]
+    fullest = max(known, key=lambda spot: (offers[spot], world.free(spot)), default=(command.sku, names[0]))
+    best: Spot = whole[0] if whole else fullest
     return best[1]
 
 
@@ -140,6 +167,11 @@ def extend(world: World, command: c.Extend, order: Order, now: int) -> str:
     if not order.soft:
         return "NOT_LIVE"
     wanted, latest = now + command.ttl_seconds * 1_000, order.age[0] + world.reservation_max
+    kind, _, sale = order.path.partition(":")
+    for location, line in order.lines.items():
+        pool = world.pools.get((order.sku, location, sale)) if kind == "sale" and line.soft else None
+        if pool is not None:
+            latest = min(latest, min(pool.ends, pool.closed or pool.ends) + pool.grace * 1_000)
     if wanted > latest and order.deadline >= latest:
         return "EXTEND_LIMIT"
     order.deadline = max(order.deadline, min(wanted, latest))
@@ -158,23 +190,37 @@ def confirm(world: World, command: c.Confirm, order: Order, arrival: int) -> str
     if units > soft + lost:
         return "MORE_THAN_HELD"
     late = units - min(units, soft)
-    again: list[tuple[Line, int]] = []
+    again: list[tuple[str, Line, int, int]] = []
+    covered = not late or world.allowed(order, late, arrival)
     for location, line in lines:
-        taken = min(late - sum(units for _, units in again), line.lost)
-        if taken and world.free((order.sku, location)) < taken:
-            if not soft:
-                return "RESERVATION_EXPIRED"
-            firm_up(lines, soft, arrival)
-            return "PARTIALLY_CONFIRMED"
-        again.append((line, taken))
+        taken = min(late - sum(units for _, _, units, _ in again), line.lost)
+        own, common = offered_again(world, order, location, arrival)
+        covered = covered and taken <= own + common
+        again.append((location, line, taken, own))
+    if not covered:
+        if not soft:
+            return "RESERVATION_EXPIRED"
+        firm_up(lines, soft, arrival)
+        return "PARTIALLY_CONFIRMED"
     firm_up(lines, units - late, arrival)
-    for line, taken in again:
+    for location, line, taken, own in again:
         line.lost -= taken
         open_units(line, taken, arrival)
+        world.draw(order, location, taken, own)
     return "CONFIRMED_LATE" if late else "CONFIRMED"
 
 
-def release(command: c.Release, order: Order) -> str:
+def offered_again(world: World, order: Order, location: str, arrival: int) -> tuple[int, int]:
+    """R17: the pool if it still sells, else common unless the sale forbids."""
+    spot = order.sku, location
+    kind, _, sale = order.path.partition(":")
+    pool = world.pools.get((*spot, sale)) if kind == "sale" else None
+    if pool is None or pool.sells(arrival):
+        return world.offer(spot, order.path, arrival)
+    return 0, max(0, world.free(spot)) if pool.late else 0
+
+
+def release(world: World, command: c.Release, order: Order) -> str:
     """R16."""
     lines = order.at(command.location)
     held = sum(line.soft for _, line in lines)
@@ -183,19 +229,20 @@ def release(command: c.Release, order: Order) -> str:
         return "NOT_LIVE"
     if units > held:
         return "MORE_THAN_HELD"
-    free_soft(lines, units)
+    free_soft(world, order, lines, units)
     return "RELEASED"
 
 
-def free_soft(lines: list[tuple[str, Line]], units: int) -> None:
+def free_soft(world: World, order: Order, lines: list[tuple[str, Line]], units: int) -> None:
     """R16: last sourced line first."""
-    for _, line in reversed(lines):
+    for location, line in reversed(lines):
         taken = min(units, line.soft)
         line.soft -= taken
+        world.freed(order, location, line, taken)
         units -= taken
 
 
-def cancel(command: c.Cancel, order: Order, arrival: int) -> str:
+def cancel(world: World, command: c.Cancel, order: Order, arrival: int) -> str:
     """R16."""
     lines = order.at(command.location)
     held = sum(line.firm for _, line in lines)
@@ -204,15 +251,16 @@ def cancel(command: c.Cancel, order: Order, arrival: int) -> str:
         return "NOT_LIVE"
     if units > held:
         return "MORE_THAN_HELD"
-    free_firm(lines, units, effective(command.effective_at, arrival))
+    free_firm(world, order, lines, units, effective(command.effective_at, arrival))
     return "CANCELLED"
 
 
-def free_firm(lines: list[tuple[str, Line]], units: int, when: int) -> None:
+def free_firm(world: World, order: Order, lines: list[tuple[str, Line]], units: int, when: int) -> None:
     """R16: last sourced line first."""
-    for _, line in reversed(lines):
+    for location, line in reversed(lines):
         taken = min(units, line.firm)
         open_units(line, -taken, when)
+        world.freed(order, location, line, taken)
         units -= taken
 
 
@@ -236,6 +284,7 @@ def fulfil(world: World, command: c.Fulfil, order: Order, arrival: int) -> str:
         line.gone += from_firm + from_soft
         # What only passed through was never an open order here (R9).
         line.opened.append((when, -max(0, from_firm - passed)))
+        leave(line, from_firm + from_soft - min(passed, from_firm))
         world.move((order.sku, location), when, -(from_firm + from_soft))
     if left:
         where = command.location or list(order.lines)[-1]
@@ -253,11 +302,13 @@ def gather(order: Order, location: str, asked: int, when: int) -> int:
     for line in others:
         taken = min(missing - moved, line.firm)
         open_units(line, -taken, when)
+        leave(line, taken)
         moved += taken
     missing = max(moved, missing - there.soft)
     for line in others:
         taken = min(missing - moved, line.soft)
         line.soft -= taken
+        leave(line, taken)
         moved += taken
     if moved:
         order.line(location).firm += moved
@@ -313,12 +364,12 @@ def reroute(world: World, command: c.Reroute, order: Order, arrival: int) -> str
         world.uncommitted(spot), world.free(spot) + from_safety
     )
     if command.use_safety_stock and not soft:
-        is_covered = units <= world.uncommitted(spot)
+        is_covered = units <= world.uncommitted(spot) - world.fenced(spot)
     if not is_covered:
-        own = order.lines.get(command.to_location, Line()).soft
-        return world.why_not(spot, units, own)
+        return world.why_not(spot, units, order)
     there = order.line(command.to_location)
     line.soft, there.soft = line.soft - soft, there.soft + soft
+    leave(line, soft + firm)
     open_units(line, -firm, arrival)
     open_units(there, firm, arrival)
     return "REROUTED"
@@ -335,17 +386,24 @@ def set_units(world: World, command: c.SetUnits, order: Order, arrival: int) -> 
     more = command.units - (soft or firm)
     if more <= 0:
         if soft:
-            free_soft(lines, -more)
+            free_soft(world, order, lines, -more)
         else:
-            free_firm(lines, -more, arrival)
+            free_firm(world, order, lines, -more, arrival)
         return "UNITS_SET"
     opened = [(location, line) for location, line in lines if (line.soft if soft else line.firm)]
+    closed = world.closed([(order.sku, location) for location, _ in opened], order.path, arrival)
+    if closed:
+        return closed
+    if not world.allowed(order, more, arrival):
+        return "LIMIT_REACHED"
     for location, line in opened:
-        if world.free((order.sku, location)) >= more:
+        own, common = world.offer((order.sku, location), order.path, arrival)
+        if own + common >= more:
             if soft:
                 line.soft += more
             else:
                 open_units(line, more, arrival)
+            world.draw(order, location, more, own)
             return "UNITS_SET"
-    hoped = sum(world.free((order.sku, name)) + world.reserved((order.sku, name)) for name, _ in opened)
-    return "ALL_RESERVED" if hoped - soft >= more else "SOLD_OUT"
+    hoped = sum(world.hoped((order.sku, name), order.path, arrival, order) for name, _ in opened)
+    return "ALL_RESERVED" if hoped >= more else "SOLD_OUT"

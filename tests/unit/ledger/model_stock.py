@@ -1,7 +1,7 @@
 """What each command of stock-events does to the model."""
 
 from models import commands as c
-from tests.unit.ledger.model import Incoming, Transfer, World, at, effective
+from tests.unit.ledger.model import Fence, Incoming, Limit, Pool, Transfer, World, at, effective
 
 
 def adjust(world: World, command: c.Adjust, now: int) -> str:
@@ -185,4 +185,71 @@ def cancel_transfer(world: World, command: c.CancelTransfer, _now: int) -> str:
     if known is None or known.sku != command.sku or not known.planned:
         return "UNKNOWN_TRANSFER"
     known.planned = known.asked = 0
+    return "APPLIED"
+
+
+def place(_world: World, _command: c.SetPlace, _now: int) -> str:
+    """R15: where a location is changes no quantity."""
+    return "APPLIED"
+
+
+def channel_policy(_world: World, _command: c.SetChannelPolicy, _now: int) -> str:
+    """R25: what is shown changes no quantity."""
+    return "APPLIED"
+
+
+def open_pool(world: World, command: c.OpenPool, now: int) -> str:
+    """R3, R4."""
+    spot = command.sku, command.location
+    if spot not in world.places:
+        return "UNKNOWN_SKU"
+    starts, ends = at(command.starts_at), at(command.ends_at)
+    fence = 0 if command.fence_from is None else at(command.fence_from)
+    known = world.pools.get((*spot, command.sale_id))
+    if (known and known.closed) or ends <= now:
+        return "SALE_CLOSED"
+    grace, late = command.checkout_grace_seconds, command.late_from_common
+    pool = Pool(command.units, starts, ends, fence, grace, late, known.opened if known else now)
+    if known is not None:
+        pool.units, pool.sold, pool.aside = known.units, known.sold, known.aside
+    world.pools[*spot, command.sale_id] = pool
+    if not pool.aside and fence > now:
+        return "APPLIED"
+    world.set_aside(spot, pool)
+    return "POOL_SHORT" if pool.units < command.units else "APPLIED"
+
+
+def close_pool(world: World, command: c.ClosePool, now: int) -> str:
+    """R22."""
+    pool = world.pools.get((command.sku, command.location, command.sale_id))
+    if pool is None or pool.closed:
+        return "SALE_CLOSED" if pool else "UNKNOWN_SALE"
+    pool.closed = now
+    return "APPLIED"
+
+
+def channel_fence(world: World, command: c.SetChannelFence, now: int) -> str:
+    """R3, R4."""
+    spot = command.sku, command.location
+    if spot not in world.places:
+        return "UNKNOWN_SKU"
+    known = world.fences.get((*spot, command.channel))
+    units = min(command.units, (known.units if known else 0) + max(0, world.free(spot)))
+    world.fences.pop((*spot, command.channel), None)
+    if command.units or not command.spill_over:
+        fence = Fence(units, command.spill_over, known.opened if known else now)
+        world.fences[*spot, command.channel] = fence
+    return "POOL_SHORT" if units < command.units else "APPLIED"
+
+
+def purchase_limit(world: World, command: c.SetPurchaseLimit, now: int) -> str:
+    """R23."""
+    key = command.limit_id, command.sku
+    known = world.limits.get(key)
+    opened = known.opened if known else now
+    if known is None:
+        world.lost_track = world.lost_track or any(
+            command.limit_id in order.limits for order in world.orders.values()
+        )
+    world.limits[key] = Limit(command.units, at(command.ends_at), command.sale_id, opened)
     return "APPLIED"

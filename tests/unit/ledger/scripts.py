@@ -116,6 +116,9 @@ def _make_possible(random: Random, kind: type[c.Command], fields: dict[str, Any]
         others = [place for place in PLACES if place != fields["from_location"]]
         no_target = [] if "to_location" in _required(kind) else [None]
         fields["to_location"] = random.choice([*others, *no_target])
+    if kind is c.OpenPool:
+        fields["ends_at"] = max(fields["ends_at"], fields["starts_at"] + 1)
+        fields["fence_from"] = fields["fence_from"] and min(fields["fence_from"], fields["starts_at"])
     if not fields.get("nets_orders"):
         fields.pop("orders_through", None)
     if fields.get("final") and not random.randint(0, 3):
@@ -142,6 +145,17 @@ _FIELDS: Final[dict[str, tuple[Any, ...]]] = {
     "order_id": (None, "O1", "O2"),
     "allow_partial": (False, True),
     "sellable": (False, True),
+    "sale_id": ("S1", "S1", "S2"),
+    "channel": ("web", "web", "shop"),
+    "limit_id": ("M1", "M2"),
+    "customer": ("ann", "ann", "bob", None),
+    "path": (*("common",) * 5, "sale:S1", "sale:S1", "sale:S1", "sale:S2", "channel:web", "channel:shop"),
+    "spill_over": (True, True, False),
+    "late_from_common": (True, False),
+    "checkout_grace_seconds": (0, 20),
+    "latitude": (48.1,),
+    "longitude": (11.5,),
+    "percent": (0, 50, 100),
     "final": (False, True),
     "nets_orders": (False, True),
     "excludes_unavailable": (False, False, True),
@@ -152,18 +166,42 @@ _FIELDS: Final[dict[str, tuple[Any, ...]]] = {
     "ordered_at": (None, -1_000, -40_000, -90_000),
     "orders_through": (None, -1_000, -40_000),
     "answer_by": (None, None, None, -1, 0),
+    "starts_at": (-30_000, -1, 0, 0, 0, 1, 20_000),
+    "ends_at": (0, 1_000, 31_000, 90_000, 300_000),
+    "fence_from": (-1, 0, 1_000, 10_000),
 }
-_TIMES: Final = frozenset({"effective_at", "expected_at", "ordered_at", "orders_through", "answer_by"})
+_TIMES: Final = frozenset(
+    {
+        "effective_at",
+        "expected_at",
+        "ordered_at",
+        "orders_through",
+        "answer_by",
+        "starts_at",
+        "ends_at",
+        "fence_from",
+    }
+)
 _LEFT_OUT: Final[dict[str, tuple[None, ...]]] = {
     "location": (None, None, None),
     "from_location": (None,),
     "units": (None, None, None),
     "effective_at": (None,),
     "expected_at": (None,),
+    "fence_from": (None,),
+    "channel": (None, None),
+    "sale_id": (None, None, None),
 }
 """Where a field may be left out, how often it is."""
 
-_STOCK_KINDS: Final[tuple[type[c.Command], ...]] = (*c.STOCK_COMMANDS, c.Adjust, c.Sync)
+_STOCK_KINDS: Final[tuple[type[c.Command], ...]] = (
+    *(kind for kind in c.STOCK_COMMANDS if kind is not c.SetBackorder),
+    c.Adjust,
+    c.Sync,
+    c.OpenPool,
+    c.OpenPool,
+    c.SetChannelFence,
+)
 _ORDER_KINDS: Final[tuple[type[c.Command], ...]] = (
     *c.ORDER_COMMANDS,
     *(c.Reserve,) * 12,
@@ -179,6 +217,13 @@ def script(random: Random, max_calls: int = 12, skus: Sequence[str] = (SKU,)) ->
     now_ms = arrival_ms = NOON
     opening: list[c.Command] = [c.SetLocationGroup("g", "G", PLACES)]
     opening += [c.Adjust(f"open{place}", skus[0], place, 10, NOON - 100_000) for place in PLACES[:2]]
+    is_sale = bool(random.randint(0, 1))
+    if is_sale:
+        opening += [
+            c.OpenPool("openS1", "S1", skus[0], "L1", 6, NOON, NOON + random.choice((60_000, 200_000))),
+            c.SetChannelFence("openweb", "web", skus[0], "L1", 3, bool(random.randint(0, 2))),
+            c.SetPurchaseLimit("openM1", "M1", skus[0], random.choice((4, 9)), NOON + 150_000),
+        ]
     calls = [Call([DecodedRecord(0, NOON, opening)], [], NOON)]
     sent: dict[bool, list[c.Command]] = {True: [], False: []}
     next_offset = {True: 1, False: 0}
@@ -203,13 +248,28 @@ def script(random: Random, max_calls: int = 12, skus: Sequence[str] = (SKU,)) ->
                         continue
                     kind = random.choice(_STOCK_KINDS if is_stock else _ORDER_KINDS)
                     name = random.choice(before).id if how == "reuse" else f"c{serial}"
-                    before.append(command(random, kind, name, now_ms, skus))
+                    drawn = command(random, kind, name, now_ms, skus)
+                    before.append(_to_sale(random, drawn) if is_sale else drawn)
                     pack.append(before[-1])
                 records[is_stock].append(DecodedRecord(next_offset[is_stock], arrival_ms, pack))
                 next_offset[is_stock] += random.choice((1, 1, 1, 2))
         sweep_before_ms = random.choice((0, 0, now_ms - 2_000, now_ms))
         calls.append(Call(records[True], records[False], now_ms, sweep_before_ms))
     return calls
+
+
+def _to_sale(random: Random, drawn: c.Command) -> c.Command:
+    """Have most reserves ask where the pool and the fence of the opening are."""
+    if not isinstance(drawn, c.Reserve) or not random.randint(0, 3):
+        return drawn
+    return msgspec.structs.replace(
+        drawn,
+        location="L1",
+        group=None,
+        path=random.choice(("sale:S1", "sale:S1", "channel:web", "common")),
+        customer=random.choice(("ann", "bob")),
+        answer_by=None,
+    )
 
 
 _HOW: Final = (*("new",) * 16, "repeat", "repeat", "anew", "reuse")
