@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from inventory_stream.errors import RetryableError
 
-LOOK_TICKETS_MAX: Final = 500
-"""Tickets of one `look` or `enter`: each costs the server about 5 us, so that others wait 3 ms at most."""
+LOOK_TICKETS_MAX: Final = 250
+"""Tickets of one `look` or `enter`: each costs the server 9 to 14 us (docs/http/waiting-room.md), so that
+others wait 4 ms at most."""
 
 ADMIT_TICKETS_MAX: Final = 500
 """Tickets that one `admit` lets in, or lets lapse, for the same reason."""

@@ -21,7 +21,7 @@ _ADMIT_SECONDS: Final = 0.25
 """How long a unit that became free waits for the next person; 500 of them go in at each step."""
 
 _LOOK_SECONDS: Final = 0.5
-"""How old a position may be. A look at 2,000 tickets takes Redis about 12 ms (docs/http/waiting-room.md)."""
+"""How old a position may be. A look at 2,000 tickets takes Redis 18 ms (docs/http/waiting-room.md)."""
 
 _STOCK_SECONDS: Final = 0.05
 """How soon everybody hears "sold out" after the gateway's shelf knows; a look at memory."""

@@ -5,9 +5,11 @@ from typing import TypeVar
 
 from inventory_stream.flows.waiting_room.directory import RoomDirectory
 from inventory_stream.flows.waiting_room.draw import draw
+from inventory_stream.flows.waiting_room.gathered import Gathered
 from inventory_stream.flows.waiting_room.pace import Pace
 from inventory_stream.flows.waiting_room.told import View
 from inventory_stream.ports.waiting_room import (
+    LOOK_TICKETS_MAX,
     Entry,
     Kind,
     Place,
@@ -33,17 +35,27 @@ class Lobby:
         self._directory = directory
         self._seed_of = seed_of
         self._paces: dict[str, Pace] = {}
+        self._entering: dict[str, Gathered[Entry, Place]] = {}
+        self._standing: dict[str, Gathered[Place, View]] = {}
 
     async def join(self, room: Room, ticket_id: str, held: Place | None = None) -> Place:
         """Give a customer's place: a new one at the end, or the one that is there or was `held`."""
         entry = Entry(ticket_id, draw(self._seed_of(room), ticket_id))
         if held is not None:
-            (place,) = await self._enter(room, [entry._replace(turn=held.turn, arrived_us=held.arrived_us)])
-            (view,) = await self._look(room, [place])
+            place = await self._enter_one(room, entry._replace(turn=held.turn, arrived_us=held.arrived_us))
+            view = await self.stand_one(room, place)
             if view.standing.kind in {Kind.WAITING, Kind.ADMITTED}:
                 return place
-        (place,) = await self._enter(room, [entry])
-        return place
+        return await self._enter_one(room, entry)
+
+    async def stand_one(self, room: Room, place: Place) -> View:
+        """Say how one ticket stands whose holder is there; see `stand`."""
+        standing = self._standing.get(room.sale_id)
+        if standing is None:
+            standing = self._standing[room.sale_id] = Gathered(
+                lambda places: self.stand(room, places), LOOK_TICKETS_MAX
+            )
+        return await standing.ask(place)
 
     async def stand(
         self, room: Room, places: Sequence[Place], inside: Collection[Place] = ()
@@ -78,6 +90,14 @@ class Lobby:
     async def leave(self, room: Room, place: Place) -> None:
         """Give up a place or an admission."""
         await self._again(room, lambda: self._rooms.leave(room, place.ticket_id, place.turn))
+
+    async def _enter_one(self, room: Room, entry: Entry) -> Place:
+        entering = self._entering.get(room.sale_id)
+        if entering is None:
+            entering = self._entering[room.sale_id] = Gathered(
+                lambda entries: self._enter(room, entries), LOOK_TICKETS_MAX
+            )
+        return await entering.ask(entry)
 
     async def _enter(self, room: Room, entries: Sequence[Entry]) -> Sequence[Place]:
         return await self._again(room, lambda: self._rooms.enter(room, entries))

@@ -267,7 +267,7 @@ class WaitingRoomRoutes:
         return Reply(204)
 
     async def _standing(self, room: Room, place: Place) -> Struct:
-        (view,) = await self._lobby.stand(room, [place])
+        view = await self._lobby.stand_one(room, place)
         told = tell(room, view, self._stocks.stock(room.sale_id), self._tickets.now_ms())
         return self._tickets.shown(room, place, told)
 
