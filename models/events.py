@@ -72,8 +72,8 @@ class ExceptionDetail(Struct, gc=False, frozen=True, omit_defaults=True):
     `kind` is `shortfall`, `revoked`, `count_drift`, or the name of an outcome in lower case; `outcome` is
     then its number. `command` is the type of the command `command_id` that raised it. `units` are those
     that it concerns: short, revoked, moved, or of `count_drift` counted beyond on_hand (negative: fewer).
-    `orders` are the youngest confirmed orders at `location`: order ids, and the reservation id of one
-    that named no order.
+    `orders` are the youngest confirmed orders at `location`, of `promise_short` and `promise_late` the
+    youngest that wait there: order ids, and the reservation id of one that named no order.
     """
 
     kind: str

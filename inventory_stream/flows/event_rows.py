@@ -21,6 +21,7 @@ _OWNER_ACTED: Final = -1
 """`answered` of a reservation row that answers no command."""
 
 _EXCEPTIONS: Final = frozenset(int(outcome) for outcome in Outcome if outcome.is_exception)
+_PROMISES: Final = frozenset({int(Outcome.PROMISE_SHORT), int(Outcome.PROMISE_LATE)})
 _KNOWN: Final = frozenset(map(int, Outcome))
 
 
@@ -80,6 +81,10 @@ def _of_answer(
         kind = Outcome(answer.outcome).name.lower()
         moved = tuple(map(_movement, answer.movements))
         detail = replace(shared, kind=kind, units=answer.units, movements=moved)
+        if answer.outcome in _PROMISES and answer.movements:
+            # The last one moves nothing: it names who waits.
+            broken = answer.movements[-1]
+            detail = replace(detail, location=broken.location, orders=broken.short_orders)
         raised.append(Raised(f"{kind}/{name}", detail))
     if answer.outcome == Outcome.NOT_AUTHORITY and answer.breakdown is not None:
         drift = answer.units - answer.breakdown.on_hand

@@ -93,6 +93,14 @@ def test_exception_with_a_shortfall_raises_both() -> None:
     assert kinds == ["fulfil_unmatched", "shortfall"]
 
 
+@pytest.mark.parametrize("outcome", [Outcome.PROMISE_SHORT, Outcome.PROMISE_LATE])
+def test_broken_promise_names_who_waits(outcome: Outcome) -> None:
+    """R24: the orders that no longer fit, or hear of a later date, and where; it is no shortfall."""
+    moved = (Movement("DC1", 4, AT_MS, 4, 8), Movement("DC1", 0, AT_MS, 4, 9, 0, ("o-9", "r-8")))
+    (one,) = raised_by(receipt(outcome, moved), receipt_key("f/1", "r1"))
+    assert (one.detail.location, one.detail.orders) == ("DC1", ("o-9", "r-8"))
+
+
 @pytest.mark.parametrize(("counted", "drift"), [(7, 2), (5, None), (0, -5)], ids=["more", "same", "fewer"])
 def test_count_that_does_not_apply_is_a_hint_where_it_differs(counted: int, drift: int | None) -> None:
     """R14: another source's count beside ours; one that agrees is nothing to look at."""
