@@ -28,6 +28,7 @@ from inventory_stream.flows.dead_letters_replay import ReplayReport, replay_lett
 from inventory_stream.flows.explain_words import utc
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.dead_letters import StoredLetter
+from inventory_stream.ports.payments import PAYMENT_EVENTS
 from inventory_stream.settings import Settings, load_settings
 from models.codec import RECORD_BYTES_MAX
 
@@ -49,10 +50,13 @@ app = typer.Typer(
     ),
 )
 
+_TOPICS: Final = (STOCK_EVENTS, ORDER_EVENTS, PAYMENT_EVENTS)
+"""Whose records can become letters."""
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 TopicOption = Annotated[
     str | None,
-    typer.Option(help=f"Only of this input: {STOCK_EVENTS} or {ORDER_EVENTS}.", show_default=False),
+    typer.Option(help=f"Only of this input: {', '.join(_TOPICS)}.", show_default=False),
 ]
 PartitionOption = Annotated[
     int | None, typer.Option(min=0, help="Only of this partition of the input.", show_default=False)
@@ -185,7 +189,7 @@ def replay(  # noqa: PLR0913  # one for each option
     wanted = _filter(settings, tuple(keys or ()), topic, partition, reason, since)
 
     async def run(box: KafkaDeadLetterBox) -> None:
-        for name in (STOCK_EVENTS, ORDER_EVENTS):
+        for name in _TOPICS:
             await check_topic_shape(settings, name)
         with progress("reading the dead letters", None) as advance:
             counts = await count_letters(box, wanted, advance)
@@ -240,13 +244,11 @@ def _filter(
 ) -> LetterFilter:
     full = None
     if topic is not None:
-        full = topic if topic in (settings.topic(STOCK_EVENTS), settings.topic(ORDER_EVENTS)) else None
-        if topic in (STOCK_EVENTS, ORDER_EVENTS):
+        full = topic if topic in map(settings.topic, _TOPICS) else None
+        if topic in _TOPICS:
             full = settings.topic(topic)
         if full is None:
-            raise typer.BadParameter(
-                f"{topic!r} is no input: {STOCK_EVENTS} or {ORDER_EVENTS}", param_hint="--topic"
-            )
+            raise typer.BadParameter(f"{topic!r} is no input: {', '.join(_TOPICS)}", param_hint="--topic")
     return LetterFilter(frozenset(keys), full, partition, reason, moment_ms(since, "--since"))
 
 
@@ -256,6 +258,7 @@ def _inputs(settings: Settings) -> Inputs:
         settings.topic(ORDER_EVENTS),
         settings.kafka.partitions,
         load_catalog(settings.catalog.file),
+        settings.topic(PAYMENT_EVENTS),
     )
 
 

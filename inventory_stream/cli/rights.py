@@ -130,7 +130,11 @@ def _consumers(named: Callable[[str], str]) -> list[Right]:
 
 
 def _menders(named: Callable[[str], str]) -> list[Right]:
-    return [*_senders(named), Right(Resource.TOPIC, named(DEAD_LETTERS), (_READ, _WRITE))]
+    return [
+        *_senders(named),
+        Right(Resource.TOPIC, named(PAYMENT_EVENTS), (_WRITE,)),
+        Right(Resource.TOPIC, named(DEAD_LETTERS), (_READ, _WRITE)),
+    ]
 
 
 def _makers(named: Callable[[str], str]) -> list[Right]:

@@ -1,17 +1,19 @@
 """Makes an input record of a letter again, as it was or mended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import orjson
 
 from inventory_stream.ports.dead_letters import DeadLetter, Resend, StoredLetter
-from models.codec import ORDER_DECODER, STOCK_DECODER, CommandDecoder
+from inventory_stream.ports.payments import PAYMENT_EVENTS
+from models.codec import ORDER_DECODER, STOCK_DECODER, Poison
 from models.commands import POSITIONAL, type_name
 from models.ids import partition_of
 from models.outcomes import Outcome
+from models.payments import PaymentEvent, decode_payment
 
 _FIELDS: Final[dict[str, tuple[str, ...]]] = {
     type_name(command): command.__struct_fields__ for command in POSITIONAL
@@ -34,17 +36,44 @@ class Mending(NamedTuple):
 AS_IT_WAS: Final = Mending({})
 
 
+class Decoder(Protocol):
+    """Says what a record holds, or why it cannot be."""
+
+    def decode(self, value: bytes | None) -> tuple[Sequence[object | None], Sequence[Poison]]:
+        """Give what is in it, and what of it is poison."""
+
+
+class _PaymentDecoder:
+    """Decodes the records of payment-events: one event each."""
+
+    def decode(self, value: bytes | None) -> tuple[Sequence[PaymentEvent], Sequence[Poison]]:
+        """See `Decoder`."""
+        try:
+            return (decode_payment(value),), ()
+        except ValueError as error:
+            return (), (Poison(None, str(error)),)
+
+
 class Inputs(NamedTuple):
-    """The two input topics by their full names, how many partitions each has, and the catalog (R30)."""
+    """The topics by their full names, how many partitions each has, and the catalog (R30).
+
+    `payments` is that of payment events, whose letters the gateways write.
+    """
 
     stock: str
     orders: str
     partitions: int
     products: Mapping[str, str] = MappingProxyType({})
+    payments: str = PAYMENT_EVENTS
 
-    def decoder_of(self, topic: str) -> CommandDecoder | None:
+    def decoder_of(self, topic: str) -> Decoder | None:
         """Give what decodes the records of a topic, None for one that is none of ours."""
-        return {self.stock: STOCK_DECODER, self.orders: ORDER_DECODER}.get(topic)
+        decoders: dict[str, Decoder] = {
+            self.stock: STOCK_DECODER,
+            self.orders: ORDER_DECODER,
+            self.payments: _PaymentDecoder(),
+        }
+        return decoders.get(topic)
 
 
 class Unmendable(NamedTuple):
@@ -83,10 +112,13 @@ def mend(stored: StoredLetter, mending: Mending, inputs: Inputs) -> Resend | Unm
     return Resend(letter.topic, letter.partition, letter.key, value)
 
 
-def _decoder_of(letter: DeadLetter, inputs: Inputs) -> CommandDecoder | Unmendable:
+def _decoder_of(letter: DeadLetter, inputs: Inputs) -> Decoder | Unmendable:
     decoder = inputs.decoder_of(letter.topic)
     if decoder is None:
-        return Unmendable(f"{letter.topic} is no input of this environment ({inputs.stock}, {inputs.orders})")
+        return Unmendable(
+            f"{letter.topic} is no input of this environment "
+            f"({inputs.stock}, {inputs.orders}, {inputs.payments})"
+        )
     if letter.partition >= inputs.partitions:
         return Unmendable(f"{letter.topic} has no partition {letter.partition} any more")
     return decoder

@@ -16,6 +16,7 @@ from models import commands as c
 from models.codec import ORDER_DECODER, STOCK_DECODER, encode_command, to_positional
 from models.commands import POSITIONAL
 from models.ids import partition_of
+from models.payments import decode_payment
 from tests.fakes.dead_letter_box import FakeDeadLetterBox
 
 INPUTS = Inputs("stock-events", "order-events", 4)
@@ -326,3 +327,21 @@ async def test_letter_is_found_by_an_id_of_its_original() -> None:
     )
     found = [one.key for one in await letters_naming(box, "R1")]
     assert found == ["order-events/3/1", "order-events/3/2", "order-events/3/4"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_sent"),
+    [
+        ({}, True),
+        ({"reservations": [{"reservation_id": "r1", "sku": "A"}]}, True),
+        ({"kind": "stolen"}, False),
+    ],
+)
+def test_payment_event_is_sent_again_as_it_was_or_mended(*, fields: dict[str, object], is_sent: bool) -> None:
+    """A letter of payment-events goes back to its order's key; what no gateway could read does not."""
+    value = b'{"provider":"stripe","id":"e1","payment_id":"p1","kind":"captured","order_id":"O1"}'
+    record = mend(stored(value, topic="payment-events"), Mending(fields), INPUTS)
+    assert isinstance(record, Resend) is is_sent
+    if isinstance(record, Resend):
+        assert (record.topic, record.partition, record.key) == ("payment-events", 3, b"S")
+        assert decode_payment(record.value).order_id == "O1"
