@@ -3,11 +3,12 @@
 Keys are in waiting_room_keys.py. Sound on one server (a primary with replicas), as the projection is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError  # noqa: A004  # the library's name; only used in this module
 
 from inventory_stream.adapters.redis import waiting_room_keys as keys
 from inventory_stream.adapters.redis.connection import address_of, connect, reaching
@@ -84,21 +85,19 @@ class RedisWaitingRooms:
         )
         every_key = keys.room_keys(room.sale_id)
         call = Call(_OPEN, every_key[0], arguments, (*every_key[1:], keys.ROOMS))
-        with reaching(self._address):
-            (terms,), _ = await self._scripts.run([call])
-        return _decode(str(terms))
+        return _decode(str(await self._answer(call)))
 
     async def rooms(self) -> Sequence[Room]:
         """See the port."""
         with reaching(self._address):
-            found = await self._client.hvals(keys.ROOMS)
+            found = await self._again(lambda: self._client.hvals(keys.ROOMS))
         return [_decode(terms) for terms in found]
 
     async def forget(self, sale_ids: Sequence[str]) -> None:
         """See the port."""
         if sale_ids:
             with reaching(self._address):
-                await self._client.hdel(keys.ROOMS, *sale_ids)
+                await self._again(lambda: self._client.hdel(keys.ROOMS, *sale_ids))
 
     async def enter(self, room: Room, entries: Sequence[Entry]) -> Sequence[Place]:
         """See the port."""
@@ -164,11 +163,26 @@ class RedisWaitingRooms:
 
     async def _run(self, script: str, room: Room, arguments: Sequence[str]) -> Any:  # noqa: ANN401  # each its own
         first, *others = keys.room_keys(room.sale_id)
-        with reaching(self._address):
-            (answer,), _ = await self._scripts.run([Call(script, first, arguments, others)])
+        answer = await self._answer(Call(script, first, arguments, others))
         if answer is None:
             raise RoomGoneError(f"redis {self._address} has no waiting room of sale {room.sale_id}")
         return answer
+
+    async def _answer(self, call: Call) -> Any:  # noqa: ANN401  # each its own
+        with reaching(self._address):
+            (answer,), _ = await self._again(lambda: self._scripts.run([call]))
+        return answer
+
+    async def _again(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Do it once more on a new connection: those of the pool may be to a server that was replaced.
+
+        Every step has the same effect when the server did it already.
+        """
+        try:
+            return await step()
+        except ConnectionError:
+            await self._client.connection_pool.disconnect(inuse_connections=False)
+            return await step()
 
 
 def _bounded(many: Sequence[T]) -> Sequence[T]:
