@@ -56,7 +56,7 @@ def test_the_page_of_commands_is_current() -> None:
         (["replay", "--all", "--set", "id=new"], "one id is for one KEY"),
         (["replay", "k", "l", "--set", "id=new"], "one id is for one KEY"),
         (["replay", "k", "--edit", "/nowhere/at/all"], "No such file"),
-        (["list", "--topic", "order-event"], "stock-events or order-events"),
+        (["list", "--topic", "order-event"], "stock-events, order-events, payment-events"),
         (["list", "--since", "yesterday"], "is no time"),
         (["list", "--since", "2026-11-22T09:00:00"], "has no zone"),
     ],
