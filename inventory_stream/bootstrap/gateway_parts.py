@@ -25,6 +25,7 @@ from inventory_stream.gateway.routes.policies import PolicyRoutes
 from inventory_stream.gateway.routes.sales import SaleRoutes
 from inventory_stream.gateway.routes.sku_events import SkuEventRoutes
 from inventory_stream.gateway.routes.stock import StockRoutes
+from inventory_stream.gateway.routes.storefront import StorefrontRoutes
 from inventory_stream.gateway.routes.stores import StoreRoutes
 from inventory_stream.gateway.routes.transfers import TransferRoutes
 from inventory_stream.gateway.security.authenticator import require_scope
@@ -112,6 +113,11 @@ def _waiting_room(core: Core) -> Part:
     )
 
 
+def _storefront(core: Core) -> Part:
+    """Build the sample page and the browser module."""
+    return Part(routes=tuple(StorefrontRoutes(core.settings.gateway.storefront_file).routes()))
+
+
 PARTS: Final[tuple[Callable[[Core], Part], ...]] = (
     orders_part,
     _stock,
@@ -119,5 +125,6 @@ PARTS: Final[tuple[Callable[[Core], Part], ...]] = (
     _graphql,
     _live,
     _waiting_room,
+    _storefront,
 )
 """In the order in which the OpenAPI document tells them."""
