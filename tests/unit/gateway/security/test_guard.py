@@ -219,6 +219,15 @@ async def test_strangers_false_keys_and_public_keys_are_counted_by_address(
         assert (await client.get("/shop", headers=bearer(shop))).status == 429
 
 
+async def test_a_public_key_is_counted_by_address_too(file: Path, create: Create) -> None:
+    """One shopper who took it out of the page does not use up what it may do for all."""
+    public = create(is_public=True)
+    async with serving(api_keys_file=file, client_requests_per_second=1) as client:
+        answers = [await client.get("/shop", headers=bearer(public)) for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        assert answers[2].headers["RateLimit"].startswith('"client"')
+
+
 async def test_an_address_is_read_past_believed_proxies_alone(file: Path) -> None:
     """X-Forwarded-For of anybody else changes nothing: 429 comes all the same."""
     for proxies, last in (("", 429), ("127.0.0.0/8", 200)):

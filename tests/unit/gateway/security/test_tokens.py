@@ -11,6 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import OKPAlgorithm
 
 from inventory_stream.gateway.endpoint import Scope
 from inventory_stream.gateway.security.jwks import (
@@ -27,6 +28,7 @@ from inventory_stream.gateway.security.tokens import TokenError, TokenReader
 from tests.unit.gateway.security.clock import Seconds
 from tests.unit.gateway.security.issuer import (
     AUDIENCE,
+    ED_KEY,
     ISSUER,
     KEYS,
     RSA_KEY,
@@ -244,7 +246,7 @@ def test_keys_that_must_not_check_tokens_are_left_out() -> None:
         {**public("RS256", weak), "kid": "weak"},
         {**public("RS256"), "kid": "encryption", "use": "enc"},
         {**public("RS256"), "kid": "hmac", "alg": "HS256"},
-        {**public("EdDSA"), "kid": "private", "d": "AAAA"},
+        {**OKPAlgorithm.to_jwk(ED_KEY, as_dict=True), "kid": "private"},
         {name: value for name, value in public("EdDSA").items() if name != "kid"},
         {"kty": "EC", "crv": "P-256", "x": "!", "y": "!", "kid": "broken"},
         {"kty": ["RSA"], "kid": "list"},
