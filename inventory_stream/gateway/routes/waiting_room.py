@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -23,9 +24,13 @@ _ROOM: Final = "/v1/waiting-rooms/{sale_id}"
 _TICKETS: Final = "/v1/waiting-rooms/{sale_id}/tickets"
 TICKET_PATH: Final = "/v1/waiting-rooms/{sale_id}/tickets/{ticket}"
 _TAG: Final = "waiting rooms"
+_UNKNOWN: Final = ("not-found", "not-ready")
 
 ROOM_MS_MAX: Final = 30 * 86_400_000
 """Longest time from opening to end: a sale of a month. It bounds how long a room's data is kept."""
+
+ROOMS_MAX: Final = 1_000
+"""Rooms that are not over yet. Every gateway reads all of them each second, 200 bytes each."""
 
 _AHEAD_MS_MAX: Final = 366 * 86_400_000
 
@@ -160,7 +165,7 @@ class WaitingRoomRoutes:
                 {201: RoomShown},
                 scope=Scope.ADMIN,
                 body=NewRoom,
-                problems=("conflict", "invalid"),
+                problems=("conflict", "invalid", "not-ready"),
             ),
             Endpoint(
                 "GET",
@@ -170,6 +175,7 @@ class WaitingRoomRoutes:
                 _TAG,
                 {200: RoomShown},
                 scope=None,
+                problems=_UNKNOWN,
             ),
             Endpoint(
                 "POST",
@@ -179,7 +185,7 @@ class WaitingRoomRoutes:
                 _TAG,
                 {201: TicketShown},
                 body=Join,
-                problems=("sale-closed", "invalid"),
+                problems=("sale-closed", "invalid", *_UNKNOWN),
             ),
             Endpoint(
                 "GET",
@@ -189,6 +195,7 @@ class WaitingRoomRoutes:
                 _TAG,
                 {200: TicketShown},
                 scope=None,
+                problems=_UNKNOWN,
             ),
             Endpoint(
                 "DELETE",
@@ -198,6 +205,7 @@ class WaitingRoomRoutes:
                 _TAG,
                 {204: None},
                 scope=None,
+                problems=_UNKNOWN,
             ),
         )
 
@@ -226,10 +234,14 @@ class WaitingRoomRoutes:
                     "conflict",
                     "a room opens 10 s before its sale at the latest: every gateway must know of it by then",
                 )
+            if len(self._directory.rooms()) >= ROOMS_MAX:
+                raise Problem("conflict", f"there are {ROOMS_MAX:,} rooms that are not over yet")
             there = await self._directory.open_room(wanted)
         if _terms(there) != _terms(wanted):
             raise Problem("conflict", "the sale has a room with other terms, and tickets rest on them")
-        return Reply(201, self._shown(there), {"Location": f"{_ROOMS}/{sale_id}", **_NO_STORE})
+        return Reply(
+            201, self._shown(there), {"Location": f"{_ROOMS}/{quote(sale_id, safe='')}", **_NO_STORE}
+        )
 
     async def _show_room(self, call: Call) -> Reply:
         room = self._tickets.room(call.path["sale_id"])
