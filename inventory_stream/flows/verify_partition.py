@@ -14,10 +14,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from inventory_stream.errors import CorruptLedgerError
+from inventory_stream.flows.verify_claims import CLAIM_PREFIXES, ClaimAudit
 from inventory_stream.flows.verify_positions import Change, PositionAudit, replay
 from inventory_stream.flows.verify_refusals import refusal_fault
 from inventory_stream.flows.verify_report import Finding, Findings, PartitionReport
 from inventory_stream.flows.verify_transfers import KINDS, TransferAudit
+from inventory_stream.ledger.claims import waiting_of
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.outcomes import NOT_FINAL, Outcome
 from models.rows import (
@@ -36,7 +38,13 @@ from models.rows import (
 )
 
 _GRANTS: Final = frozenset(
-    map(int, (Outcome.GRANTED, Outcome.PARTIALLY_GRANTED, Outcome.REROUTED, Outcome.UNITS_SET))
+    {
+        int(Outcome.GRANTED),
+        int(Outcome.PARTIALLY_GRANTED),
+        int(Outcome.BACKORDERED),
+        int(Outcome.REROUTED),
+        int(Outcome.UNITS_SET),
+    }
 )
 _CONFIRMED_LATE: Final = int(Outcome.CONFIRMED_LATE)
 _NOT_FINAL: Final = frozenset(int(outcome) for outcome in NOT_FINAL)
@@ -57,6 +65,7 @@ class _LineState(NamedTuple):
     """Units that expired or were revoked: a late confirm takes them back."""
     moved: int
     version: int
+    waiting: int
 
 
 _Lines = tuple[_LineState, ...]
@@ -88,6 +97,7 @@ class PartitionAudit:
         self._reservations: dict[int, _Lines] = {}
         self._receipts: dict[int, _ReceiptState] = {}
         self._transfers = TransferAudit(self._audit)
+        self._claims = ClaimAudit(self._audit)
         self._outcomes: dict[int, int] = {}
         self._lives: dict[int, int] = {}
         self._stretch = 0
@@ -135,12 +145,18 @@ class PartitionAudit:
                 ("I1", "reserved", audit.reserved, row.reserved),
                 ("I1", "allocated", audit.allocated, row.allocated),
                 ("R12", "in_transit", audit.in_transit, row.in_transit),
+                ("R4", "fenced", audit.fenced, row.fenced),
+                ("R24", "waiting", audit.waiting, audit.backordered),
                 ("I4", "on_hand", row.base + audit.moved, row.on_hand),
             ):
                 if expected != found:
-                    said = {"I1": "lines and transfers", "R12": "the transfers", "I4": "base and deltas"}[
-                        check
-                    ]
+                    said = {
+                        "I1": "lines and transfers",
+                        "R12": "the transfers",
+                        "R4": "pools and fences",
+                        "R24": "the lines",
+                        "I4": "base and deltas",
+                    }[check]
                     self._find(check, audit.key, audit.offset, f"{name} {expected} by {said}", str(found))
             if audit.pending and audit.stretch == self._stretch and audit.is_known:
                 last = max(audit.pending, key=attrgetter("version"))
@@ -186,6 +202,8 @@ class PartitionAudit:
                 self.positions.pop(key, None)
             else:
                 self._take_position(record, _decode_position(value))
+        elif key.startswith(CLAIM_PREFIXES):
+            self._claims.take(record)
         elif key.startswith(TRANSFER_PREFIX):
             parts = self._transfers.take(record, is_whole=self.report.whole_from_offset == 0)
             if parts is not None:
@@ -203,6 +221,7 @@ class PartitionAudit:
                 "I5", record.key, record.offset, f"a version from {old.version} on", str(row.version)
             )
         audit.pending.clear()
+        audit.is_claimed = False
         audit.row, audit.offset, audit.timestamp_ms = row, record.offset, record.timestamp_ms
         audit.is_known = True
 
@@ -213,6 +232,7 @@ class PartitionAudit:
             old.position.reserved -= old.reserved
             old.position.allocated -= old.allocated
             old.position.moved -= old.moved
+            old.position.waiting -= old.waiting
         if row is None:
             self._reservations.pop(identity, None)
             self._lives[identity] = self._lives.get(identity, 0) + 1
@@ -222,6 +242,7 @@ class PartitionAudit:
             new.position.reserved += new.reserved
             new.position.allocated += new.allocated
             new.position.moved += new.moved
+            new.position.waiting += new.waiting
         self._reservations[identity] = after
         for line in row.lines:
             self._check_line(record, line)
@@ -249,6 +270,7 @@ class PartitionAudit:
             line.expired + line.revoked,
             line.moved,
             line.version,
+            waiting_of(line),
         )
 
     def _check_line(self, record: LedgerRecord, line: Line) -> None:
@@ -260,6 +282,8 @@ class PartitionAudit:
             line.expired,
             line.cancelled,
             line.revoked,
+            line.backordered,
+            line.backorders_confirmed,
         )
         where = f"{record.key.decode()} at {line.location}"
         if line.granted != sum(parts) or min(parts) < 0:
@@ -308,10 +332,12 @@ class PartitionAudit:
         if answer is not None and kind in ("fulfil", "return"):
             movements = tuple(one for one in answer.movements if one.location == line.location)
         granted_units = 0
+        # What waits for goods needs none (R24).
+        held = reserved + allocated
         if answer is not None and answer.outcome in _GRANTS and granted > 0:
-            granted_units = granted
+            granted_units = min(granted, held)
         elif answer is not None and answer.outcome == _CONFIRMED_LATE and kind == "confirm":
-            granted_units = regained
+            granted_units = min(regained, held)
         if not movements:
             # A confirm or recorded order may take three steps on one line, of which the row names
             # the last: what was held, what was lost, what is new.

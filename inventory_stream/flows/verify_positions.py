@@ -14,7 +14,8 @@ class Change(NamedTuple):
 
     `on_hand` is the position's after the step as the row says, None where it does not say.
     `unavailable` and `safety_stock` are absolute, None where the step does not set them.
-    `granted_units` are those that I2 speaks of; `is_hard`: they may take safety stock (R19).
+    `granted_units` are those that I2 speaks of; `is_hard`: they may take safety stock (R19), or come from
+    a pool or fence, of which the step does not say what it had (R3).
     """
 
     version: int
@@ -44,6 +45,14 @@ class PositionAudit:
     """Sum over reservation lines and planned transfers (I1)."""
     in_transit: int = 0
     """Sum over transfers to it (R12)."""
+    fenced: int = 0
+    """Sum over its pools and fences (I1)."""
+    waiting: int = 0
+    """Sum over reservation lines of units that wait for goods (R24)."""
+    backordered: int = 0
+    """Units that its limit of backorders says wait (R24)."""
+    is_claimed: bool = False
+    """Whether a pool, fence or backorder changed since its last row: no row names that version."""
     moved: int = 0
     """Sum over receipts and reservation lines (I4)."""
     stretch: int = -1
@@ -70,6 +79,8 @@ def replay(
 
     A return of unsellable units raises `unavailable` without its row saying so: between that
     return and the next position row a grant is judged by the lower number, in the grant's favour.
+    Where a pool, fence or backorder changed as well, no row names that change's version, nor when
+    `fenced` changed: grants are then held against what there is physically alone.
     """
     old = audit.row
     key = audit.key.decode()
@@ -82,7 +93,7 @@ def replay(
     fenced = old.fenced if old is not None else 0
 
     changes = sorted(audit.pending, key=attrgetter("version"))
-    _check_versions(partition, key, offset, before, new.version, changes, findings)
+    _check_versions(partition, audit, offset, before, new.version, changes, findings)
     granted = oversold = 0
     for change in changes:
         on_hand += change.on_hand_delta
@@ -102,7 +113,7 @@ def replay(
             granted += change.granted_units
             uncommitted = on_hand - unavailable - reserved - allocated
             offered = uncommitted
-            if not change.is_hard:
+            if not (change.is_hard or audit.is_claimed):
                 offered = min(uncommitted, uncommitted - safety_stock - fenced)
             if offered < 0:
                 oversold += min(change.granted_units, -offered)
@@ -130,7 +141,7 @@ def replay(
 
 def _check_versions(
     partition: int,
-    key: str,
+    audit: PositionAudit,
     offset: int,
     before: int,
     after: int,
@@ -138,6 +149,9 @@ def _check_versions(
     findings: Findings,
 ) -> None:
     """I5: the rows name each version after the last row's, up to the new row's, exactly once."""
+    if audit.is_claimed:
+        return
+    key = audit.key.decode()
     expected = before + 1
     for change in changes:
         if change.version == expected:

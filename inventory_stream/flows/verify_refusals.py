@@ -42,11 +42,9 @@ def refusal_fault(row: ReservationRow, answer: Answer, breakdown: Breakdown) -> 
     if answer.kind != _RESERVE or answer.outcome not in _COULD_NOT_COVER:
         return None
     wanted = 1 if row.allow_partial else row.units
-    if breakdown.available_to_promise >= wanted:
+    # Of a path other than common it is what that path offered (R3).
+    offered = breakdown.available_to_promise if breakdown.path_units is None else breakdown.path_units
+    if offered >= wanted:
         name = Outcome(answer.outcome).name
-        return RefusalFault(
-            "I7",
-            f"a grant: {wanted} wanted at least, {breakdown.available_to_promise} to promise",
-            name,
-        )
+        return RefusalFault("I7", f"a grant: {wanted} wanted at least, {offered} to promise", name)
     return None

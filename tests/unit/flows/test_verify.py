@@ -457,7 +457,7 @@ async def test_i6_channels_sales_and_backorder_are_compared() -> None:
     ledger = random_ledger(11)
     policy = ChannelPolicyRow(0, "web", None, 50, None, 0, 0, preorder=True, version=1)
     ledger.row(0, channel_policy_key("web", None), policy)
-    ledger.row(0, backorder_key("S", "A"), BackorderRow(0, "S", "A", 6, 2, None))
+    ledger.row(0, backorder_key("S", "A"), BackorderRow(0, "S", "A", 4, 0, None))
     server = await projected(ledger)
     assert (await verify_with(ledger, server)).is_sound
     right = server.hashes["S"].paths
