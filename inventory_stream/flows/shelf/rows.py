@@ -26,6 +26,8 @@ BY_SKU: Final = (
 """How the keys begin of what is stated for one SKU; a policy may be for any."""
 FOR_ALL: Final = (b"s/place/", b"s/group/", b"s/zone/", b"s/policy/")
 """How the keys begin of what is stated in every partition (R30)."""
+KEPT: Final = (*BY_SKU, *FOR_ALL)
+"""How the keys begin of all that is kept: not what customers have of limits, one row for each reserve."""
 
 
 def place_of(key: bytes) -> tuple[str, str]:

@@ -9,8 +9,8 @@ from inventory_stream.flows.shelf.entry import SkuEntry, StatedRow
 from inventory_stream.flows.shelf.names import SortedNames
 from inventory_stream.flows.shelf.partition import PartitionShelf
 from inventory_stream.flows.shelf.rows import (
-    BY_SKU,
     FOR_ALL,
+    KEPT,
     POOL,
     POSITION,
     STATED,
@@ -253,7 +253,7 @@ class MemoryShelf:
     ) -> bool:
         """Keep what a row states; say whether all SKUs of the partition now show other units."""
         key = record.key
-        if not key.startswith((*BY_SKU, *FOR_ALL)):
+        if not key.startswith(KEPT):
             return False
         row = without_ended(row_of(record))
         known = self._sku_of_stated.get(key)
