@@ -394,7 +394,8 @@ class FenceRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
 class PurchaseLimitRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     """`s/purchase-limit/<limit id>/<sku>`: what one customer may have until `ends_ms` (R23).
 
-    What was reserved before `opened_ms`, when it was first stated, does not count.
+    `opened_ms` is when its id was first stated, or again after all limits of that id were over: what was
+    counted before that counts no more.
     """
 
     term: int
@@ -407,13 +408,17 @@ class PurchaseLimitRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
 
 
 class LimitUseRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
-    """`s/limit/<limit id>/<customer>`: what one customer has of a purchase limit (R23)."""
+    """`s/limit/<limit id>/<customer>`: what one customer has of a purchase limit (R23).
+
+    It counts for the limit of this id that was opened at `opened_ms`, for no later one.
+    """
 
     term: int
     limit_id: str
     customer: str
     units: int
     ends_ms: int
+    opened_ms: int = 0
 
 
 class BackorderRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):

@@ -115,7 +115,7 @@ def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: 
         offers = [offer(position, path, arrival_ms) for position in places]
         chosen = next((at for at, offered in enumerate(offers) if offered.units >= more), None)
         refusal: Outcome | None = closed_to(places, path, arrival_ms)
-        if refusal is None and not allowed_again(state, reservation, more, arrival_ms):
+        if refusal is None and not allowed_again(state, reservation, more):
             refusal = Outcome.LIMIT_REACHED
         if refusal is None and chosen is None:
             hopes = zip(places, open_lines, strict=True)

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from inventory_stream.ledger.claims import Claims, held_of, is_live, times_of, waiting_of
+from inventory_stream.ledger.limits import standing_limit
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX
 from inventory_stream.ledger.state import PartitionState
@@ -287,7 +288,7 @@ def _limits(state: PartitionState) -> Iterator[Violation]:
     counted: Counter[tuple[str, str]] = Counter()
     for row in state.reservations.values():
         for name in row.limits:
-            limit = state.purchase_limits.get(row.sku, {}).get(name)
+            limit = standing_limit(state, name)
             # Not of one ms: a limit that was over may have been stated again in it.
             if limit is not None and row.created_ms > limit.opened_ms:
                 counted[name, row.customer or ""] += sum(
@@ -296,7 +297,7 @@ def _limits(state: PartitionState) -> Iterator[Violation]:
                 )
     for place, units in counted.items():
         use = state.limit_uses.get(place)
-        # More only where a reservation was folded since, or its limit's row.
+        # The use may count more: what was shipped counts on when its reservation is folded.
         if units > (0 if use is None else use.units):
             yield Violation("R23", f"limit {place}", f"{use}, reservations say {units}")
     awaited = {key for _, key in state.limits_over}

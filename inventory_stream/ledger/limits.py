@@ -19,21 +19,32 @@ from models.rows import LimitUseRow, PurchaseLimitRow, ReservationRow, limit_use
 _STALE_MIN: Final = 1_024
 
 
-def limits_on(state: PartitionState, sku: str, path: str, arrival_ms: int) -> Sequence[PurchaseLimitRow]:
-    """Give the limits that hold for a reserve that arrived at a time, in order of their ids."""
+def limits_on(state: PartitionState, sku: str, path: str) -> Sequence[PurchaseLimitRow]:
+    """Give the limits that hold for a reserve, in order of their ids."""
     of_sku = state.purchase_limits.get(sku)
     if not of_sku:
         return ()
     return [
         of_sku[name]
         for name in sorted(of_sku)
-        if arrival_ms <= of_sku[name].ends_ms and of_sku[name].sale_id in {None, path.removeprefix(SALE)}
+        if not is_over(state, of_sku[name]) and of_sku[name].sale_id in {None, path.removeprefix(SALE)}
     ]
+
+
+def is_over(state: PartitionState, limit: PurchaseLimitRow) -> bool:
+    """Whether a limit's end is past by the arrival of orders; its last ms is within."""
+    return limit.ends_ms < _decided_ms(state)
+
+
+def standing_limit(state: PartitionState, limit_id: str) -> PurchaseLimitRow | None:
+    """Give a limit of an id that is not over; all of them share when they were opened."""
+    stated = state.limited.get(limit_id, {}).values()
+    return next((limit for limit in stated if not is_over(state, limit)), None)
 
 
 def allowance(state: PartitionState, limits: Iterable[PurchaseLimitRow], customer: str) -> int:
     """Say how many units more a customer may have by all of these limits, of which there is one at least."""
-    return min(max(0, limit.units - _used(state, limit.limit_id, customer)) for limit in limits)
+    return min(max(0, limit.units - _used(state, limit, customer)) for limit in limits)
 
 
 def count(
@@ -44,43 +55,53 @@ def count(
         place = limit.limit_id, customer
         key = limit_use_key(*place)
         use = state.limit_uses.get(place)
-        if use is None:
-            use = state.limit_uses[place] = LimitUseRow(state.term, *place, 0, limit.ends_ms)
+        if use is None or use.opened_ms != limit.opened_ms:
+            use = LimitUseRow(state.term, *place, 0, limit.ends_ms, limit.opened_ms)
+            state.limit_uses[place] = use
             heappush(state.limits_over, (limit.ends_ms, key))
         use.units += units
         batch.put(key, use)
 
 
 def count_again(state: PartitionState, batch: Batch, reservation: ReservationRow, units: int) -> None:
-    """Count more units, or once lost ones again, of a reservation."""
-    count(state, batch, limits_of(state, reservation), reservation.customer or "", units)
+    """Count more units, or once lost ones again, of a reservation.
+
+    Also where its own SKU's limit is over and another's of the same id is not: all are counted together.
+    """
+    standing = (standing_limit(state, name) for name in reservation.limits)
+    limits = [limit for limit in standing if limit is not None and reservation.created_ms >= limit.opened_ms]
+    count(state, batch, limits, reservation.customer or "", units)
 
 
-def allowed_again(state: PartitionState, reservation: ReservationRow, units: int, arrival_ms: int) -> bool:
+def allowed_again(state: PartitionState, reservation: ReservationRow, units: int) -> bool:
     """Whether a reservation's customer may have units more of it by the limits that it counts for."""
-    limits = [limit for limit in limits_of(state, reservation) if arrival_ms <= limit.ends_ms]
+    limits = _limits_of(state, reservation)
     return not limits or allowance(state, limits, reservation.customer or "") >= units
 
 
 def give_back(state: PartitionState, batch: Batch, reservation: ReservationRow, units: int) -> None:
     """Count units no more that a customer has no longer."""
-    for limit in limits_of(state, reservation):
-        place = limit.limit_id, reservation.customer or ""
+    for name in reservation.limits:
+        place = name, reservation.customer or ""
         use = state.limit_uses.get(place)
-        if use is not None:
+        if use is not None and reservation.created_ms >= use.opened_ms:
             use.units -= units
             if use.units <= 0:
                 del state.limit_uses[place]
             batch.put(limit_use_key(*place), use if use.units > 0 else None)
 
 
-def limits_of(state: PartitionState, reservation: ReservationRow) -> Sequence[PurchaseLimitRow]:
-    """Give those limits that a reservation counts for and that are not over, or opened again since."""
+def _limits_of(state: PartitionState, reservation: ReservationRow) -> Sequence[PurchaseLimitRow]:
+    """Give those limits that a reservation counts for and that are not over, nor opened again since."""
     if not reservation.limits:
         return ()
     of_sku = state.purchase_limits.get(reservation.sku, {})
     named = (of_sku.get(name) for name in reservation.limits)
-    return [limit for limit in named if limit is not None and reservation.created_ms >= limit.opened_ms]
+    return [
+        limit
+        for limit in named
+        if limit is not None and not is_over(state, limit) and reservation.created_ms >= limit.opened_ms
+    ]
 
 
 def is_limit_fold_due(state: PartitionState) -> bool:
@@ -99,9 +120,10 @@ def fold_limits(state: PartitionState, batch: Batch, budget: int) -> int:
         over[:] = state.limit_ends()
         heapify(over)
     decided_ms = _decided_ms(state)
+    ends_of: dict[str, int] = {}
     while over and budget and batch.size_bytes < BATCH_BYTES // 2 and over[0][0] < decided_ms:
         ends_ms, key = heappop(over)
-        standing_ms = _end_of(state, key)
+        standing_ms = _end_of(state, key, ends_of)
         if standing_ms is None:
             continue
         if standing_ms > ends_ms:
@@ -113,13 +135,16 @@ def fold_limits(state: PartitionState, batch: Batch, budget: int) -> int:
     return budget
 
 
-def _used(state: PartitionState, limit_id: str, customer: str) -> int:
-    use = state.limit_uses.get((limit_id, customer))
-    return 0 if use is None else use.units
+def _used(state: PartitionState, limit: PurchaseLimitRow, customer: str) -> int:
+    use = state.limit_uses.get((limit.limit_id, customer))
+    return 0 if use is None or use.opened_ms != limit.opened_ms else use.units
 
 
-def _end_of(state: PartitionState, key: bytes) -> int | None:
-    """Until when a limit, or any limit that a use counts for, holds now; None: it is gone already."""
+def _end_of(state: PartitionState, key: bytes, ends_of: dict[str, int]) -> int | None:
+    """Until when a limit, or any limit that a use counts for, holds now; None: it is gone already.
+
+    `ends_of` remembers the last end of all limits of an id for the others of one fold.
+    """
     kind, _, rest = key.removeprefix(b"s/").decode().partition("/")
     first, second = map(decode_id, rest.split("/"))
     if kind == "purchase-limit":
@@ -128,8 +153,10 @@ def _end_of(state: PartitionState, key: bytes) -> int | None:
     use = state.limit_uses.get((first, second))
     if use is None:
         return None
+    if first not in ends_of:
+        ends_of[first] = max((limit.ends_ms for limit in state.limited.get(first, {}).values()), default=0)
     # Stated anew, a limit may end later than when the use was first counted.
-    return max([use.ends_ms, *(limit.ends_ms for limit in state.limited.get(first, {}).values())])
+    return max(use.ends_ms, ends_of[first])
 
 
 def _decided_ms(state: PartitionState) -> int:

@@ -194,7 +194,7 @@ def coverable(
     """
     if units and reservation.sku in state.moved_skus:
         return None
-    if units and reservation.limits and not allowed_again(state, reservation, units, arrival_ms):
+    if units and reservation.limits and not allowed_again(state, reservation, units):
         return None
     plan = []
     for line in lines:

@@ -4,6 +4,7 @@ from heapq import heappush
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.identity import keep_receipt
+from inventory_stream.ledger.limits import standing_limit
 from inventory_stream.ledger.movements import epoch_ms
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.stock import answered_before
@@ -20,13 +21,14 @@ def set_purchase_limit(
 ) -> int:
     """State what one customer may have of a SKU: APPLIED; the newest statement stands.
 
-    What was reserved before the limit was first stated does not count.
+    What was reserved before the limit was first stated does not count. Once all limits of an id are over,
+    the id may be used for another one, which begins anew.
     """
     early = answered_before(state, batch, command, command.sku)
     if early is not None:
         return early
     ends_ms = max(1, epoch_ms(command.ends_at))
-    known = state.purchase_limits.get(command.sku, {}).get(command.limit_id)
+    standing = standing_limit(state, command.limit_id)
     row = PurchaseLimitRow(
         state.term,
         command.limit_id,
@@ -34,7 +36,7 @@ def set_purchase_limit(
         command.units,
         ends_ms,
         command.sale_id,
-        batch.now_ms if known is None else known.opened_ms,
+        batch.now_ms if standing is None else standing.opened_ms,
     )
     state.limit(row)
     key = purchase_limit_key(command.limit_id, command.sku)

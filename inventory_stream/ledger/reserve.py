@@ -105,7 +105,7 @@ def _decide(
     path = command.path
     limits: Sequence[PurchaseLimitRow] = ()
     if state.purchase_limits:
-        limits = limits_on(state, command.sku, path, arrival_ms)
+        limits = limits_on(state, command.sku, path)
     # What was shipped needs no stock, no sale and no limit; the rest of the order does.
     gone = sum(left for _, left, _ in shipped) if shipped else 0
     wanted = units = command.units - gone

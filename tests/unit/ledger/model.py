@@ -173,7 +173,7 @@ class World:
     decided: int = 0
     now: int = 0
     lost_track: bool = False
-    """Whether a limit was used again after its end, or ended for some SKUs: only rows tell what counts."""
+    """Whether a limit was opened again in a ms that had reserves of the one before: times cannot tell."""
 
     def place(self, spot: Spot) -> Place:
         """Give a position, empty when it is new."""
@@ -298,38 +298,39 @@ class World:
         common = self.free(spot) + self.reserved(spot) - self.held(spot) - (mine.soft - mine_own)
         return own + max(0, common)
 
-    def limits_on(self, sku: str, path: str, arrival: int) -> dict[str, Limit]:
+    def limits_on(self, sku: str, path: str) -> dict[str, Limit]:
         """R23."""
         return {
             name: limit
             for (name, of_sku), limit in self.limits.items()
-            if of_sku == sku and arrival <= limit.ends
+            if of_sku == sku and limit.ends >= self.decided
             if limit.sale is None or path == f"sale:{limit.sale}"
         }
 
+    def opened(self, name: str) -> int | None:
+        """R23: since when a limit counts; None: all of it is over."""
+        standing = [one for (of, _), one in self.limits.items() if of == name and one.ends >= self.decided]
+        return standing[0].opened if standing else None
+
     def used(self, name: str, customer: str | None) -> int:
         """R23: what a customer has of a limit: all that is not free again."""
+        since = self.opened(name)
         return sum(
             line.soft + line.firm + line.gone
             for order in self.orders.values()
             if name in order.limits and order.customer == customer
+            if since is not None and order.age[0] >= since
             for line in order.lines.values()
         )
 
-    def allowed(self, order: Order, units: int, arrival: int) -> bool:
+    def allowed(self, order: Order, units: int) -> bool:
         """R17, R19: whether more units of an order are within its limits."""
         limits = [(name, self.limits.get((name, order.sku))) for name in order.limits]
         return all(
-            limit is None or arrival > limit.ends or self.used(name, order.customer) + units <= limit.units
+            self.used(name, order.customer) + units <= limit.units
             for name, limit in limits
+            if limit is not None and limit.ends >= self.decided and order.age[0] >= limit.opened
         )
-
-    def forget(self) -> None:
-        """R23: at the beginning of a batch, limits go that no order can ask for any more."""
-        over = {key[0] for key, limit in self.limits.items() if limit.ends < self.decided}
-        self.limits = {key: limit for key, limit in self.limits.items() if limit.ends >= self.decided}
-        # Over for one SKU and not for another: what was counted for the first is given back no more.
-        self.lost_track = self.lost_track or any(name in over for name, _ in self.limits)
 
     def shrink(self) -> None:
         """R4: last opened first."""

@@ -25,7 +25,7 @@ def reserve(world: World, command: c.Reserve, now: int, arrival: int, shipped: S
     world.orders[command.reservation_id] = order
     gone = sum(units for _, units, _ in shipped)
     units = command.units - gone
-    limits = world.limits_on(command.sku, command.path, arrival)
+    limits = world.limits_on(command.sku, command.path)
     plan, refusal = source(world, command, units, gone, arrival, limits) if units else ({}, "")
     if refusal:
         return refusal
@@ -191,7 +191,7 @@ def confirm(world: World, command: c.Confirm, order: Order, arrival: int) -> str
         return "MORE_THAN_HELD"
     late = units - min(units, soft)
     again: list[tuple[str, Line, int, int]] = []
-    covered = not late or world.allowed(order, late, arrival)
+    covered = not late or world.allowed(order, late)
     for location, line in lines:
         taken = min(late - sum(units for _, _, units, _ in again), line.lost)
         own, common = offered_again(world, order, location, arrival)
@@ -394,7 +394,7 @@ def set_units(world: World, command: c.SetUnits, order: Order, arrival: int) -> 
     closed = world.closed([(order.sku, location) for location, _ in opened], order.path, arrival)
     if closed:
         return closed
-    if not world.allowed(order, more, arrival):
+    if not world.allowed(order, more):
         return "LIMIT_REACHED"
     for location, line in opened:
         own, common = world.offer((order.sku, location), order.path, arrival)

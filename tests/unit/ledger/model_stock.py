@@ -244,12 +244,11 @@ def channel_fence(world: World, command: c.SetChannelFence, now: int) -> str:
 
 def purchase_limit(world: World, command: c.SetPurchaseLimit, now: int) -> str:
     """R23."""
+    opened = world.opened(command.limit_id)
+    if opened is None:
+        opened = now
+        orders = world.orders.values()
+        world.lost_track |= any(one.age[0] == now for one in orders if command.limit_id in one.limits)
     key = command.limit_id, command.sku
-    known = world.limits.get(key)
-    opened = known.opened if known else now
-    if known is None:
-        world.lost_track = world.lost_track or any(
-            command.limit_id in order.limits for order in world.orders.values()
-        )
     world.limits[key] = Limit(command.units, at(command.ends_at), command.sale_id, opened)
     return "APPLIED"

@@ -212,8 +212,15 @@ _ORDER_KINDS: Final[tuple[type[c.Command], ...]] = (
 )
 
 
-def script(random: Random, max_calls: int = 12, skus: Sequence[str] = (SKU,)) -> list[Call]:
-    """Draw calls: clocks that stand or jump, packs, repeats, the same asked anew, ids used again, sweeps."""
+def script(
+    random: Random, max_calls: int = 12, skus: Sequence[str] = (SKU,), *, has_backorders: bool = False
+) -> list[Call]:
+    """Draw calls: clocks that stand or jump, packs, repeats, the same asked anew, ids used again, sweeps.
+
+    Half of them are a sale's. With `has_backorders` units may be promised before they are there, which
+    the model does not know (R24).
+    """
+    stock_kinds = (*_STOCK_KINDS, *(c.SetBackorder,) * 3 * has_backorders)
     now_ms = arrival_ms = NOON
     opening: list[c.Command] = [c.SetLocationGroup("g", "G", PLACES)]
     opening += [c.Adjust(f"open{place}", skus[0], place, 10, NOON - 100_000) for place in PLACES[:2]]
@@ -246,9 +253,11 @@ def script(random: Random, max_calls: int = 12, skus: Sequence[str] = (SKU,)) ->
                         before.append(msgspec.structs.replace(random.choice(before), id=f"c{serial}"))
                         pack.append(before[-1])
                         continue
-                    kind = random.choice(_STOCK_KINDS if is_stock else _ORDER_KINDS)
+                    kind = random.choice(stock_kinds if is_stock else _ORDER_KINDS)
                     name = random.choice(before).id if how == "reuse" else f"c{serial}"
                     drawn = command(random, kind, name, now_ms, skus)
+                    if has_backorders and isinstance(drawn, c.Reserve):
+                        drawn = msgspec.structs.replace(drawn, allow_backorder=bool(random.randint(0, 2)))
                     before.append(_to_sale(random, drawn) if is_sale else drawn)
                     pack.append(before[-1])
                 records[is_stock].append(DecodedRecord(next_offset[is_stock], arrival_ms, pack))
@@ -277,7 +286,7 @@ _HOW: Final = (*("new",) * 16, "repeat", "repeat", "anew", "reuse")
 
 def scripts(max_calls: int = 12) -> st.SearchStrategy[list[Call]]:
     """Have hypothesis draw the seed of a script."""
-    return st.integers(0, 2**32).map(lambda seed: script(Random(seed), max_calls))
+    return st.integers(0, 2**32).map(lambda seed: script(Random(seed), max_calls, has_backorders=True))
 
 
 def smaller(calls: list[Call], fails: Callable[[list[Call]], bool]) -> list[Call]:

@@ -9,6 +9,7 @@ import pytest
 
 from inventory_stream.ledger.decide import DECISIONS
 from inventory_stream.ledger.invariants import assert_sound
+from inventory_stream.ledger.limits import standing_limit
 from inventory_stream.ledger.netting import ALLOCATIONS_MAX
 from inventory_stream.ledger.rules import ANSWERS_MAX, Rules
 from inventory_stream.ledger.state import PartitionState
@@ -33,7 +34,6 @@ def heard_of_model(model: Model, call: Call) -> list[tuple[str, str]]:
     """Give what the model says to a call's commands, in order."""
     heard = []
     model.world.now = call.now_ms
-    model.world.forget()
     for is_stock, records in ((True, call.stock), (False, call.orders)):
         for record in records:
             if not is_stock:
@@ -77,7 +77,7 @@ def figures_of_model(world: World) -> Figures:
     for name, customer in {
         (name, order.customer) for order in world.orders.values() for name in order.limits
     }:
-        if any(limit == name for limit, _ in world.limits) and world.used(name, customer):
+        if world.used(name, customer):
             figures["limit", name, customer or ""] = (world.used(name, customer),)
     for name, transfer in world.transfers.items():
         figures["transfer", name] = (
@@ -142,7 +142,8 @@ def sales_of_ledger(state: PartitionState) -> Figures:
         for fence in position.claims.fences.values() if position.claims else ():
             figures["fence", fence.channel, fence.sku, fence.location] = (fence.units,)
     for (name, customer), use in state.limit_uses.items():
-        if name in state.limited:
+        limit = standing_limit(state, name)
+        if limit is not None and limit.opened_ms == use.opened_ms:
             figures["limit", name, customer] = (use.units,)
     return figures
 
