@@ -77,6 +77,9 @@ def query_of(request: web.Request, kind: type[Struct] | None) -> Struct | None:
         value = msgspec.convert(words, kind, strict=False)
     except msgspec.ValidationError as error:
         raise Problem("malformed", f"the query does not fit: {error}") from error
+    for name in words:
+        if getattr(value, name) is None:
+            raise Problem("malformed", f"{name} in the query is null: leave it out")
     _check_texts(value, "$")
     return value
 

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from graphql import GraphQLError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from inventory_stream.gateway.endpoint import Call, Endpoint, Reply
 from inventory_stream.gateway.graphql.schema import Asked, Sources, is_ours, new_schema
@@ -35,12 +36,16 @@ class GraphqlRoutes:
     async def ask(self, call: Call) -> Reply:
         """Answer a question; what is wrong with it is told in `errors`, with status 200."""
         body: GraphqlBody = call.body
-        result = await self._schema.execute(
-            body.query,
-            variable_values=body.variables,
-            operation_name=body.operation_name,
-            context_value=Asked(self._sources, call),
-        )
+        try:
+            result = await self._schema.execute(
+                body.query,
+                variable_values=body.variables,
+                operation_name=body.operation_name,
+                context_value=Asked(self._sources, call),
+            )
+        except (CannotGetOperationTypeError, InvalidOperationTypeError):
+            error = {"message": "There is no such query in it; only queries are answered."}
+            return Reply(HTTPStatus.OK, GraphqlAnswer(None, [error]))
         data = result.data if isinstance(result.data, dict) else None
         return Reply(HTTPStatus.OK, GraphqlAnswer(data, [_told(error) for error in result.errors or ()]))
 

@@ -1,6 +1,6 @@
 """Answers of an endpoint: the good ones by status, and the problems that it may answer."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final
@@ -40,6 +40,8 @@ _TITLES: Final = {
 def problems_of(endpoint: Endpoint) -> tuple[str, ...]:
     """Name every kind of problem that an endpoint may answer."""
     slugs = [*_EVERY, *endpoint.problems]
+    if "{" in endpoint.path:
+        slugs.append("not-found")
     if endpoint.scope is not None:
         slugs += _WITH_SCOPE
     if endpoint.body is not None:
@@ -69,9 +71,36 @@ def problem_responses(slugs: Iterable[str]) -> Json:
     return {str(status): _problem(status, sorted(kinds)) for status, kinds in sorted(by_status.items())}
 
 
+def shared_problems(paths: Json) -> Json:
+    """Put each problem response that several operations have into one place, and point at it; gives those."""
+    names: dict[str, str] = {}
+    shared: Json = {}
+    counts: Counter[str] = Counter()
+    for item in paths.values():
+        for operation in item.values():
+            responses = operation["responses"]
+            for status in [status for status in responses if status >= "400"]:
+                key = repr(responses[status])
+                if key not in names:
+                    counts[status] += 1
+                    names[key] = f"Problem{status}-{counts[status]}"
+                    shared[names[key]] = responses[status]
+                responses[status] = {"$ref": f"#/components/responses/{names[key]}"}
+    return dict(sorted(shared.items()))
+
+
 def _problem(status: int, slugs: list[str]) -> Json:
     names = ("Retry-After",) if status in {429, 503} else ()
     kinds = {"properties": {"type": {"enum": [PROBLEM_BASE + slug for slug in slugs]}}}
+    plain: Json = {}
+    if status == HTTPStatus.BAD_REQUEST:
+        plain["text/plain"] = {
+            "schema": {
+                "type": "string",
+                "description": "What is no HTTP, or has an address or a header of more than 8,190 bytes, is "
+                "refused before any endpoint, in plain words.",
+            }
+        }
     return {
         "description": "; ".join(f"`{slug}`: {KINDS[slug].title}" for slug in slugs),
         "headers": answer_headers(*names),
@@ -84,7 +113,8 @@ def _problem(status: int, slugs: list[str]) -> Json:
                     "status": status,
                     "detail": "what is wrong here, and the way out",
                 },
-            }
+            },
+            **plain,
         },
     }
 

@@ -9,11 +9,13 @@ import msgspec
 from msgspec import Struct
 
 from inventory_stream.gateway.endpoint import Endpoint
-from inventory_stream.gateway.openapi.answers import PROBLEM, responses_of
+from inventory_stream.gateway.live.asked import LiveQuery
+from inventory_stream.gateway.openapi.answers import PROBLEM, responses_of, shared_problems
 from inventory_stream.gateway.openapi.examples import EXAMPLES
 from inventory_stream.gateway.openapi.headers import ANSWER_HEADERS, REQUEST_HEADERS, Json
 from inventory_stream.gateway.openapi.parameters import parameters_of
 from inventory_stream.gateway.openapi.streams import STREAM_TYPES, stream_paths
+from inventory_stream.gateway.openapi.texts import printable
 
 _REF: Final = "#/components/schemas/{name}"
 _WORDS: Final = re.compile(r"[A-Za-z0-9]+")
@@ -53,12 +55,13 @@ def document(endpoints: Iterable[Endpoint]) -> Json:
         endpoints: All that are served. Streams are described here beside them.
     """
     described = sorted(endpoints, key=lambda endpoint: (endpoint.path, endpoint.method))
-    refs, schemas = _schemas(described)
+    refs, schemas, queries = _schemas(described)
     paths: Json = {}
     for endpoint in described:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, refs)
-    for path, item in stream_paths(refs).items():
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, refs, queries)
+    for path, item in stream_paths(queries).items():
         paths.setdefault(path, {}).update(item)
+    responses = shared_problems(paths)
     used = {operation["tags"][0] for item in paths.values() for operation in item.values()}
     return {
         "openapi": "3.1.0",
@@ -77,6 +80,7 @@ def document(endpoints: Iterable[Endpoint]) -> Json:
             "schemas": {"Problem": PROBLEM, **schemas},
             "parameters": REQUEST_HEADERS,
             "headers": ANSWER_HEADERS,
+            "responses": responses,
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
@@ -95,13 +99,13 @@ def operation_id(method: str, path: str) -> str:
     return method.lower() + "".join(word[:1].upper() + word[1:] for word in words)
 
 
-def _operation(endpoint: Endpoint, refs: dict[type[Any], Json]) -> Json:
+def _operation(endpoint: Endpoint, refs: dict[type[Any], Json], queries: Json) -> Json:
     operation: Json = {
         "operationId": operation_id(endpoint.method, endpoint.path),
         "summary": endpoint.summary,
         "description": _told(endpoint),
         "tags": [endpoint.tag],
-        "parameters": parameters_of(endpoint),
+        "parameters": parameters_of(endpoint, queries),
         "responses": responses_of(endpoint, refs),
     }
     if endpoint.scope is None:
@@ -129,14 +133,20 @@ def _must_be_sent(body: type[Struct]) -> bool:
     return any(field.required for field in msgspec.structs.fields(body))
 
 
-def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[type[Any], Json], Json]:
+def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[type[Any], Json], Json, Json]:
+    """Give references by type, the schemas that are referred to, and those of queries by name."""
     kinds: dict[type[Any], None] = dict.fromkeys(STREAM_TYPES)
+    queries: dict[str, None] = {LiveQuery.__name__: None}
     for endpoint in endpoints:
-        for kind in (endpoint.body, *endpoint.answers.values()):
+        for kind in (endpoint.body, endpoint.query, *endpoint.answers.values()):
             if kind is not None:
                 kinds[kind] = None
+        if endpoint.query is not None:
+            queries[endpoint.query.__name__] = None
     refs, schemas = msgspec.json.schema_components(list(kinds), ref_template=_REF)
-    return dict(zip(kinds, refs, strict=True)), dict(sorted(schemas.items()))
+    schemas = {name: printable(schema) for name, schema in sorted(schemas.items())}
+    shown = {name: schema for name, schema in schemas.items() if name not in queries}
+    return dict(zip(kinds, refs, strict=True)), shown, {name: schemas[name] for name in queries}
 
 
 def _ordered(tags: set[str]) -> list[str]:

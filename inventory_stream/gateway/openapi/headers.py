@@ -5,6 +5,7 @@ from typing import Any, Final
 from inventory_stream.gateway.admissions import ADMISSION_HEADER
 from inventory_stream.gateway.idempotency import KEY_CHARACTERS_MAX, KEY_HEADER
 from inventory_stream.gateway.outcomes import REPEAT_HEADER, VERSION_HEADER
+from inventory_stream.gateway.security.signatures import HEADER_CHARACTERS_MAX, SIGNATURE_HEADER
 
 Json = dict[str, Any]
 
@@ -26,7 +27,6 @@ REQUEST_HEADERS: Final[dict[str, Json]] = {
             "maxLength": KEY_CHARACTERS_MAX,
             "pattern": r"^[\x21-\x7e]+$",
         },
-        "example": "cart-8841-hold-1",
     },
     "Prefer": {
         "name": "Prefer",
@@ -54,6 +54,13 @@ REQUEST_HEADERS: Final[dict[str, Json]] = {
         "description": "The admission of a waiting room, where the sale has one.",
         "schema": _TEXT,
     },
+    "Signature": {
+        "name": SIGNATURE_HEADER,
+        "in": "header",
+        "required": True,
+        "description": "`t=<Unix seconds>,v1=<HMAC-SHA256 of them and the body>`: docs/http/payments.md.",
+        "schema": {"type": "string", "maxLength": HEADER_CHARACTERS_MAX},
+    },
     "LastEventId": {
         "name": "Last-Event-ID",
         "in": "header",
@@ -76,7 +83,7 @@ ANSWER_HEADERS: Final[dict[str, Json]] = {
     "Location": {"description": "Where the thing is, or will be.", "schema": _TEXT},
     "Allow": {"description": "The methods that the address takes.", "schema": _TEXT},
     VERSION_HEADER: {
-        "description": "The version of the SKU after this, where it moved units: for reads that must show it.",
+        "description": "The version of the SKU after this, where it moved units: for reads that show it.",
         "schema": {"type": "string", "pattern": VERSION_PATTERN},
     },
     REPEAT_HEADER: {"description": "`true`: decided before, and heard again.", "schema": _TEXT},

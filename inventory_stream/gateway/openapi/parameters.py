@@ -3,10 +3,9 @@
 import re
 from typing import Final
 
-import msgspec
-
 from inventory_stream.gateway.endpoint import Endpoint
 from inventory_stream.gateway.openapi.headers import Json, request_header
+from inventory_stream.gateway.openapi.texts import TEXT_PATTERN
 from models.ids import ID_CHARACTERS_MAX
 
 _WORD: Final = re.compile(r"{([a-z_]+)}")
@@ -22,13 +21,15 @@ _MEANINGS: Final = {
 }
 
 
-def parameters_of(endpoint: Endpoint) -> list[Json]:
-    """Describe all parameters of an endpoint."""
+def parameters_of(endpoint: Endpoint, schemas: Json) -> list[Json]:
+    """Describe all parameters of an endpoint; `schemas` has the schema of its query by name."""
     found = path_parameters(endpoint.path)
     if endpoint.query is not None:
-        found += query_parameters(endpoint.query)
+        found += query_parameters(schemas[endpoint.query.__name__])
     if endpoint.is_write:
         found.append(request_header("IdempotencyKey"))
+    if endpoint.is_signed:
+        found.append(request_header("Signature"))
     if 202 in endpoint.answers:
         found.append(request_header("Prefer"))
     if 304 in endpoint.answers:
@@ -48,16 +49,19 @@ def path_parameters(path: str) -> list[Json]:
             "in": "path",
             "required": True,
             "description": _MEANINGS.get(name, name.replace("_", " ").capitalize() + "."),
-            "schema": {"type": "string", "minLength": 1, "maxLength": ID_CHARACTERS_MAX},
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": ID_CHARACTERS_MAX,
+                "pattern": TEXT_PATTERN,
+            },
         }
         for name in _WORD.findall(path)
     ]
 
 
-def query_parameters(kind: type[msgspec.Struct]) -> list[Json]:
+def query_parameters(schema: Json) -> list[Json]:
     """Describe the fields of a query; a query cannot say null, so what may be null may be left out."""
-    _, components = msgspec.json.schema_components([kind], ref_template="#/{name}")
-    schema = components[kind.__name__]
     required = schema.get("required", ())
     return [
         {

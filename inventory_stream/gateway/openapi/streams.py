@@ -8,7 +8,7 @@ from inventory_stream.gateway.openapi.answers import problem_responses
 from inventory_stream.gateway.openapi.headers import Json, answer_headers, request_header
 from inventory_stream.gateway.openapi.parameters import path_parameters, query_parameters
 
-STREAM_TYPES: Final[tuple[type[Any], ...]] = (LiveAvailability,)
+STREAM_TYPES: Final[tuple[type[Any], ...]] = (LiveAvailability, LiveQuery)
 """Types that only these paths name."""
 
 _REFUSALS: Final = ("malformed", "too-many-requests", "not-ready")
@@ -22,24 +22,25 @@ data: {"sku":"SKU-1","available":3,"is_sold_out":false,"is_fresh":true,"version"
 """
 
 
-def stream_paths(refs: dict[type[Any], Json]) -> Json:
-    """Describe the paths; `refs` has a reference to the schema of each type."""
+def stream_paths(schemas: Json) -> Json:
+    """Describe the paths; `schemas` has the schema of each type by name."""
     return {
-        "/v1/live": {"get": _events(refs)},
+        "/v1/live": {"get": _events(schemas)},
         "/v1/live/ws": {"get": _socket()},
         "/v1/waiting-rooms/{sale_id}/tickets/{ticket}/events": {"get": _place()},
     }
 
 
-def _events(refs: dict[type[Any], Json]) -> Json:
+def _events(schemas: Json) -> Json:
     return {
         "operationId": "getLive",
         "summary": "Hear what some SKUs show, and every change",
         "description": "Server-sent events: first what is, then what changes. Each `data` is a "
-        "`LiveAvailability`, absolute, so that only the newest one of a SKU counts. The event is `stale` while the gateway does "
-        "not hear the ledger. Comments come every 15 s. Needs the scope `storefront`.",
+        "`LiveAvailability`, absolute, so that only the newest one of a SKU counts. The event is "
+        "`stale` while the gateway does not hear the ledger. Comments come every 15 s. Needs the scope "
+        "`storefront`.",
         "tags": ["live"],
-        "parameters": [*query_parameters(LiveQuery), request_header("LastEventId")],
+        "parameters": [*query_parameters(schemas[LiveQuery.__name__]), request_header("LastEventId")],
         "responses": {
             "200": {
                 "description": "A stream of events",
@@ -53,7 +54,7 @@ def _events(refs: dict[type[Any], Json]) -> Json:
             }
         }
         | problem_responses((*_REFUSALS, *_PROVEN, "not-acceptable")),
-        "x-event-data": refs[LiveAvailability],
+        "x-event-data": {"$ref": f"#/components/schemas/{LiveAvailability.__name__}"},
     }
 
 
