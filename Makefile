@@ -10,7 +10,7 @@ MUTATION_READY := $(MUTATION_VENV)/.ready
 PACKAGES := inventory_stream agents models tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules fuzz mutation up sim soak bench lock lock-image clean
+.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules screenshots fuzz mutation up sim soak bench lock lock-image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ test-unit: $(READY) ## ledger tables, model, bad input, flows on fakes
 
 test-integration: $(READY) ## real Kafka, real Redis, kill -9
 	$(BIN)/pytest -q -m "broker or redis" tests
+
+screenshots: $(READY) ## the pictures of docs/http/storefront.md, by the browser test that takes them
+	SCREENSHOTS=docs/http/images $(BIN)/pytest -q tests/browser
 
 # An environment of its own: these tools and the product want different versions of the same packages.
 $(DEPLOY_READY): k8s/checks.lock

@@ -89,7 +89,7 @@ async def test_who_reloads_keeps_the_place_and_the_unit(
             "limit_per_customer": 1,
         }
         opened = await gateway.post("/v1/sales", sale)
-        assert opened.status == 200, opened
+        assert opened.status == 201, opened
         room = await gateway.post("/v1/waiting-rooms", {"sale_id": "friday"})
         assert room.status == 201, room
         people = [await Shopper.come(browser, gateway.url) for _ in range(2)]

@@ -22,7 +22,7 @@ let waiting;
 let stock = null;
 
 function show(view, { focus = true } = {}) {
-  for (const part of document.querySelectorAll("[data-view]")) part.hidden = part.dataset.view !== view;
+  for (const part of at("action").querySelectorAll("[data-view]")) part.hidden = part.dataset.view !== view;
   document.body.dataset.view = view;
   at("action").removeAttribute("aria-busy");
   if (focus) at("action").focus();
