@@ -20,6 +20,7 @@ from inventory_stream.gateway.routes.incoming import IncomingRoutes
 from inventory_stream.gateway.routes.policies import PolicyRoutes
 from inventory_stream.gateway.routes.sales import SaleRoutes
 from inventory_stream.gateway.routes.sku_events import SkuEventRoutes
+from inventory_stream.gateway.routes.sku_stock import SkuStockRoutes
 from inventory_stream.gateway.routes.stock import StockRoutes
 from inventory_stream.gateway.routes.stores import StoreRoutes
 from inventory_stream.gateway.routes.transfers import TransferRoutes
@@ -71,6 +72,7 @@ class Shop:
             *PolicyRoutes(asking).endpoints(),
             *reads.endpoints(),
             *StoreRoutes(self.shelf).endpoints(),
+            *SkuStockRoutes(self.shelf).endpoints(),
             *SkuEventRoutes(self.history, LiveRows, lambda _: 0, self.now_ms).endpoints(),
         ]
 
