@@ -24,6 +24,7 @@ from inventory_stream.gateway.routes.incoming import IncomingRoutes
 from inventory_stream.gateway.routes.policies import PolicyRoutes
 from inventory_stream.gateway.routes.sales import SaleRoutes
 from inventory_stream.gateway.routes.sku_events import SkuEventRoutes
+from inventory_stream.gateway.routes.sku_stock import SkuStockRoutes
 from inventory_stream.gateway.routes.stock import StockRoutes
 from inventory_stream.gateway.routes.storefront import StorefrontRoutes
 from inventory_stream.gateway.routes.stores import StoreRoutes
@@ -72,7 +73,12 @@ def _reads(core: Core) -> Part:
     )
     events = SkuEventRoutes(reader, LiveRows, core.partition_of_sku, core.now_ms)
     return Part(
-        (*availability.endpoints(), *StoreRoutes(core.shelf).endpoints(), *events.endpoints()),
+        (
+            *availability.endpoints(),
+            *StoreRoutes(core.shelf).endpoints(),
+            *SkuStockRoutes(core.shelf).endpoints(),
+            *events.endpoints(),
+        ),
         close=reader.close,
     )
 
