@@ -10,7 +10,7 @@ MUTATION_READY := $(MUTATION_VENV)/.ready
 PACKAGES := inventory_stream agents models tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules screenshots fuzz mutation up sim soak bench lock lock-image clean
+.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules screenshots fuzz schemathesis mutation up sim soak bench lock lock-image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ k8s-rules: ## write the alarms of ops/alerts.yml as Kubernetes wants them
 
 fuzz: $(READY) ## bad input of every kind into the ledger, and what became of it: INPUTS=1000000 SEED=1
 	$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),1)
+
+schemathesis: $(READY) ## requests of every kind made up from the OpenAPI document: EXAMPLES=50, URL= and KEY_FILE= of a gateway that runs
+	$(BIN)/python -m tests.contract.openapi_trial --examples $(or $(EXAMPLES),50) $(if $(URL),--url $(URL) --key-file $(KEY_FILE))
 
 $(MUTATION_READY): tests/mutation/tools.lock
 	$(PYTHON) -m venv $(MUTATION_VENV)
