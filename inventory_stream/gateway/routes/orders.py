@@ -128,7 +128,7 @@ class OrderRoutes:
                 {200: OrderShown},
                 problems=("not-answered", "not-ready"),
             ),
-            _settling("confirm", self.confirm, "Make all lines the buyer's", (200, 207)),
+            _settling("confirm", self.confirm, "Make all lines the buyer's", (200, 202, 207)),
             _settling("release", self.release, "Free what is only held"),
             _settling("cancel", self.cancel, "Call the order off: free what is held and what is paid"),
         )
@@ -170,12 +170,14 @@ class OrderRoutes:
         return Reply(HTTPStatus.CREATED, body)
 
     async def confirm(self, call: Call) -> Reply:
-        """Confirm all lines: 200 all, 207 some, and a problem when nothing is the buyer's."""
+        """Confirm all lines: 200 all, 207 some, 202 not heard of yet, a problem when none is the buyer's."""
         lines, names = await self._settled(call, "confirm")
         done = await self._settle.confirm(lines, call.path["order_id"], names.of_line, self._answer_seconds)
         settled = settled_body(call.path["order_id"], done)
         if settled.status is SettledAs.CONFIRMED:
             return Reply(HTTPStatus.OK, settled)
+        if settled.status is SettledAs.WAITING:
+            return Reply(HTTPStatus.ACCEPTED, settled)
         if any(line.units for line in settled.lines):
             return Reply(HTTPStatus.MULTI_STATUS, settled)
         if settled.status is SettledAs.REFUND_REQUIRED:

@@ -202,3 +202,12 @@ async def test_silent_ledger_is_503_and_the_same_key_completes() -> None:
         status, placed = await shop.call(client, "POST", ORDERS, order(("A", 2), ("B", 1)), key="k")
         assert (status, [line["units"] for line in placed["lines"]]) == (201, [2, 1])
     assert (units(shop.desk, "A"), units(shop.desk, "B")) == ((5, 2, 0), (1, 1, 0))
+
+
+async def test_confirm_of_reservations_that_are_not_there_yet_is_accepted() -> None:
+    """202: the ledger remembers the confirm until the reservation comes (R21)."""
+    shop = stocked()
+    named = [{"reservation_id": "elsewhere-1", "sku": "A"}]
+    async with shop.client() as client:
+        status, told = await shop.call(client, "POST", f"{ORDERS}/O9/confirm", {"reservations": named})
+    assert (status, told["status"]) == (202, "waiting")
