@@ -30,6 +30,7 @@ from inventory_stream.gateway.routes.policies import PolicyRoutes
 from inventory_stream.gateway.routes.reservations import ReservationRoutes
 from inventory_stream.gateway.routes.sales import SaleRoutes
 from inventory_stream.gateway.routes.sku_events import SkuEventRoutes
+from inventory_stream.gateway.routes.sku_stock import SkuStockRoutes
 from inventory_stream.gateway.routes.stock import StockRoutes
 from inventory_stream.gateway.routes.stores import StoreRoutes
 from inventory_stream.gateway.routes.transfers import TransferRoutes
@@ -99,6 +100,7 @@ class FakeGateway:
             *PolicyRoutes(asking).endpoints(),
             *availability.endpoints(),
             *stores.endpoints(),
+            *SkuStockRoutes(shelf).endpoints(),
             *SkuEventRoutes(ledger, LiveRows, lambda _: 0, now_ms).endpoints(),
             *GraphqlRoutes(sources, is_introspection_on=False).endpoints(),
             *rooms.endpoints(),
