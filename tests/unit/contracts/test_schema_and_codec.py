@@ -59,6 +59,14 @@ OTHERS: tuple[Any, ...] = (
 ANY = st.sampled_from((*TIMES_GOOD, *TIMES_BAD, *IDS_GOOD, *IDS_BAD, *NUMBERS, *OTHERS))
 
 GOOD_BY_NAME: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("pickup", "ships", "late_from_common", "spill_over"), (True, False)),
+    **dict.fromkeys(("preorder", "allow_backorder"), (True, False)),
+    **dict.fromkeys(("cap", "buffer", "floor"), (0, UNITS_MAX)),
+    "fence_from": TIMES_GOOD,
+    "latitude": (52.5, -90, 0),
+    "longitude": (13.4, 180, -180.0),
+    "percent": (0, 100),
+    "checkout_grace_seconds": (0, 86_400),
     "sellable": (True, False),
     "allow_partial": (True, False),
     "excludes_unavailable": (True, False),
