@@ -28,7 +28,7 @@ class LiveAvailability(Struct, omit_defaults=True, frozen=True):
     `available` are the units of the common path, or what `channel` is shown; `sales` the unsold units of
     open pools by sale. `is_sold_out`: no path has a unit. `is_known` False: the ledger has no such SKU.
     `is_fresh` False: the gateway does not hear the ledger now, and the truth may be newer. `version` is
-    the read-your-writes token, `at_ms` when it came to be, ms since the epoch.
+    the read-your-writes token, `as_of_ms` when it came to be, ms since the epoch.
     """
 
     sku: str
@@ -36,7 +36,7 @@ class LiveAvailability(Struct, omit_defaults=True, frozen=True):
     is_sold_out: bool
     is_fresh: bool
     version: str = ""
-    at_ms: int = 0
+    as_of_ms: int = 0
     channel: str | None = None
     sales: dict[str, int] = {}
     is_known: bool = True
@@ -81,7 +81,7 @@ def frame(topic: Topic, view: SkuView | None, partition: int, *, is_fresh: bool)
             is_sold_out=shown.is_sold_out,
             is_fresh=is_fresh,
             version=str(version),
-            at_ms=view.at_ms,
+            as_of_ms=view.at_ms,
             channel=topic.channel,
             sales=shown.sales,
         )

@@ -81,7 +81,6 @@ ANSWER_HEADERS: Final[dict[str, Json]] = {
     "ETag": {"description": "What the answer shows, in a word.", "schema": _TEXT},
     "Cache-Control": {"description": "How long a cache may answer in our place.", "schema": _TEXT},
     "Location": {"description": "Where the thing is, or will be.", "schema": _TEXT},
-    "Allow": {"description": "The methods that the address takes.", "schema": _TEXT},
     VERSION_HEADER: {
         "description": "The version of the SKU after this, where it moved units: for reads that show it.",
         "schema": {"type": "string", "pattern": VERSION_PATTERN},

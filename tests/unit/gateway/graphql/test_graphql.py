@@ -160,7 +160,7 @@ async def test_a_fault_of_ours_tells_nothing(shop: Shop) -> None:
     def broken(_skus: object) -> Any:  # noqa: ANN401  # never returns
         raise RuntimeError("secret")
 
-    shop.gateway.shelf.availability = broken  # type: ignore[method-assign]
+    shop.gateway.shelf.availability = broken  # type: ignore[method-assign, assignment]
     (error,) = (await shop.ask('{ sku(id: "A") { id } }')).errors
     assert "secret" not in str(error)
 

@@ -32,13 +32,13 @@ async def test_what_is_followed_can_be_changed_on_the_way() -> None:
         assert (await said(line))["data"]["is_known"] is False
         stocked.put("A0", 1)
         stocked.put("B0", 2)
-        assert (await said(line))["data"] | {"at_ms": 0} == {
+        assert (await said(line))["data"] | {"as_of_ms": 0} == {
             "sku": "B0",
             "available": 2,
             "is_sold_out": False,
             "is_fresh": True,
             "version": "1700000000000:5",
-            "at_ms": 0,
+            "as_of_ms": 0,
         }
 
 
