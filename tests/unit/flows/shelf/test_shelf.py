@@ -147,10 +147,11 @@ async def test_who_waits_for_a_version_is_woken_by_it() -> None:
     assert await mirrored.shelf.wait_for(Version(GENERATION_MS - 1, last + 9), "SKU1", 0.01)
     waits = [
         asyncio.create_task(mirrored.shelf.wait_for(Version(GENERATION_MS, last + ahead), "SKU1", 5.0))
-        for ahead in (1, 2, 900)
+        for ahead in (1, last + 1, 900)  # the next append writes as many rows as the first
     ]
     await asyncio.sleep(0)  # they wait now
     mirrored.ask(c.Adjust("a2", "SKU1", "L1", 1, NOON))
+    assert mirrored.records[-1].offset == 2 * last + 1
     assert await asyncio.wait_for(waits[0], 5)
     assert await asyncio.wait_for(waits[1], 5)
     waits[2].cancel()

@@ -50,6 +50,10 @@ async def test_the_limit_stands_before_the_pools_open(shop: Shop) -> None:
     shop.desk.lost = True
     lost = await shop.ask("POST", "/v1/sales", {**sale, "sale_id": "winter"})
     assert lost.status == 503
+    shop.desk.lost = False
+    shop.desk.state.moved_skus.add("A")  # a limit is refused as any command of this SKU is (R30)
+    refused = await shop.ask("POST", "/v1/sales", {**sale, "sale_id": "winter"})
+    assert refused.status == 503
     assert not any(isinstance(asked, c.OpenPool) for asked in shop.desk.asked[4:])
 
 

@@ -61,7 +61,7 @@ async def test_a_stretch_is_bounded(told: Shop, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sku_events, "ROWS_MAX", 3)
     page = (await told.ask("GET", "/v1/skus/NONE/events?since=0")).body
     assert page["events"] == []
-    assert 3 <= page["next"] <= page["end"]
+    assert page["next"] == 3 < page["end"]  # the fake ledger gives portions of three rows
     newest = (await told.ask("GET", "/v1/skus/A/events")).body
     assert all(event["offset"] >= newest["end"] - 3 for event in newest["events"])
     assert newest["events"]
