@@ -12,7 +12,10 @@ from inventory_stream.flows.explain_walk import Reach
 from inventory_stream.flows.explain_words import formula_words, span, units, utc
 from models.rows import Line, ReservationRow
 
-_COUNTERS = ("reserved", "allocated", "fulfilled", "released", "expired", "cancelled", "revoked", "returned")
+_COUNTERS = (
+    *("reserved", "allocated", "backordered", "backorders_confirmed", "fulfilled"),
+    *("released", "expired", "cancelled", "revoked", "returned"),
+)
 
 
 def reservation_lines(story: ReservationStory) -> Iterator[str]:

@@ -36,7 +36,7 @@ UNKNOWN: Final = "unknown"
 class Change:
     """One change of a position, as the row says that made it; None: that row does not say.
 
-    `what` is the command's type on the wire, or what the owner did by itself (expired, revoked), or
+    `what` is the command's type on the wire, or what the owner did by itself (expired, revoked, filled), or
     `UNKNOWN`. Deltas are of the quantities of R2. `on_hand` and
     `version` are those after the change. `now_to_promise` is ATP after the batch that the change
     was in, told with the last change of the batch.
@@ -278,5 +278,7 @@ class ChangesOf:
 def _own_act(line: Line, old: _Held | None) -> str:
     """Name what the owner did to a line by itself."""
     if old is None:
-        return "expired or revoked"
-    return "revoked" if line.revoked > old.revoked else "expired"
+        return "expired, revoked or filled"
+    if line.revoked > old.revoked:
+        return "revoked"
+    return "expired" if line.expired > old.expired else "filled"

@@ -9,6 +9,7 @@ from inventory_stream.flows.explain_revoked import RevokedBy
 from inventory_stream.flows.explain_steps import Step, step_of_answer, step_of_receipt
 from inventory_stream.flows.explain_walk import LedgerWalk, Period, Reach, decoded
 from inventory_stream.flows.explain_words import units, utc
+from inventory_stream.ledger.claims import waiting_of
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.ids import encode_id
 from models.outcomes import Outcome
@@ -125,7 +126,7 @@ class _Teller:
             self._take_own_act(record, before, row)
 
     def _take_own_act(self, record: LedgerRecord, before: ReservationRow | None, row: ReservationRow) -> None:
-        """The owner acted by itself: a deadline passed (R18), or a fact left too little (R11)."""
+        """The owner acted by itself: a deadline passed, a fact left too little, goods came (R11, R18)."""
         known = {line.location: line for line in before.lines} if before is not None else {}
         for line in row.lines:
             old = known.get(line.location)
@@ -137,10 +138,18 @@ class _Teller:
             ):
                 if moved <= 0:
                     continue
-                text = f"{units(moved)} at {line.location} are no longer reserved: {why}"
+                text = f"{units(moved)} at {line.location} are no longer held: {why}"
                 self._add(_own_step(self._reach.partition, record, what, row.reservation_id, moved, text))
                 if what == "revoked":
                     self._revoked_by.ask(record.offset, row.sku, line.location, line.version)
+            filled = waiting_of(old) - waiting_of(line) - max(0, expired) if old is not None else 0
+            if filled > 0:
+                text = (
+                    f"{units(filled)} at {line.location} wait no more: goods came, and nobody waited longer"
+                )
+                self._add(
+                    _own_step(self._reach.partition, record, "filled", row.reservation_id, filled, text)
+                )
 
     def _add(self, step: Step) -> None:
         if step.at_ms is not None and not self._period.holds(step.at_ms):

@@ -29,7 +29,7 @@ class Step:
     """What happened once.
 
     `what` is the command's type on the wire, or what the owner did by itself: expired, revoked,
-    deleted. `offset` and `at_ms` are the place and record time of the row that says so, None where
+    filled, deleted. `offset` and `at_ms` are the place and record time of the row that says so, None where
     that row was compacted away and a later one still has the answer. `decided_ms` is the `now` of
     the decision (R26). `units` were moved. `is_repeat`: the same command came again (R27).
     """

@@ -87,6 +87,25 @@ async def test_life_of_a_reservation_is_told_in_order() -> None:
     assert story.reaches[0].whole_from_offset == 0
 
 
+async def test_units_that_waited_are_told_when_they_are_there() -> None:
+    """R24: what waited, what came for it in two deliveries, and what expired unpaid."""
+    decided = stocked(1)
+    decided.batch(c.SetBackorder("limit", "S", "A", 9))
+    decided.batch(c.Reserve("r1", "R1", "S", 5, 60, location="A", allow_backorder=True))
+    decided.batch(c.Adjust("more", "S", "A", 2, decided.now_ms))
+    decided.batch(c.Adjust("again", "S", "A", 1, decided.now_ms))
+    decided.batch(after_ms=90_000, sweep=True)
+    story = await story_of(decided.ledger, "R1")
+    assert [(step.what, step.outcome, step.units) for step in story.steps] == [
+        ("reserve", "BACKORDERED", 5),
+        ("filled", None, 2),
+        ("filled", None, 1),
+        ("expired", None, 5),
+    ]
+    told = [change.what for change in await changes_of(decided.ledger, PositionStory("S", "A"))]
+    assert told.count("filled") == 2
+
+
 @pytest.mark.parametrize(
     ("fact", "said"),
     [
