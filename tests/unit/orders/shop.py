@@ -1,8 +1,11 @@
 """A shop over a ledger that really decides: stock, names, units."""
 
+from collections.abc import Sequence
+
 from inventory_stream.flows.orders.place import AskedLine, AskedOrder, Mode
 from inventory_stream.gateway.idempotency import command_id_of, reservation_id_of
-from models.commands import Adjust
+from inventory_stream.ports.desk import Decision
+from models.commands import Adjust, Command
 from tests.fakes.desk import FakeDesk
 
 TTL_SECONDS = 600
@@ -22,6 +25,18 @@ class KeyNames:
     def command_id(self, step: str) -> str:
         """Name a command."""
         return command_id_of(self._caller, self._key, step)
+
+
+class AsksOneByOne:
+    """The rest of a desk for a test that only says what becomes of one command."""
+
+    async def ask(self, command: Command, within_seconds: float) -> Decision:
+        """Have a command decided."""
+        raise NotImplementedError
+
+    async def ask_all(self, commands: Sequence[Command], within_seconds: float) -> Sequence[Decision | None]:
+        """Have several decided."""
+        return [await self.ask(command, within_seconds) for command in commands]
 
 
 def stock(desk: FakeDesk, **on_hand: int) -> None:

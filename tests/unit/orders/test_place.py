@@ -19,11 +19,20 @@ from inventory_stream.ports.desk import Decision, Desk, NotAnsweredError
 from models.commands import Command, Extend, Reserve
 from models.outcomes import Outcome
 from tests.fakes.desk import FakeDesk
-from tests.unit.orders.shop import ANSWER_SECONDS, TTL_SECONDS, KeyNames, order, pass_time, stock, units
+from tests.unit.orders.shop import (
+    ANSWER_SECONDS,
+    TTL_SECONDS,
+    AsksOneByOne,
+    KeyNames,
+    order,
+    pass_time,
+    stock,
+    units,
+)
 
 
 @dataclass
-class DyingDesk:
+class DyingDesk(AsksOneByOne):
     """A desk whose gateway dies after so many questions: they are decided no more, and nobody hears."""
 
     desk: FakeDesk
@@ -177,7 +186,7 @@ async def test_commands_of_one_reservation_stay_within_what_its_row_keeps() -> N
     """However often lines lapse, no reservation gets more commands than its row tells apart by answers."""
 
     @dataclass
-    class SlowDesk:
+    class SlowDesk(AsksOneByOne):
         """A day passes between a reservation and its extension."""
 
         desk: FakeDesk

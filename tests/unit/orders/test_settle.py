@@ -9,7 +9,7 @@ from inventory_stream.ports.desk import Decision
 from models.commands import Command, Confirm
 from models.payments import Settled, SettledAs, settled_as
 from tests.fakes.desk import FakeDesk
-from tests.unit.orders.shop import ANSWER_SECONDS, pass_time
+from tests.unit.orders.shop import ANSWER_SECONDS, AsksOneByOne, pass_time
 from tests.unit.payments.paying import ON_HAND, TTL_SECONDS, UNITS, Paying
 from tests.unit.payments.test_any_order import BusyDesk
 
@@ -26,7 +26,7 @@ async def test_lines_about_to_end_are_extended_before_the_first_is_confirmed() -
     """A line whose deadline passes while the others are confirmed is confirmed on time."""
 
     @dataclass
-    class SlowDesk:
+    class SlowDesk(AsksOneByOne):
         """Each confirm takes two seconds."""
 
         desk: FakeDesk

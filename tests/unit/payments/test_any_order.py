@@ -22,7 +22,7 @@ from inventory_stream.ports.desk import Decision
 from models.commands import Command
 from models.payments import PaymentKind, PaymentOutcome, Settled, SettledAs
 from tests.fakes.desk import FakeDesk
-from tests.unit.orders.shop import pass_time
+from tests.unit.orders.shop import AsksOneByOne, pass_time
 from tests.unit.payments.paying import ON_HAND, TTL_SECONDS, UNITS, Paying
 
 K = PaymentKind
@@ -124,7 +124,7 @@ async def test_void_is_final_for_its_payment_even_when_the_deadline_passed(
 
 
 @dataclass
-class BusyDesk:
+class BusyDesk(AsksOneByOne):
     """Commands of several callers are decided in any order that the questions allow."""
 
     desk: FakeDesk
