@@ -35,6 +35,29 @@ class Way(Protocol):
         """Take one command of one partition at once; False where it would have to wait."""
 
 
+class _Wait:
+    """One asker's wait for the answers to some commands."""
+
+    __slots__ = ("decisions", "done", "missing")
+
+    def __init__(self, count: int, done: "asyncio.Future[None]") -> None:
+        self.decisions: list[Decision | None] = [None] * count
+        self.missing = count
+        self.done = done
+
+    def hear(self, index: int, decision: Decision) -> None:
+        """Take one answer; the last one ends the wait."""
+        self.decisions[index] = decision
+        self.missing -= 1
+        if not self.missing:
+            self.end()
+
+    def end(self) -> None:
+        """End the wait, whatever was heard."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+
 class _Question:
     """One command under way, and who waits for its answer."""
 
@@ -43,7 +66,7 @@ class _Question:
     def __init__(self, command: Command, keys: tuple[bytes, ...], partitions: int) -> None:
         self.command = command
         self.keys = keys
-        self.waiters: list[asyncio.Future[Decision]] = []
+        self.waiters: list[tuple[_Wait, int]] = []
         self.missing = partitions
         """Answers that are still to come: one for each partition that the command goes to."""
         self.answers: dict[int, Decision] = {}
@@ -83,26 +106,40 @@ class LedgerDesk:
 
     async def ask(self, command: Command, within_seconds: float) -> Decision:
         """Send a command and give what was decided; see the port."""
+        (decision,) = await self.ask_all((command,), within_seconds)
+        if decision is None:
+            raise NotAnsweredError(f"the ledger did not answer within {within_seconds:g} s")
+        return decision
+
+    async def ask_all(self, commands: Sequence[Command], within_seconds: float) -> Sequence[Decision | None]:
+        """Send commands at once and give what was decided of each; see the port."""
         self._check_open()
+        if not commands:
+            return []
         loop = asyncio.get_running_loop()
-        question = self._question(command)
-        answered: asyncio.Future[Decision] = loop.create_future()
-        question.waiters.append(answered)
-        self.waiting += 1
-        deadline = loop.call_later(within_seconds, _give_up, answered, within_seconds)
+        wait = _Wait(len(commands), loop.create_future())
+        deadline = loop.call_later(within_seconds, wait.end)
+        now = loop.time()
+        asked: list[tuple[_Question, tuple[_Wait, int]]] = []
+        self.waiting += len(commands)
         try:
-            if loop.time() - question.sent_at > RESEND_SECONDS:
-                question.sent_at = loop.time()
-                await self._send(command, within_seconds)
-            return await answered
+            for index, command in enumerate(commands):
+                question = self._question(command)
+                waiter = (wait, index)
+                question.waiters.append(waiter)
+                asked.append((question, waiter))
+                if now - question.sent_at > RESEND_SECONDS:
+                    question.sent_at = now
+                    await self._send(command, within_seconds, wait)
+            await wait.done
         finally:
             deadline.cancel()
-            self.waiting -= 1
-            question.waiters.remove(answered)
-            if answered.done() and not answered.cancelled():
-                answered.exception()  # heard, even where sending ended first
-            if question.is_open and not question.waiters:
-                self._close(question)
+            self.waiting -= len(commands)
+            for question, waiter in asked:
+                question.waiters.remove(waiter)
+                if question.is_open and not question.waiters:
+                    self._close(question)
+        return wait.decisions
 
     def take(self, partition: int, generation_ms: int, records: Sequence[LedgerRecord]) -> None:
         """Answer whoever waits for one of these rows; see `ports.ledger_tail.TailListener`."""
@@ -148,7 +185,8 @@ class LedgerDesk:
             self._by_key.setdefault(key, []).append(question)
         return question
 
-    async def _send(self, command: Command, within_seconds: float) -> None:
+    async def _send(self, command: Command, within_seconds: float, wait: _Wait) -> None:
+        """Hand a command over, or wait until that is possible; gives up when the asker does."""
         if isinstance(command, Reserve) and command.answer_by is None:
             left_seconds = within_seconds - min(RETURN_SECONDS, within_seconds * RETURN_SHARE_MAX)
             answer_by = self._now_ms() + int(left_seconds * 1_000)
@@ -156,13 +194,10 @@ class LedgerDesk:
         sent, sku = to_positional(command), getattr(command, "sku", None)
         if sku is not None and self._way.offer(sent, sku):
             return
-        try:
-            async with asyncio.timeout(within_seconds):
-                await self._way.send(sent, sku)
-        except TimeoutError as error:
-            raise NotAnsweredError(
-                f"Kafka takes no command now; none was taken within {within_seconds:g} s"
-            ) from error
+        sending = asyncio.ensure_future(self._way.send(sent, sku))
+        await asyncio.wait((sending, wait.done), return_when=asyncio.FIRST_COMPLETED)
+        if not sending.done():
+            sending.cancel()
 
     def _answer(self, question: _Question, partition: int, decision: Decision) -> None:
         question.answers[partition] = decision
@@ -170,9 +205,8 @@ class LedgerDesk:
             return
         refusals = [one for one in question.answers.values() if one.outcome.is_refusal]
         told = refusals[0] if refusals else decision
-        for waiter in question.waiters:
-            if not waiter.done():
-                waiter.set_result(told)
+        for wait, index in question.waiters:
+            wait.hear(index, told)
         self._close(question)
 
     def _close(self, question: _Question) -> None:
@@ -187,11 +221,6 @@ class LedgerDesk:
 def _plain(command: Command) -> Command:
     """Give a command as its content is compared: without `answer_by` (R27)."""
     return msgspec.structs.replace(command, answer_by=None) if isinstance(command, Reserve) else command
-
-
-def _give_up(answered: "asyncio.Future[Decision]", within_seconds: float) -> None:
-    if not answered.done():
-        answered.set_exception(NotAnsweredError(f"the ledger did not answer within {within_seconds:g} s"))
 
 
 def _newest_positions(records: Sequence[LedgerRecord]) -> dict[bytes, int]:

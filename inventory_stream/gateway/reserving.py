@@ -13,7 +13,7 @@ from inventory_stream.gateway.outcomes import ANSWERS, numbers_of, problem_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reservation_answers import reservation_answer
 from inventory_stream.gateway.words.reservations import LineResult, ReserveBody
-from inventory_stream.ports.desk import Decision, Desk, NotAnsweredError
+from inventory_stream.ports.desk import Decision, Desk
 from inventory_stream.ports.shelf import Shelf
 from models.commands import Reserve
 from models.ids import ID_CHARACTERS_MAX
@@ -175,35 +175,62 @@ class Reserving:
 
         Every line has ids of its own, so a line that was not answered hears its answer when the whole
         request is sent again.
-        """
-        return await asyncio.gather(
-            *(
-                self._line(caller, key, body, number, headers, within_seconds)
-                for number, body in enumerate(bodies)
-            )
-        )
 
-    async def _line(
-        self,
-        caller: Caller,
-        key: str,
-        body: ReserveBody,
-        number: int,
-        headers: Mapping[str, str],
-        within_seconds: float,
-    ) -> LineResult:
+        Raises:
+            DeskClosedError: nothing was sent.
+        """
+        results: list[LineResult | None] = []
+        commands: list[Reserve] = []
+        passed: list[Any] = []
+        # One task for each line that has a door to pass, as that may ask a server; none for the others.
+        asked = [self._asked_or_refused(caller, key, body, line) for line, body in enumerate(bodies)]
+        doors = await asyncio.gather(*(self._pass(one, headers) for one in asked if self._has_door(one)))
+        at_door = iter(doors)
+        for one in asked:
+            held = next(at_door) if self._has_door(one) else None
+            refused = one if isinstance(one, Problem) else held if isinstance(held, Problem) else None
+            if refused is not None:
+                results.append(_refused(refused))
+                continue
+            assert isinstance(one, Asked)  # noqa: S101  # the other was refused
+            results.append(None)
+            commands.append(one.command)
+            passed.append(held)
+        decisions = iter(zip(await self._desk.ask_all(commands, within_seconds), passed, strict=True))
+        told = []
+        for result in results:
+            if result is not None:
+                told.append(result)
+                continue
+            decision, held = next(decisions)
+            if held is not None and self._door is not None and decision is not None:
+                await self._door.settle(held, is_granted=ANSWERS[decision.outcome].slug is None)
+            told.append(_NOT_ANSWERED if decision is None else _result(decision))
+        return told
+
+    def _asked_or_refused(self, caller: Caller, key: str, body: ReserveBody, line: int) -> Asked | Problem:
         try:
-            decision = await self.decide(self.asked(caller, key, body, number), headers, within_seconds)
+            asked = self.asked(caller, key, body, line)
+            self._refuse_early(asked.command)
         except Problem as problem:
-            return _refused(problem)
-        except RetryableError as error:
-            return _refused(
-                Problem("not-answered" if isinstance(error, NotAnsweredError) else "not-ready", str(error))
+            return problem
+        return asked
+
+    def _has_door(self, asked: Asked | Problem) -> bool:
+        return self._door is not None and isinstance(asked, Asked) and asked.sale_id is not None
+
+    async def _pass(self, asked: Asked | Problem, headers: Mapping[str, str]) -> Any:  # noqa: ANN401  # the door's own
+        assert isinstance(asked, Asked)  # noqa: S101  # as `_has_door` says
+        assert self._door is not None  # noqa: S101
+        command, sale_id = asked
+        try:
+            return await self._door.check(
+                sale_id or "", command.customer, headers.get(ADMISSION_HEADER), command.reservation_id
             )
-        answer = ANSWERS[decision.outcome]
-        if answer.slug is not None:
-            return _refused(problem_of(decision))
-        return LineResult(answer.status, reservation_answer(decision))
+        except Problem as problem:
+            return problem
+        except RetryableError as error:
+            return Problem("not-ready", str(error))
 
     def _refuse_early(self, command: Reserve) -> None:
         """Refuse what the shelf knows to be sold out, without a way through Kafka. Binds no key.
@@ -251,6 +278,13 @@ class Reserving:
         )
 
 
+def _result(decision: Decision) -> LineResult:
+    answer = ANSWERS[decision.outcome]
+    if answer.slug is not None:
+        return _refused(problem_of(decision))
+    return LineResult(answer.status, reservation_answer(decision))
+
+
 def _refused(problem: Problem) -> LineResult:
     return LineResult(problem.kind.status, problem=problem.document())
 
@@ -275,3 +309,8 @@ def path_of(sale_id: str | None, path: str | None) -> tuple[str, str | None]:
         if path.startswith(start) and path != start:
             return path, path.removeprefix(start) if start is _SALE else None
     raise Problem("invalid", "a path is common, sale:<sale id> or channel:<channel>")
+
+
+_NOT_ANSWERED: Final = _refused(
+    Problem("not-answered", "the ledger did not answer in time: send the whole request again")
+)

@@ -1,5 +1,6 @@
 """Where the outside asks the ledger something and hears what was decided."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from inventory_stream.errors import RetryableError
@@ -53,5 +54,12 @@ class Desk(Protocol):
 
         Raises:
             NotAnsweredError: no answer within the time.
+            DeskClosedError: nothing was sent.
+        """
+
+    async def ask_all(self, commands: Sequence[Command], within_seconds: float) -> Sequence[Decision | None]:
+        """Ask many at once; give each decision in the order asked, None where none came in time.
+
+        Raises:
             DeskClosedError: nothing was sent.
         """

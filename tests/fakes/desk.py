@@ -1,6 +1,6 @@
 """A `Desk` over the real, pure ledger in memory: every answer is one that the ledger decides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from inventory_stream.flows.answers import answer_in, answer_keys
@@ -48,6 +48,16 @@ class FakeDesk:
             raise NotAnsweredError("the fake answer is late")
         assert decision is not None, f"the ledger refused {command} as impossible"
         return decision
+
+    async def ask_all(self, commands: Sequence[Command], within_seconds: float) -> Sequence[Decision | None]:
+        """Ask one after the other; see the port."""
+        decisions: list[Decision | None] = []
+        for command in commands:
+            try:
+                decisions.append(await self.ask(command, within_seconds))
+            except NotAnsweredError:
+                decisions.append(None)
+        return decisions
 
     def decide(self, command: Command) -> Decision | None:
         """Decide a command of either topic; None: a dead letter."""

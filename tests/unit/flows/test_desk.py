@@ -148,6 +148,24 @@ async def test_one_who_gives_up_does_not_take_the_other_along(world: World) -> N
     assert (await patient).outcome is Outcome.GRANTED
 
 
+async def test_many_are_asked_at_once_and_each_hears_its_own(world: World) -> None:
+    """One wait for all: answers in the order asked, None for those that did not come in time."""
+    assert await world.desk.ask_all([], DEADLINE_SECONDS) == []
+    decisions = await world.desk.ask_all(
+        [reserve(2, "c1", "R1"), reserve(2, "c2", "R2"), reserve(1, "c3", "R3")], DEADLINE_SECONDS
+    )
+    outcomes = [one.outcome for one in decisions if one is not None]
+    assert outcomes == [Outcome.GRANTED, Outcome.ALL_RESERVED, Outcome.GRANTED]
+    world.is_held = True
+    asking = asyncio.create_task(world.desk.ask_all([Inspect("c4", "R1", "A"), reserve(1, "c5", "R5")], 0.2))
+    await until(lambda: len(world.held) == 2)
+    del world.held[1]  # lost
+    world.let_go()
+    heard = await asking
+    assert heard[0] is not None
+    assert heard[1] is None
+
+
 async def test_the_same_id_for_two_things_is_told_apart(world: World) -> None:
     """Whichever of two contents under one id is decided first, the other hears that the id was used."""
     world.is_held = True
@@ -200,6 +218,7 @@ async def test_what_goes_to_every_partition_is_answered_by_all() -> None:
     place = SetPlace("c1", "L1", 50.0, 10.0)
     world.is_held = True
     (task,) = await world.asked(place)
+    await until(lambda: len(world.held) == 1)
     world.let_go()
     await asyncio.sleep(0)
     assert not task.done()
@@ -208,6 +227,7 @@ async def test_what_goes_to_every_partition_is_answered_by_all() -> None:
     second.decide(SetLocationGroup("c2", "G", ("L2",)))
     group = SetLocationGroup("c2", "G", ("L1",))
     (task,) = await world.asked(group)
+    await until(lambda: len(world.held) == 1)
     world.let_go()
     second.decide(group)
     assert (await task).outcome is Outcome.COMMAND_ID_REUSED
