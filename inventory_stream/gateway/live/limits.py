@@ -32,7 +32,7 @@ class LiveLimits:
     """What an operator may set."""
 
     readers_max: int = 10_000
-    """Connections at once; the next is answered 503. A connection costs about 12 KB and its kernel buffers."""
+    """Connections at once; the next is answered 503. One costs some 12 KB beside its kernel buffers."""
     interval_seconds: float = 0.2
     """Least time between two rounds of changes: what changed more than once meanwhile is told once. A
     change after a quiet time is told at once. A round to 5,000 readers takes some 80 ms of a core

@@ -1,4 +1,5 @@
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from inventory_stream.gateway.asking import Asking
 from inventory_stream.gateway.endpoint import Call, Caller, Reply, Scope
 from inventory_stream.gateway.graphql.endpoint import GraphqlRoutes
 from inventory_stream.gateway.graphql.limits import COST_MAX, SPREADS_MAX
-from inventory_stream.gateway.graphql.schema import Sources
+from inventory_stream.gateway.graphql.schema import Sources, new_schema
 from inventory_stream.gateway.graphql.words import GraphqlAnswer, GraphqlBody
 from inventory_stream.gateway.routes.sales import SaleRoutes
 from inventory_stream.gateway.routes.stores import StoreRoutes
@@ -169,3 +170,9 @@ async def test_introspection_is_there_where_it_is_set() -> None:
     """With the setting on, the schema is told."""
     answer = await Shop(is_introspection_on=True).ask("{ __schema { queryType { name } } }")
     assert answer.data == {"__schema": {"queryType": {"name": "Query"}}}
+
+
+def test_the_page_has_the_schema() -> None:
+    """docs/http/graphql.md shows the schema as it is."""
+    page = (Path(__file__).resolve().parents[4] / "docs/http/graphql.md").read_text()
+    assert f"```graphql\n{new_schema(is_introspection_on=False).as_str()}\n```" in page

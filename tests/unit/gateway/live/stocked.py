@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -16,7 +15,7 @@ from inventory_stream.gateway.live.limits import LiveLimits
 from inventory_stream.gateway.live.socket import LiveSocket
 from inventory_stream.gateway.live.sse import LiveEvents
 from inventory_stream.ports.ledger_log import LedgerRecord
-from models.rows import PositionRow, position_key
+from models.rows import PositionRow, encode_row, position_key
 
 GENERATION_MS = 1_700_000_000_000
 
@@ -41,9 +40,7 @@ class Stocked:
         partition = self.partition_of(sku)
         offset = self.offsets[partition] = self.offsets.get(partition, 0) + 1
         row = PositionRow(1, sku, "L1", units, 0, 0, 0, 0, 0, 0, offset, units, 0, 0, 0, 0)
-        record = LedgerRecord(
-            offset, GENERATION_MS + offset, position_key(sku, "L1"), msgspec.msgpack.encode(row)
-        )
+        record = LedgerRecord(offset, GENERATION_MS + offset, position_key(sku, "L1"), encode_row(row))
         self.shelf.take(partition, GENERATION_MS, [record])
         return f"{partition}-{GENERATION_MS}-{offset}"
 
