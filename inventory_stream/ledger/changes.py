@@ -113,7 +113,7 @@ def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: 
         places = [state.position(reservation.sku, line.location) for line in open_lines]
         path = reservation.path
         offers = [offer(position, path, arrival_ms) for position in places]
-        chosen = next((at for at, offered in enumerate(offers) if offered.units >= more), None)
+        chosen = next((at for at, offered in enumerate(offers) if sum(offered) >= more), None)
         refusal: Outcome | None = closed_to(places, path, arrival_ms)
         if refusal is None and not allowed_again(state, reservation, more):
             refusal = Outcome.LIMIT_REACHED
@@ -133,7 +133,7 @@ def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: 
             places[chosen],
             more,
             arrival_ms,
-            offers[chosen].own,
+            offers[chosen][0],
             is_soft=bool(reserved),
         )
     end_if_over(state, batch, reservation)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from models.rows import BackorderRow, FenceRow, Line, PoolRow, ReservationRow
+from models.rows import BackorderRow, FenceRow, Line, PoolRow, ReservationRow, fence_key, pool_key
 
 SALE: Final = "sale:"
 """How the path of a sale pool begins."""
@@ -32,6 +32,18 @@ class Claims:
     backorder: BackorderRow | None = None
     held: dict[str, int] = field(default_factory=dict)
     waiting: list[tuple[int, str]] = field(default_factory=list)
+    keys: dict[str, bytes] = field(default_factory=dict, compare=False)
+
+    def key_of(self, path: str, owner: PoolRow | FenceRow) -> bytes:
+        """Give the row key of a path's pool or fence; every grant of a sale asks for it."""
+        key = self.keys.get(path)
+        if key is None:
+            if isinstance(owner, PoolRow):
+                key = pool_key(owner.sale_id, owner.sku, owner.location)
+            else:
+                key = fence_key(owner.channel, owner.sku, owner.location)
+            self.keys[path] = key
+        return key
 
     def fenced(self) -> int:
         """Units that the common path may not promise."""

@@ -24,10 +24,12 @@ def limits_on(state: PartitionState, sku: str, path: str) -> Sequence[PurchaseLi
     of_sku = state.purchase_limits.get(sku)
     if not of_sku:
         return ()
+    decided_ms = _decided_ms(state)
+    sale_id = path[len(SALE) :] if path.startswith(SALE) else None
     return [
-        of_sku[name]
-        for name in sorted(of_sku)
-        if not is_over(state, of_sku[name]) and of_sku[name].sale_id in {None, path.removeprefix(SALE)}
+        limit
+        for _, limit in sorted(of_sku.items())
+        if limit.ends_ms >= decided_ms and (limit.sale_id is None or limit.sale_id == sale_id)
     ]
 
 

@@ -202,10 +202,10 @@ def coverable(
         if taken:
             position = state.position(reservation.sku, line.location)
             offered = offered_again(position, reservation.path, arrival_ms)
-            waiting = max(0, taken - offered.units)
+            waiting = max(0, taken - sum(offered))
             if waiting > (free_units(position) if reservation.allow_backorder else 0):
                 return None
-            plan.append((line, taken, offered.own, waiting))
+            plan.append((line, taken, offered[0], waiting))
             units -= taken
     return plan
 

@@ -7,7 +7,7 @@ fence, the common units too. Units that were taken from a pool or fence are coun
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.breakdown import breakdown_of
@@ -16,21 +16,13 @@ from inventory_stream.ledger.limits import give_back
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState
 from models.outcomes import Outcome
-from models.rows import Breakdown, Line, PoolRow, ReservationRow, fence_key, pool_key
+from models.rows import Breakdown, FenceRow, Line, PoolRow, ReservationRow
 
 COMMON: Final = "common"
 
 
-class Offer(NamedTuple):
-    """What a path offers at a position: `own` units of its pool or fence, and `common` ones besides."""
-
-    own: int
-    common: int
-
-    @property
-    def units(self) -> int:
-        """Units that it can grant."""
-        return self.own + self.common
+Offer = tuple[int, int]
+"""What a path offers at a position: units of its own pool or fence, and common ones besides."""
 
 
 def is_path(path: str) -> bool:
@@ -47,21 +39,21 @@ def pool_at(position: Position, path: str) -> PoolRow | None:
 def offer(position: Position, path: str, arrival_ms: int) -> Offer:
     """Say what a path can grant at a position to what arrived at a time, within what there is (R3)."""
     claims = position.claims
-    free = position.available_to_promise
+    if path == COMMON:
+        return 0, max(0, position.available_to_promise)
     if path.startswith(SALE):
         pool = None if claims is None else claims.pools.get(path[len(SALE) :])
         own = 0 if pool is None or not is_selling(pool, arrival_ms) else pool.unsold
         common = 0
-    elif path.startswith(CHANNEL):
+    else:
+        free = position.available_to_promise
         fence = None if claims is None else claims.fences.get(path[len(CHANNEL) :])
         own = 0 if fence is None else fence.units
         common = max(0, free) if fence is None or fence.spill_over else 0
-    else:
-        return Offer(0, max(0, free))
     # Fences are covered after every command (R4), but between two of its steps they may not be.
     covered = max(0, position.uncommitted)
     own = min(own, covered)
-    return Offer(own, min(common, covered - own))
+    return own, min(common, covered - own)
 
 
 def closed_to(asked: Sequence[Position], path: str, arrival_ms: int) -> Outcome | None:
@@ -71,6 +63,10 @@ def closed_to(asked: Sequence[Position], path: str, arrival_ms: int) -> Outcome 
     """
     if not path.startswith(SALE):
         return None
+    if len(asked) == 1:  # what a flash sale asks thousands of times a second
+        pool = pool_at(asked[0], path)
+        if pool is not None and is_selling(pool, arrival_ms):
+            return None
     pools = [pool for pool in (pool_at(position, path) for position in asked) if pool is not None]
     if not pools:
         return Outcome.UNKNOWN_SALE
@@ -96,19 +92,19 @@ def draw(
     claims = position.claims
     if not taken or claims is None:
         return
-    was_held = held_of(line)
     path = reservation.path
-    if path.startswith(SALE):
-        pool = claims.pools[path[len(SALE) :]]
-        pool.drawn += taken
-        batch.put(pool_key(pool.sale_id, pool.sku, pool.location), pool)
-    else:
-        fence = claims.fences[path[len(CHANNEL) :]]
-        fence.units -= taken
-        batch.put(fence_key(fence.channel, fence.sku, fence.location), fence)
-    position.fenced -= taken
+    was_held = held_of(line)
     line.from_path += taken
-    note_held(position, reservation, line, was_held)
+    position.fenced -= taken
+    owner: PoolRow | FenceRow
+    if path.startswith(SALE):
+        owner = claims.pools[path[len(SALE) :]]
+        owner.drawn += taken
+    else:
+        owner = claims.fences[path[len(CHANNEL) :]]
+        owner.units -= taken
+    batch.put(claims.key_of(path, owner), owner)
+    claims.note_held(reservation, held_of(line) - was_held)
 
 
 def unreserve(position: Position, reservation: ReservationRow, line: Line, units: int) -> None:
@@ -151,11 +147,10 @@ def free(
         owner = claims.owner_of(reservation)
         if isinstance(owner, PoolRow):
             owner.drawn -= taken
-            batch.put(pool_key(owner.sale_id, owner.sku, owner.location), owner)
         elif owner is not None:
             owner.units += taken
-            batch.put(fence_key(owner.channel, owner.sku, owner.location), owner)
         if owner is not None:
+            batch.put(claims.key_of(reservation.path, owner), owner)
             position.fenced += taken
     if reservation.limits:
         give_back(state, batch, reservation, units)
@@ -174,7 +169,7 @@ def hoped(position: Position, path: str, arrival_ms: int, line: Line | None = No
     if claims is None:
         return 0 if path.startswith(SALE) else freed
     held = sum(claims.held.values())
-    own = offer(position, path, arrival_ms).own + claims.held.get(path, 0)
+    own = offer(position, path, arrival_ms)[0] + claims.held.get(path, 0)
     if line is not None and path in claims.held:
         held -= held_of(line)
         own -= held_of(line)
@@ -194,12 +189,12 @@ def offered_again(position: Position, path: str, arrival_ms: int) -> Offer:
     pool = pool_at(position, path)
     if pool is None or is_selling(pool, arrival_ms):
         return offer(position, path, arrival_ms)
-    return Offer(0, max(0, position.available_to_promise) if pool.late_from_common else 0)
+    return 0, max(0, position.available_to_promise) if pool.late_from_common else 0
 
 
 def breakdown_on(asked: Sequence[Position], path: str, arrival_ms: int) -> Breakdown:
     """Give the numbers behind a refusal, with what the path offered where it is not the common one."""
     why_not = breakdown_of(asked)
     if path != COMMON:
-        why_not.path_units = sum(offer(position, path, arrival_ms).units for position in asked)
+        why_not.path_units = sum(sum(offer(position, path, arrival_ms)) for position in asked)
     return why_not

@@ -118,8 +118,8 @@ def _force(
     for line in reservation.lines:
         taken = min(units, line.expired + line.revoked)
         if taken:
-            offered = offer(state.position(command.sku, line.location), reservation.path, arrival_ms)
-            movements += allocate_again(state, batch, reservation, line, taken, ordered_ms, offered.own)
+            own, _ = offer(state.position(command.sku, line.location), reservation.path, arrival_ms)
+            movements += allocate_again(state, batch, reservation, line, taken, ordered_ms, own)
             touched.append(line)
             units -= taken
     if units:
@@ -129,7 +129,7 @@ def _force(
         claims = position.claims
         if claims is not None and reservation.recorded and command.channel in claims.fences:
             reservation.path = CHANNEL + command.channel
-        own = offer(position, reservation.path, arrival_ms).own
+        own, _ = offer(position, reservation.path, arrival_ms)
         netted = allocate_units(position, line, units, ordered_ms)
         draw(batch, position, reservation, line, units, own)
         if reservation.limits:
@@ -159,7 +159,7 @@ def _record_at(state: PartitionState, command: RecordOrder, arrival_ms: int) -> 
     by_location = state.skus.get(command.sku, {})
     path = COMMON if command.channel is None else CHANNEL + command.channel
     known = [name for name in locations if name in by_location]
-    offers = {name: offer(by_location[name], path, arrival_ms).units for name in known}
+    offers = {name: sum(offer(by_location[name], path, arrival_ms)) for name in known}
     for name in known:
         if offers[name] >= command.units:
             return name

@@ -85,10 +85,23 @@ def reserve(
         misplaced = state.misplaced(command.sku)
         if misplaced is not None:
             return _not_final(state, batch, command, misplaced)
-    if command.path != COMMON and not is_path(command.path):
-        raise ImpossibleCommandError(
-            f"path {command.path!r} is none of common, sale:<sale id>, channel:<channel>"
-        )
+    if command.path != COMMON:
+        if not is_path(command.path):
+            raise ImpossibleCommandError(
+                f"path {command.path!r} is none of common, sale:<sale id>, channel:<channel>"
+            )
+    elif (
+        reservation is None
+        and not shipped
+        and not state.purchase_limits
+        and by_location is not None
+        and command.location is not None
+        and command.group is None
+    ):
+        # As `_decide` would, a tenth faster: nearly every command of a day without a sale.
+        position = by_location.get(command.location)
+        if position is not None and command.units <= position.available_to_promise:
+            return _grant_new(state, batch, command, position, 0, ())
     return _decide(state, command, arrival_ms, batch, reservation, by_location, shipped)
 
 
@@ -277,7 +290,7 @@ def _plan(asked: tuple[Position, ...], strategy: str, units: int, path: str, arr
         plan = []
         missing = units
         for position in asked:
-            taken = min(missing, offer(position, path, arrival_ms).units)
+            taken = min(missing, sum(offer(position, path, arrival_ms)))
             if taken > 0:
                 plan.append((position, taken))
                 missing -= taken
@@ -287,7 +300,7 @@ def _plan(asked: tuple[Position, ...], strategy: str, units: int, path: str, arr
     best: Position | None = None
     most = 0
     for position in asked:
-        offered = offer(position, path, arrival_ms).units
+        offered = sum(offer(position, path, arrival_ms))
         if offered >= units:
             return ((position, units),)
         if offered > most:
@@ -305,14 +318,14 @@ def _with_waiting(
     if command.strategy != "split" and len(asked) > 1:
         chosen, most = None, 0
         for position in asked:
-            there = offer(position, command.path, arrival_ms).units + free_units(position)
+            there = sum(offer(position, command.path, arrival_ms)) + free_units(position)
             if there > most:
                 chosen, most = position, there
             if most >= units:
                 break
         if chosen is None:
             return plan, ()
-        taken = min(units, offer(chosen, command.path, arrival_ms).units)
+        taken = min(units, sum(offer(chosen, command.path, arrival_ms)))
         plan, asked = ((chosen, taken),) if taken else (), (chosen,)
     missing = units - sum(taken for _, taken in plan)
     waits = []
@@ -330,7 +343,7 @@ def _why_not(asked: tuple[Position, ...], command: Reserve, units: int, arrival_
     if len(asked) == 1:  # one location: what a sold-out flash sale answers thousands of times a second
         hope = hoped(asked[0], command.path, arrival_ms)
         return Outcome.ALL_RESERVED if hope >= wanted else Outcome.SOLD_OUT
-    free = [offer(position, command.path, arrival_ms).units for position in asked]
+    free = [sum(offer(position, command.path, arrival_ms)) for position in asked]
     if command.group is not None and command.strategy == "first_fit" and sum(free) >= units:
         return Outcome.NO_SINGLE_LOCATION
     hopes = [max(0, hoped(position, command.path, arrival_ms)) for position in asked]

@@ -220,7 +220,9 @@ def script(
     Half of them are a sale's. With `has_backorders` units may be promised before they are there, which
     the model does not know (R24).
     """
-    stock_kinds = (*_STOCK_KINDS, *(c.SetBackorder,) * 3 * has_backorders)
+    stock_kinds: tuple[type[c.Command], ...] = _STOCK_KINDS
+    if has_backorders:
+        stock_kinds = (*stock_kinds, c.SetBackorder, c.SetBackorder, c.SetBackorder)
     now_ms = arrival_ms = NOON
     opening: list[c.Command] = [c.SetLocationGroup("g", "G", PLACES)]
     opening += [c.Adjust(f"open{place}", skus[0], place, 10, NOON - 100_000) for place in PLACES[:2]]

@@ -281,17 +281,18 @@ def test_pool(table: str) -> None:
 
 
 IMPOSSIBLE = {
-    "ends before it starts": {"starts_at": NOON + 1, "ends_at": NOON},
-    "ends when it starts": {"starts_at": NOON, "ends_at": NOON},
-    "is set aside after its start": {"starts_at": NOON, "ends_at": NOON + 9, "fence_from": NOON + 1},
+    "ends before it starts": (NOON + 1, NOON, None),
+    "ends when it starts": (NOON, NOON, None),
+    "is set aside after its start": (NOON, NOON + 9, NOON + 1),
 }
+"""Start, end, set aside from."""
 
 
 @pytest.mark.parametrize("times", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
-def test_pool_is_a_dead_letter_when_its_times_say_nothing(times: dict[str, int]) -> None:
+def test_pool_is_a_dead_letter_when_its_times_say_nothing(times: tuple[int, int, int | None]) -> None:
     """R4: a pool that cannot be is refused for its form, and decides nothing."""
     ledger = Ledger().run("given on_hand=5")
-    command = c.OpenPool("p1", "SALE", SKU, "L1", 3, **times)
+    command = c.OpenPool("p1", "SALE", SKU, "L1", 3, *times)
     with pytest.raises(ImpossibleCommandError):
         DECISIONS[c.OpenPool](ledger.state, command, NOON, Batch(1, NOON))
     (sealed,) = ledger.decide(stock=[[command]])

@@ -103,9 +103,9 @@ def everything(state: PartitionState) -> dict[bytes, bytes | None]:
             keys.append(limit_use_key(use.limit_id, use.customer))
     for position in state.positions():
         if position.claims is not None:
-            place = position.sku, position.location
-            keys += [fence_key(channel, *place) for channel in position.claims.fences]
-            keys += [backorder_key(*place)]
+            spot = position.sku, position.location
+            keys += [fence_key(channel, *spot) for channel in position.claims.fences]
+            keys += [backorder_key(*spot)]
     for place in PLACES:
         keys += [count_authority_key(place), time_zone_key(place)]
     return {key: row_of(state, key) for key in sorted(keys)}
