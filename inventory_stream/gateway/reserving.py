@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from inventory_stream.errors import RetryableError
+from inventory_stream.gateway.admissions import ADMISSION_HEADER
 from inventory_stream.gateway.endpoint import Caller
 from inventory_stream.gateway.idempotency import command_id_of, reservation_id_of
 from inventory_stream.gateway.outcomes import ANSWERS, numbers_of, problem_of
@@ -18,8 +19,6 @@ from inventory_stream.ports.shelf import Shelf
 from models.commands import Reserve
 from models.ids import ID_CHARACTERS_MAX
 from models.outcomes import Outcome
-
-ADMISSION_HEADER: Final = "Waiting-Room-Admission"
 
 _COMMON: Final = "common"
 _SALE: Final = "sale:"
@@ -103,7 +102,9 @@ class Reserving:
             raise Problem("invalid", "name a location, or a group of locations, and not both")
         path, sale_id = path_of(body.sale_id, body.path)
         channel = body.channel or caller.channel
-        if path.startswith(_CHANNEL) and caller.channel not in {None, path.removeprefix(_CHANNEL)}:
+        if caller.channel not in {None, channel} or (
+            path.startswith(_CHANNEL) and caller.channel not in {None, path.removeprefix(_CHANNEL)}
+        ):
             raise Problem("not-allowed", f"the key is of the channel {caller.channel!r}")
         customer = None
         if body.customer is not None:

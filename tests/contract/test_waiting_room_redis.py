@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from inventory_stream.adapters.redis.waiting_room import RedisWaitingRooms
@@ -85,3 +86,25 @@ class TestRedisWaitingRooms(WaitingRoomSuite):
         with pytest.raises(UnreachableError):
             await rooms.rooms()
         await rooms.close()
+
+    async def test_rights_of_the_security_page_are_enough(self, bench: RedisBench, redis_url: str) -> None:
+        """A gateway's user with the rights of docs/security.md can do every step of a room."""
+        await bench.operator.acl_setuser(
+            "gateway",
+            enabled=True,
+            passwords=["+word"],
+            keys=["note:*", "waiting-room*"],
+            categories=["+@all", "-@admin", "-@dangerous"],
+        )
+        settings = RedisSettings(url=redis_url, username="gateway", password=SecretStr("word"))
+        rooms = RedisWaitingRooms.connect(settings, PRESENT_SECONDS)
+        room = await rooms.open_room(bench.room())
+        assert list(await rooms.rooms()) == [room]
+        await rooms.enter(room, [Entry("a", -1)])
+        assert await rooms.admit(room, "g1", 1) == ["a"]
+        assert await rooms.bind(room, "a", 0, "R1") == "R1"
+        await rooms.spend(room, "a", 0)
+        await rooms.look(room, [("a", 0)], is_here=True)
+        await rooms.forget([room.sale_id])
+        await rooms.close()
+        await bench.operator.acl_deluser("gateway")

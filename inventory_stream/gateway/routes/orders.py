@@ -18,11 +18,12 @@ from inventory_stream.flows.orders.place import (
     PlaceOrder,
 )
 from inventory_stream.flows.orders.settle import HeldLine, SettleOrder
+from inventory_stream.gateway.admissions import ADMISSION_HEADER
 from inventory_stream.gateway.endpoint import Call, Endpoint, Handler, Reply
 from inventory_stream.gateway.idempotency import command_id_of, key_of, reservation_id_of, sku_of
 from inventory_stream.gateway.outcomes import ANSWERS
 from inventory_stream.gateway.problems import Problem
-from inventory_stream.gateway.reserving import ADMISSION_HEADER, Door, HidesCustomers
+from inventory_stream.gateway.reserving import Door, HidesCustomers
 from inventory_stream.gateway.routes.order_lines import asked_line, placed_line, settled_body, shown
 from inventory_stream.gateway.words.orders import (
     OrderAsked,
