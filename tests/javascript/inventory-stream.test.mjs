@@ -106,6 +106,8 @@ test("SKUs of any letters stay what they are, and one with a comma is no two", a
   assert.equal(new URL(asked[0].url, base).searchParams.get("skus"), "A B&c,Ü/1");
   await assert.rejects(client(base).availability(["A,B"]), RangeError);
   assert.equal(asked.length, 1);
+  await client(base).availabilityOf("A,B/1", { minVersion: "1:5" });
+  assert.equal(asked[1].url, "/v1/availability/A%2CB%2F1?min_version=1%3A5");
 });
 
 test("a stream is read however its bytes are cut, heartbeats are no news, and it comes back where it was", async (t) => {

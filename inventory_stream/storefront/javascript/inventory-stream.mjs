@@ -68,15 +68,26 @@ export class InventoryStream {
   }
 
   /**
-   * What can be sold now. SKUs that the ledger does not know come back with `is_known: false`.
+   * What can be sold now: `{skus: [{sku, available, ...}], unknown: [...]}`.
    * @param {string[]} skus at most 200
-   * @param {{channel?: string, minVersion?: string}} [options] `minVersion`: a write's `version`, to read it
+   * @param {{channel?: string}} [options]
    */
-  async availability(skus, { channel, minVersion } = {}) {
+  async availability(skus, { channel } = {}) {
     const query = new URLSearchParams({ skus: listed(skus) });
     if (channel) query.set("channel", channel);
-    if (minVersion) query.set("min_version", minVersion);
     return (await this.#send("GET", `/v1/availability?${query}`)).body;
+  }
+
+  /**
+   * The same of one SKU, if asked to not before a write's `version` is known.
+   * @param {string} sku @param {{channel?: string, minVersion?: string}} [options]
+   */
+  async availabilityOf(sku, { channel, minVersion } = {}) {
+    const query = new URLSearchParams({
+      ...(channel && { channel }),
+      ...(minVersion && { min_version: minVersion }),
+    });
+    return (await this.#send("GET", `/v1/availability/${encodeURIComponent(sku)}?${query}`)).body;
   }
 
   /**
