@@ -258,6 +258,8 @@ class OrderRoutes:
     def _asked(self, call: Call, names: RequestNames) -> AskedOrder:
         body: OrderAsked = call.body
         own_channel = call.caller.channel
+        if own_channel is not None and body.channel not in {None, own_channel}:
+            raise Problem("not-allowed", f"the key is of the channel {own_channel!r}")
         lines = [asked_line(str(at), line, own_channel) for at, line in enumerate(body.lines)]
         if len({line.line_id for line in lines}) < len(lines):
             raise Problem("invalid", "a line_id stands twice in the order")
