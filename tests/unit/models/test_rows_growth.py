@@ -40,4 +40,4 @@ def test_row_of_another_schema_version_is_refused(key: bytes, value: bytes, row:
 def test_row_of_an_unknown_kind_is_refused() -> None:
     """A kind of row that came later cannot be passed over by an owner: its state would lack it."""
     with pytest.raises(ValueError, match="unknown kind"):
-        decode_row(b"s/pool/x", msgspec.msgpack.encode([1, 5, "x"]))
+        decode_row(b"s/bundle/x", msgspec.msgpack.encode([1, 5, "x"]))
