@@ -41,7 +41,7 @@ class PrometheusGateway:
         histogram.observe(seconds)
 
     def dropped(self, partition: int, rows: int) -> None:
-        """Count rows of a fenced owner that were left out (P4); 0 at the start, so that the series is there."""
+        """Count rows of a fenced owner that were left out (P4); 0 at the start, so that it is shown."""
         self._instruments.counter(names.FENCED_ROWS, str(partition)).inc(rows)
 
     def refresh(self) -> None:

@@ -1,12 +1,13 @@
 """Answers of an endpoint: the good ones by status, and the problems that it may answer."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from inventory_stream.gateway.endpoint import Endpoint
 from inventory_stream.gateway.openapi.headers import Json, answer_headers
+from inventory_stream.gateway.openapi.links import links_of
 from inventory_stream.gateway.problems import KINDS, PROBLEM_BASE
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -49,8 +50,8 @@ def problems_of(endpoint: Endpoint) -> tuple[str, ...]:
     return tuple(dict.fromkeys(slugs))
 
 
-def responses_of(endpoint: Endpoint, refs: dict[type[Any], Json]) -> Json:
-    """Describe all answers of an endpoint; `refs` has a reference to the schema of each type."""
+def responses_of(endpoint: Endpoint, refs: dict[type[Any], Json], endpoints: Sequence[Endpoint]) -> Json:
+    """Describe all answers of an endpoint; `refs` has a reference to each type's schema, `endpoints` all."""
     good = {}
     for status, body in sorted(endpoint.answers.items()):
         answer: Json = {
@@ -59,6 +60,8 @@ def responses_of(endpoint: Endpoint, refs: dict[type[Any], Json]) -> Json:
         }
         if body is not None:
             answer["content"] = {"application/json": {"schema": refs[body]}}
+        if links := links_of(endpoint, status, endpoints):
+            answer["links"] = links
         good[str(status)] = answer
     return good | problem_responses(problems_of(endpoint))
 
