@@ -15,14 +15,15 @@ from models.rows import Answer, Line, ReservationRow
 
 def state_of(row: ReservationRow) -> State:
     """Say in one word how a reservation stands; the furthest from over that any of its units is (R16)."""
-    lines = row.lines
-    if any(line.reserved or line.backordered for line in lines):
-        return "held"
-    if any(line.allocated or line.backorders_confirmed for line in lines):
-        return "confirmed"
-    if any(line.fulfilled for line in lines):
-        return "fulfilled"
-    return "over" if lines or row.released_early else "refused"
+    state: State = "over" if row.lines or row.released_early else "refused"
+    for line in row.lines:
+        if line.reserved or line.backordered:
+            return "held"
+        if line.allocated or line.backorders_confirmed:
+            state = "confirmed"
+        elif line.fulfilled and state == "over":
+            state = "fulfilled"
+    return state
 
 
 def reservation_answer(decision: Decision) -> ReservationAnswer:
