@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import product
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -36,6 +37,7 @@ from inventory_stream.gateway.routes.stores import StoreRoutes
 from inventory_stream.gateway.routes.transfers import TransferRoutes
 from inventory_stream.gateway.waiting_room import WaitingRoomParts
 from inventory_stream.settings import GatewaySettings
+from models.commands import SetLocationGroup, Sync
 from tests.fakes.desk import FakeDesk
 from tests.fakes.ledger_reader import FakeLedger
 from tests.fakes.notes import FakeNotes
@@ -107,6 +109,15 @@ class FakeGateway:
         )
         self.app = new_app(self.endpoints, PageRoutes(self.endpoints).routes(), authenticate=authenticate)
 
+    def stock_examples(self) -> None:
+        """State the stock that the examples of the document ask for, so that they are granted."""
+        at_ms = self.desk.now_ms
+        north = ("STORE-7", "DC-1")
+        self.desk.decide(SetLocationGroup(id="seed-north", group="north", locations=north))
+        for number, (sku, location) in enumerate(product(("SKU-1", "SKU-2"), north)):
+            count = Sync(id=f"seed-{number}", sku=sku, location=location, on_hand=1_000, effective_at=at_ms)
+            self.desk.decide(count)
+
 
 @asynccontextmanager
 async def serving(gateway: FakeGateway) -> AsyncIterator[str]:
@@ -114,6 +125,7 @@ async def serving(gateway: FakeGateway) -> AsyncIterator[str]:
     runner = web.AppRunner(gateway.app, access_log=None)
     await runner.setup()
     try:
+        gateway.stock_examples()
         await gateway.rooms.directory.refresh()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]

@@ -35,7 +35,7 @@ async def trial(url: str, credentials: str, examples: int, *more: str) -> tuple[
             "--max-examples",
             str(examples),
             "--phases",
-            "examples,coverage,fuzzing",
+            "examples,coverage,fuzzing,stateful",
             "--exclude-path-regex",
             STREAMS,
             "--no-color",

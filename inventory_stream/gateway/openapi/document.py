@@ -1,6 +1,5 @@
 """The OpenAPI 3.1 document of the whole HTTP surface."""
 
-import re
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any, Final
@@ -13,12 +12,11 @@ from inventory_stream.gateway.live.asked import LiveQuery
 from inventory_stream.gateway.openapi.answers import PROBLEM, responses_of, shared_problems
 from inventory_stream.gateway.openapi.examples import EXAMPLES
 from inventory_stream.gateway.openapi.headers import ANSWER_HEADERS, REQUEST_HEADERS, Json
-from inventory_stream.gateway.openapi.parameters import parameters_of
+from inventory_stream.gateway.openapi.parameters import operation_id, parameters_of
 from inventory_stream.gateway.openapi.streams import STREAM_TYPES, stream_paths
 from inventory_stream.gateway.openapi.texts import printable
 
 _REF: Final = "#/components/schemas/{name}"
-_WORDS: Final = re.compile(r"[A-Za-z0-9]+")
 
 _DESCRIPTION: Final = """\
 Stock and reservations for shops: nobody is promised a unit that is not there.
@@ -58,7 +56,9 @@ def document(endpoints: Iterable[Endpoint]) -> Json:
     refs, schemas, queries = _schemas(described)
     paths: Json = {}
     for endpoint in described:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, refs, queries)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(
+            endpoint, refs, queries, described
+        )
     for path, item in stream_paths(queries).items():
         paths.setdefault(path, {}).update(item)
     responses = shared_problems(paths)
@@ -93,20 +93,16 @@ def document(endpoints: Iterable[Endpoint]) -> Json:
     }
 
 
-def operation_id(method: str, path: str) -> str:
-    """Name an operation: `postReservationsConfirm` for POST /v1/reservations/{reservation_id}/confirm."""
-    words = _WORDS.findall(re.sub(r"^/v1/", "/", re.sub(r"\{([a-z_]+)\}", r"by-\1", path)))
-    return method.lower() + "".join(word[:1].upper() + word[1:] for word in words)
-
-
-def _operation(endpoint: Endpoint, refs: dict[type[Any], Json], queries: Json) -> Json:
+def _operation(
+    endpoint: Endpoint, refs: dict[type[Any], Json], queries: Json, endpoints: Sequence[Endpoint]
+) -> Json:
     operation: Json = {
         "operationId": operation_id(endpoint.method, endpoint.path),
         "summary": endpoint.summary,
         "description": _told(endpoint),
         "tags": [endpoint.tag],
         "parameters": parameters_of(endpoint, queries),
-        "responses": responses_of(endpoint, refs),
+        "responses": responses_of(endpoint, refs, endpoints),
     }
     if endpoint.scope is None:
         operation["security"] = []

@@ -9,6 +9,7 @@ from inventory_stream.gateway.openapi.texts import TEXT_PATTERN
 from models.ids import ID_CHARACTERS_MAX
 
 _WORD: Final = re.compile(r"{([a-z_]+)}")
+_WORDS: Final = re.compile(r"[A-Za-z0-9]+")
 _ADMITTED: Final = ("/v1/reservations", "/v1/reservations:batch")
 """Addresses at which the admission of a waiting room counts."""
 
@@ -39,6 +40,12 @@ def parameters_of(endpoint: Endpoint, schemas: Json) -> list[Json]:
     if endpoint.path in _ADMITTED and endpoint.method == "POST":
         found.append(request_header("Admission"))
     return found
+
+
+def operation_id(method: str, path: str) -> str:
+    """Name an operation: `postReservationsConfirm` for POST /v1/reservations/{reservation_id}/confirm."""
+    words = _WORDS.findall(re.sub(r"^/v1/", "/", re.sub(r"\{([a-z_]+)\}", r"by-\1", path)))
+    return method.lower() + "".join(word[:1].upper() + word[1:] for word in words)
 
 
 def path_parameters(path: str) -> list[Json]:
