@@ -13,6 +13,7 @@ from inventory_stream.ports.projection import Version
 from models.codec import to_positional
 from models.commands import Command, Reserve
 from models.ids import encode_id
+from models.outcomes import Outcome
 from models.rows import decode_row
 
 RETURN_SECONDS: Final = 0.25
@@ -61,7 +62,7 @@ class _Wait:
 class _Question:
     """One command under way, and who waits for its answer."""
 
-    __slots__ = ("answers", "command", "is_open", "keys", "missing", "sent_at", "waiters")
+    __slots__ = ("answer_by_ms", "answers", "command", "is_open", "keys", "missing", "sent_at", "waiters")
 
     def __init__(self, command: Command, keys: tuple[bytes, ...], partitions: int) -> None:
         self.command = command
@@ -71,7 +72,13 @@ class _Question:
         """Answers that are still to come: one for each partition that the command goes to."""
         self.answers: dict[int, Decision] = {}
         self.sent_at = float("-inf")
+        self.answer_by_ms = 0
+        """Until when a Reserve may be decided, as it was sent last."""
         self.is_open = True
+
+    def is_of_earlier_try(self, decision: Decision) -> bool:
+        """Whether this says TOO_LATE of the same command as it was sent before, with an earlier deadline."""
+        return decision.outcome is Outcome.TOO_LATE and decision.at_ms <= self.answer_by_ms
 
 
 class LedgerDesk:
@@ -130,7 +137,7 @@ class LedgerDesk:
                 asked.append((question, waiter))
                 if now - question.sent_at > RESEND_SECONDS:
                     question.sent_at = now
-                    await self._send(command, within_seconds, wait)
+                    await self._send(question, command, within_seconds, wait)
             await wait.done
         finally:
             deadline.cancel()
@@ -160,7 +167,7 @@ class LedgerDesk:
                 offset = None if sku is None else newest.get(encode_id(sku).encode())
                 version = None if offset is None else Version(generation_ms, offset)
                 decision = answer_in(row, question.command, version)
-                if decision is not None:
+                if decision is not None and not question.is_of_earlier_try(decision):
                     self._answer(question, partition, decision)
 
     def start_over(self, partition: int) -> None:
@@ -185,12 +192,12 @@ class LedgerDesk:
             self._by_key.setdefault(key, []).append(question)
         return question
 
-    async def _send(self, command: Command, within_seconds: float, wait: _Wait) -> None:
+    async def _send(self, question: _Question, command: Command, within_seconds: float, wait: _Wait) -> None:
         """Hand a command over, or wait until that is possible; gives up when the asker does."""
         if isinstance(command, Reserve) and command.answer_by is None:
             left_seconds = within_seconds - min(RETURN_SECONDS, within_seconds * RETURN_SHARE_MAX)
-            answer_by = self._now_ms() + int(left_seconds * 1_000)
-            command = msgspec.structs.replace(command, answer_by=answer_by)
+            question.answer_by_ms = self._now_ms() + int(left_seconds * 1_000)
+            command = msgspec.structs.replace(command, answer_by=question.answer_by_ms)
         sent, sku = to_positional(command), getattr(command, "sku", None)
         if sku is not None and self._way.offer(sent, sku):
             return

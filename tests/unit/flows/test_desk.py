@@ -210,6 +210,18 @@ async def test_a_reserve_must_be_decided_before_its_asker_gives_up(world: World)
     assert (await late).outcome is Outcome.TOO_LATE
 
 
+async def test_too_late_for_an_earlier_try_is_no_answer_to_this_one(world: World) -> None:
+    """After an outage the ledger decides the old try and the new one: who asked anew hears of the new one."""
+    world.is_held = True
+    with pytest.raises(NotAnsweredError):
+        await world.desk.ask(reserve(), 0.02)
+    world.ledger.now_ms += 10_000
+    (again,) = await world.asked(reserve())
+    assert len(world.held) == 2
+    world.let_go()
+    assert (await again).outcome is Outcome.GRANTED
+
+
 async def test_what_goes_to_every_partition_is_answered_by_all() -> None:
     """A command without a SKU waits for each partition, and a refusal of one is the answer."""
     world = World(partitions=2)
