@@ -1,16 +1,17 @@
 """Every input command is answered in the append that passes it, once for all, or is a dead letter (I3)."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from inventory_stream.ports.inputs import Input
-from models.commands import Command, RecordOrder, Reserve, type_name
+from models.commands import Command, Inspect, RecordOrder, Reserve, type_name
 from models.outcomes import Outcome
 from models.rows import (
     FIRST_ANSWER,
     ID_REUSED_ANSWER,
+    NO_ANSWER,
     REPEATED_ANSWER,
     ProgressRow,
     ReceiptRow,
@@ -169,6 +170,11 @@ class AnswerAudit:
             self._take_early(said[at], batch)
             at += 1
         folded = 0
+        shown = Counter(
+            row.reservation_id
+            for _, row in batch.rows
+            if isinstance(row, ReservationRow) and row.repeat == NO_ANSWER
+        )
         for number, one in enumerate(asked):
             if one.command is None:
                 self._check_letter(one, batch, "undecidable")
@@ -185,9 +191,13 @@ class AnswerAudit:
                         folded = self._forget(batch.rows, folded, said[at][0])
                         self._take_early(said[at], batch)
                         at += 1
+            elif isinstance(one.command, Inspect) and shown[one.command.reservation_id]:
+                shown[one.command.reservation_id] -= 1
             else:
                 self._check_letter(one, batch, "without an answer")
         self._forget(batch.rows, folded, len(batch.rows))
+        for reservation_id in +shown:
+            self._find("I3", f"offset {batch.base}", f"{reservation_id} was shown to nobody who asked")
         for _, answer in said[at:]:
             self._find("I3", f"offset {batch.base}", f"an answer to nobody who asks there: {answer}")
 

@@ -15,11 +15,14 @@ from models.rows import (
     FIRST_ANSWER,
     TRANSFER_PREFIX,
     Answer,
+    BackorderRow,
     Breakdown,
+    FenceRow,
     IncomingRow,
     Line,
     LocationGroupRow,
     Movement,
+    PoolRow,
     PositionRow,
     ReceiptRow,
     ReservationRow,
@@ -44,7 +47,18 @@ GRANTS: Final = frozenset(
 )
 """What promises units that were free (I2)."""
 _REFUSALS: Final = frozenset({Outcome.SOLD_OUT, Outcome.ALL_RESERVED, Outcome.NO_SINGLE_LOCATION})
-_LINE_PARTS: Final = ("reserved", "allocated", "fulfilled", "released", "expired", "cancelled", "revoked")
+_LINE_PARTS: Final = (
+    "reserved",
+    "allocated",
+    "fulfilled",
+    "released",
+    "expired",
+    "cancelled",
+    "revoked",
+    "backordered",
+    "backorders_confirmed",
+)
+_Claim = PoolRow | FenceRow | BackorderRow
 
 
 @dataclass
@@ -58,6 +72,8 @@ class Figures:
     allocated: int = 0
     safety_stock: int = 0
     in_transit: int = 0
+    is_claimed: bool = False
+    """Whether there are pools, fences or backorders: their rows tell how it ends, not each step (R4)."""
     kept: int = 0
     """Deltas of the rows that are still there: on_hand less the base (I4)."""
 
@@ -92,6 +108,7 @@ class FigureAudit:
         self._lines: dict[bytes, tuple[str, dict[str, Line]]] = {}
         self._receipts: dict[bytes, tuple[str, tuple[Movement, ...]]] = {}
         self._transfers: dict[bytes, TransferRow] = {}
+        self._claims: dict[bytes, _Claim] = {}
         self._groups: dict[str, tuple[str, ...]] = {}
         self._positions: dict[Spot, PositionRow] = {}
         self._touched: set[Spot] = set()
@@ -107,6 +124,9 @@ class FigureAudit:
             self._touched.clear()
             self._named.clear()
             self._revoked.clear()
+            for _, row in batch.rows:
+                if isinstance(row, _Claim):
+                    self._spots.setdefault((row.sku, row.location), Figures()).is_claimed = True
             for index, (key, row) in enumerate(batch.rows):
                 self._take(key, row, self._commands.get((batch.base, index)))
             self._close(batch)
@@ -134,6 +154,9 @@ class FigureAudit:
         elif key.startswith(TRANSFER_PREFIX):
             assert row is None or isinstance(row, TransferRow)
             self._take_transfer(key, row)
+        elif isinstance(row, _Claim) or key in self._claims:
+            assert row is None or isinstance(row, _Claim)
+            self._take_claim(key, row)
         elif isinstance(row, LocationGroupRow):
             self._groups[row.group] = row.locations
         elif isinstance(row, PositionRow):
@@ -220,7 +243,7 @@ class FigureAudit:
                 self._check_grant(row.command_id, row.sku or "", {command.from_location: row.units})
             elif outcome in _REFUSALS:
                 figures = self._spots.get((row.sku or "", command.from_location), Figures())
-                if figures.free >= command.units:
+                if figures.free >= command.units and not figures.is_claimed:
                     self._find("I7", row.command_id, f"{outcome.name} of {command.units}: {figures}")
 
     def _take_transfer(self, key: bytes, row: TransferRow | None) -> None:
@@ -231,6 +254,23 @@ class FigureAudit:
                 self._at(one.sku, one.to_location).in_transit += sign * one.in_transit
         if row is not None:
             self._transfers[key] = row
+
+    def _take_claim(self, key: bytes, row: _Claim | None) -> None:
+        """R3, R4: a pool has sold no more than it has; what is set aside is the position's to say."""
+        before = self._claims.pop(key, row)
+        if row is not None:
+            self._claims[key] = row
+        if isinstance(row, PoolRow) and not 0 <= row.drawn <= (row.units if row.is_fenced else 0):
+            self._find("R3", key.decode(), f"{row}")
+        if isinstance(row, FenceRow) and row.units < 0:
+            self._find("R3", key.decode(), f"{row}")
+        if before is not None:
+            self._touched.add((before.sku, before.location))
+
+    def _fenced(self, spot: Spot) -> int:
+        claims = [row for row in self._claims.values() if (row.sku, row.location) == spot]
+        unsold = sum(row.unsold for row in claims if isinstance(row, PoolRow))
+        return unsold + sum(row.units for row in claims if isinstance(row, FenceRow))
 
     def _take_held_back(self, command: Command, sku: str, movements: tuple[Movement, ...]) -> None:
         """Units that came back unsellable are held back, unless a later statement knew of them (R22)."""
@@ -266,12 +306,17 @@ class FigureAudit:
         """I2: right after a grant neither its path nor what lies there is below zero."""
         for location in risen:
             figures = self._spots[sku, location]
-            if figures.uncommitted < 0 or (figures.free < 0 and not uses_safety):
+            is_bounded = not uses_safety and not figures.is_claimed
+            if figures.uncommitted < 0 or (figures.free < 0 and is_bounded):
                 self._find("I2", f"{command_id} at {sku}/{location}", f"granted, and then {figures}")
 
     def _check_refusal(self, command: Reserve, answer: Answer, outcome: Outcome) -> None:
         """I7: nobody is turned away while the asked path and place could cover the units."""
         asked = list(self._asked(command))
+        told = answer.breakdown
+        if any(figures.is_claimed for figures in asked) or command.path != "common":
+            self._check_claimed_refusal(command, told, outcome)
+            return
         free = [max(0, figures.free) for figures in asked]
         most = max(free, default=0) if command.strategy == "first_fit" or command.location else sum(free)
         if outcome in _REFUSALS and most >= (1 if command.allow_partial else command.units):
@@ -284,8 +329,17 @@ class FigureAudit:
         hope = max(hoped, default=0) if command.strategy == "first_fit" or command.location else sum(hoped)
         if outcome is Outcome.SOLD_OUT and hope >= command.units:
             self._find("R15", command.id, f"SOLD_OUT of {command.units}, but {hoped} may become free")
-        if answer.breakdown is not None and outcome in _REFUSALS:
-            self._check_breakdown(command.id, answer.breakdown, asked)
+        if told is not None and outcome in _REFUSALS:
+            self._check_breakdown(command.id, told, asked)
+
+    def _check_claimed_refusal(self, command: Reserve, told: Breakdown | None, outcome: Outcome) -> None:
+        """I7 where units are set aside: by what the refusal says there was on its path."""
+        if told is None or outcome not in _REFUSALS - {Outcome.NO_SINGLE_LOCATION}:
+            return
+        offered = told.available_to_promise if told.path_units is None else told.path_units
+        is_one = command.location is not None or command.strategy == "split"
+        if is_one and offered >= (1 if command.allow_partial else command.units):
+            self._find("I7", command.id, f"{outcome.name} of {command.units}, but it says {told}")
 
     def _check_breakdown(self, command_id: str, told: Breakdown, asked: list[Figures]) -> None:
         for name in ("on_hand", "unavailable", "reserved", "allocated", "safety_stock"):
@@ -316,6 +370,8 @@ class FigureAudit:
             if getattr(row, name) != getattr(figures, name):
                 rule = "I4" if name == "on_hand" else "I1"
                 self._find(rule, where, f"{name} {getattr(row, name)}, rows say {getattr(figures, name)}")
+        if row.fenced != self._fenced(spot) or row.fenced > max(0, row.uncommitted):
+            self._find("R4", where, f"fenced {row.fenced}, rows say {self._fenced(spot)}: {row}")
         if row.base + figures.kept != row.on_hand:
             self._find("I4", where, f"base {row.base} and kept {figures.kept} are not {row.on_hand}")
         known = before.version if before is not None else 0
@@ -325,7 +381,7 @@ class FigureAudit:
         named = self._named.pop(spot, set())
         if named and not all(known < version <= row.version for version in named):
             self._find("I5", where, f"rows name versions {sorted(named)} between {known} and {row.version}")
-        if named and max(named) != row.version:
+        if named and max(named) != row.version and not figures.is_claimed:
             self._find("I5", where, f"version {row.version}, the last change names {max(named)}")
         self._positions[spot] = row
         self._touched.discard(spot)

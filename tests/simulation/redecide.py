@@ -5,8 +5,11 @@ The one judge that uses the ledger itself: the promise is about it.
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from inventory_stream.ledger.decide import DecodedRecord, decide_batch
 from inventory_stream.ledger.invariants import violations
+from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.rules import Rules
 from inventory_stream.ledger.state import PartitionState, StateLoader, row_of
 from inventory_stream.ports.inputs import Input
@@ -14,11 +17,14 @@ from models.codec import ORDER_DECODER, STOCK_DECODER
 from models.rows import (
     ALIVE_KEY,
     CLAIM_PREFIX,
+    PoolRow,
     ProgressRow,
+    ReceiptRow,
     ReservationRow,
     count_authority_key,
     decode_row,
     location_group_key,
+    pool_key,
     time_zone_key,
 )
 from tests.simulation.audit_batches import LiveBatch, Sifted, progress_steps
@@ -64,7 +70,7 @@ def redecide(evidence: Evidence, sifted: Sifted, rules: Rules) -> tuple[list[Vio
             default=0,
         )
         sweep_ms = progress.swept_ms if progress.swept_ms > before.swept_ms else 0
-        if not sweep_ms and any(_is_of_sweep(state, row, arrived) for _, row in batch.rows):
+        if not sweep_ms and any(_due_ms(state, batch, row) >= max(1, arrived) for _, row in batch.rows):
             sweep_ms = FOREVER_MS  # cut short by a full append: to where is not written yet
         deciding = decide_batch(state, stock, orders, progress.now_ms, sweep_ms)
         again = next(deciding).rows
@@ -114,11 +120,22 @@ def _everything(state: PartitionState) -> dict[str, object]:
         name = position.key.decode()
         known[f"movements {name}"] = sorted(position.movements)
         known[f"holds {name}"] = position.holds
+        known[f"claims {name}"] = _claims_of(position)
     known["progress"] = state.progress_row().stock_next, state.progress_row().orders_next, state.now_ms
     known["early"] = {name: [row.command_id for row in rows] for name, rows in state.early.items()}
     known["kept"] = state.ended_kept, state.refused_kept, state.early_kept, state.ended_documents_kept
+    known["limits"] = sorted(str(replace(use, term=0)) for use in state.limit_uses.values())
     known["to revoke"] = sorted(position.key for position in state.to_revoke)
     return known
+
+
+def _claims_of(position: Position) -> object:
+    """What is set aside or waits at a position, without who wrote it."""
+    claims = position.claims
+    if claims is None:
+        return None
+    rows = [*claims.pools.values(), *claims.fences.values(), *filter(None, [claims.backorder])]
+    return (sorted(str(replace(row, term=0)) for row in rows), claims.held) if rows else None
 
 
 def _unanswered(key: bytes, value: bytes | None) -> object:
@@ -161,19 +178,36 @@ def _is_swept_for_next(
         return False
     is_first = progress.orders_arrival_ms > before.orders_arrival_ms
     return is_first or any(
-        _is_of_sweep(state, row, newest_ms) and row.deadline_ms < progress.orders_arrival_ms
-        for _, row in batch.rows
-        if isinstance(row, ReservationRow)
+        max(1, newest_ms) <= _due_ms(state, batch, row) < progress.orders_arrival_ms for _, row in batch.rows
     )
 
 
-def _is_of_sweep(state: PartitionState, row: object, since_ms: int) -> bool:
-    """Whether a row tells of a deadline that passed, after `since_ms`; `state` is that before its append."""
-    if not isinstance(row, ReservationRow) or row.answered >= 0 or row.deadline_ms < since_ms:
-        return False
+def _due_ms(state: PartitionState, batch: LiveBatch, row: object) -> int:
+    """When the deadline or the step of a sale pool was that a row tells of; 0: it tells of none.
+
+    `state` is that before the append.
+    """
+    if isinstance(row, PoolRow):
+        return _step_ms(state, batch, row)
+    if not isinstance(row, ReservationRow) or row.answered >= 0:
+        return 0
     known = state.reservations.get(row.reservation_id)
     before = sum(line.expired for line in known.lines) if known is not None else 0
-    return sum(line.expired for line in row.lines) > before
+    return row.deadline_ms if sum(line.expired for line in row.lines) > before else 0
+
+
+def _step_ms(state: PartitionState, batch: LiveBatch, row: PoolRow) -> int:
+    """As `_due_ms`, of a pool that no command of the append opened or closed."""
+    known = state.pools.get(pool_key(row.sale_id, row.sku, row.location))
+    by_command = any(
+        isinstance(one, ReceiptRow) and one.kind in {"open_pool", "close_pool"} and one.sku == row.sku
+        for _, one in batch.rows
+    )
+    if known is None or by_command:
+        return 0
+    if row.closed_ms and not known.closed_ms:
+        return row.ends_ms
+    return row.fence_from_ms - 1 if row.is_fenced and not known.is_fenced else 0
 
 
 def _difference(batch: LiveBatch, again: list[tuple[bytes, bytes | None]]) -> Violation:

@@ -7,7 +7,16 @@ from msgspec import inspect
 
 from inventory_stream.ports.inputs import Input
 from models.codec import encode_command, encode_pack, to_positional
-from models.commands import EPOCH_MS_MAX, ORDER_COMMANDS, STOCK_COMMANDS, Command, RecordOrder, Reserve
+from models.commands import (
+    EPOCH_MS_MAX,
+    ORDER_COMMANDS,
+    STOCK_COMMANDS,
+    Command,
+    OpenPool,
+    RecordOrder,
+    Reserve,
+    SetPurchaseLimit,
+)
 from models.ids import partition_of
 
 PARTITIONS: Final = 2
@@ -26,16 +35,42 @@ _BY_PARTITION: Final = {
 }
 _WORDS: Final[dict[str, tuple[str | None, ...]]] = {
     "group": ("near", "near", "far"),
-    "path": ("common",) * 12 + ("vip",),
+    "path": ("common",) * 8 + ("sale:flash",) * 6 + ("sale:encore", "channel:web", "channel:web", "vip"),
+    "sale_id": ("flash", "flash", "flash", "encore"),
+    "channel": ("web", "web", "app"),
+    "limit_id": ("per-head", "per-day"),
+    "customer": ("ann", "bob"),
     "time_zone": ("UTC", "Europe/Berlin"),
     "source": ("wms", "erp"),
 }
 # Of every field that may be left out, how often it is.
-_ABSENT: Final = {"location": 0.7, "group": 0.0, "units": 0.5, "source": 0.7, "answer_by": 0.8}
+_ABSENT: Final = {
+    "location": 0.7,
+    "group": 0.0,
+    "units": 0.5,
+    "source": 0.7,
+    "answer_by": 0.8,
+    "customer": 0.2,
+    "checkout_grace_seconds": 0.7,
+}
 _OPENERS: Final = (Reserve, RecordOrder)
 _LAGS_MS: Final = (0, 0, 1, 1_000, 40_000, 90_000, -9_000)
 """How long before it is sent something took effect."""
-_OFTEN: Final = {"reserve": 9, "confirm": 5, "fulfil": 2, "adjust": 4, "sync": 2, "plan_transfer": 2}
+_STARTS_MS: Final = (-60_000, -1, 0, 0, 3_000)
+"""When a sale starts, after its statement."""
+_LASTS_MS: Final = (1_000, 30_000, 120_000, 600_000)
+"""How long a sale or a purchase limit holds."""
+_OFTEN: Final = {
+    "reserve": 12,
+    "confirm": 5,
+    "fulfil": 2,
+    "adjust": 4,
+    "sync": 2,
+    "plan_transfer": 2,
+    "open_pool": 2,
+    "channel_fence": 2,
+    "backorder": 2,
+}
 _WHOLE_POISON: Final = (b"not json", b"", None, b"[]", b'{"type":"reserve","id":"x"}', b'"text"')
 _BAD_COMMAND: Final = (
     b'{"type":"adjust","id":"bad","sku":"sku-1","location":"DC1","delta":1.5,"effective_at":1}'
@@ -76,6 +111,9 @@ class Workload:
                 self._serial += 1
                 units = self._random.randint(0, 12)
                 opening.append(by_name["sync"](f"s{self._serial}", sku, place, units, now_ms - 1_000))  # type: ignore[call-arg]
+                if units > 4:
+                    ends_ms = now_ms + self._random.choice(_LASTS_MS)
+                    opening.append(OpenPool(f"p{self._serial}", "flash", sku, place, 3, now_ms, ends_ms))
         return opening
 
     def record(self, source: Input, now_ms: int) -> tuple[bytes | None, tuple[Command | None, ...]]:
@@ -118,6 +156,13 @@ class Workload:
             fields["location" if self._random.random() < 0.5 else "group"] = None
             if fields["location"] is None and fields["group"] is None:
                 fields["location"] = PLACES[0]
+        if kind is OpenPool:
+            starts_ms = fields["starts_at"] = now_ms + self._random.choice(_STARTS_MS)
+            fields["ends_at"] = starts_ms + self._random.choice(_LASTS_MS)
+            if fields["fence_from"] is not None:
+                fields["fence_from"] = starts_ms - self._random.choice((0, 2_000, 90_000))
+        if kind is SetPurchaseLimit:
+            fields["ends_at"] = now_ms + self._random.choice(_LASTS_MS)
         if fields.get("orders_through") is not None and not fields.get("nets_orders"):
             fields["orders_through"] = None
         return kind(**fields)
@@ -141,8 +186,9 @@ class Workload:
         kind = next(one for one in options if not isinstance(one, inspect.NoneType))
         if isinstance(kind, inspect.IntType):
             return self._number(name, kind, now_ms)
-        if isinstance(kind, inspect.BoolType):
-            return random.random() < 0.3
+        if isinstance(kind, inspect.FloatType | inspect.BoolType):
+            drawn = random.random()
+            return drawn if isinstance(kind, inspect.FloatType) else drawn < 0.3
         if isinstance(kind, inspect.LiteralType):
             return random.choice(kind.values)
         if isinstance(kind, inspect.VarTupleType | inspect.ListType):
