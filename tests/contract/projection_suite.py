@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import pytest
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.errors import ForeignViewError
 from inventory_stream.flows.project import ProjectionFlow
+from inventory_stream.flows.project_paths import PartitionPaths
 from inventory_stream.flows.project_rows import changes_of, latest_rows
 from inventory_stream.ports.projection import (
     NO_PATHS,
@@ -27,6 +28,14 @@ from inventory_stream.ports.projection import (
     Version,
 )
 from inventory_stream.settings import ProjectionSettings
+from models.rows import (
+    BackorderRow,
+    ChannelPolicyRow,
+    FenceRow,
+    backorder_key,
+    channel_policy_key,
+    fence_key,
+)
 from tests.fakes.ledger_reader import FakeLedger
 
 if TYPE_CHECKING:
@@ -417,6 +426,7 @@ class ProjectionSuite:
         for batch in range(60):
             for _ in range(chance.randrange(1, 40)):
                 ledger.position(0, chance.choice(skus), chance.choice(places), chance.randrange(0, 3))
+            state_something(ledger, chance, skus, places)
             records = ledger.after(0, position)
             position = records[-1].offset + 1
             if batch in {20, 40}:
@@ -426,17 +436,39 @@ class ProjectionSuite:
             else:
                 await flow.apply(0, records)
         await flow.beat(0)  # notices a flush that came after the last write
+        await flow.show_policies(0)
         is_over = True
         assert await watcher > 0
         assert partial == []
         await assert_equal_to_ledger(bench, ledger, 0)
 
 
+def state_something(
+    ledger: FakeLedger, chance: random.Random, skus: Sequence[str], places: Sequence[str]
+) -> None:
+    """Append a row that changes what a SKU, or a channel, is shown beside common."""
+    sku, place, units = chance.choice(skus), chance.choice(places), chance.randrange(0, 4)
+    number = chance.randrange(0, 6)
+    if number == 0:
+        row = ChannelPolicyRow(0, "web", None, chance.randrange(0, 101), None, 0, 0, preorder=True, version=1)
+        ledger.row(0, channel_policy_key("web", None), row)
+    elif number == 1:
+        fence = FenceRow(0, "web", sku, place, 9, units, spill_over=chance.random() < 0.5, opened_ms=1)
+        ledger.row(0, fence_key("web", sku, place), fence)
+    elif number == 2:
+        ledger.tombstone(0, fence_key("web", sku, place))
+    elif number == 3:
+        ledger.row(0, backorder_key(sku, place), BackorderRow(0, sku, place, units, 1, None))
+
+
 async def assert_equal_to_ledger(bench: Bench, ledger: FakeLedger, partition: int) -> None:
     """Fail unless the view shows each SKU exactly as the ledger's newest rows say (I6)."""
     rows = LiveRows()
     positions: dict[bytes, LedgerRecord] = {}
-    latest_rows(rows.feed(ledger.after(partition, 0)), positions, {})
+    stated: dict[bytes, LedgerRecord] = {}
+    latest_rows(rows.feed(ledger.after(partition, 0)), positions, stated)
+    paths = PartitionPaths()
+    paths.take_all([*positions.values(), *stated.values()])
     changes = changes_of(positions, rows.generation_ms, Extent.WHOLE)
     found = await bench.view.read(list(changes))
     for one, shown in zip(changes.values(), found, strict=True):
@@ -444,4 +476,7 @@ async def assert_equal_to_ledger(bench: Bench, ledger: FakeLedger, partition: in
         wanted = {place: units.available for place, units in one.locations.items() if units is not None}
         assert (shown.locations, shown.version) == (wanted, one.version)
         assert shown.total == sum(wanted.values())
-    assert set(await bench.view.sold_out()) == {shown.sku for shown in found if shown and shown.total == 0}
+        beside = paths.paths_of(one.sku)
+        assert (shown.channels, shown.sales) == (beside.channels, beside.sales)
+        assert (shown.backorder, shown.beside) == (beside.backorder, beside.beside)
+    assert set(await bench.view.sold_out()) == {shown.sku for shown in found if shown and shown.is_sold_out}

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from inventory_stream.adapters.redis.projection import RedisProjection
 from inventory_stream.cli.atp import app
 from inventory_stream.errors import UnreachableError
-from inventory_stream.ports.projection import Announcement, Extent, SkuChange
+from inventory_stream.ports.projection import Announcement, Extent, Paths, SkuChange
 from inventory_stream.settings import RedisSettings
 from tests.contract.projection_suite import change, taken
 from tests.fakes.projection import OURS
@@ -72,6 +72,9 @@ def test_get_as_json_is_one_object_per_line(environment: str) -> None:
             "total": 3,
             "short": 2,
             "locations": {"A": 3, "B": 0},
+            "channels": {},
+            "sales": {},
+            "backorder": 0,
             "v": "1700000000000:1",
             "at": 1_700_000_000_001,
         },
@@ -103,6 +106,16 @@ class Lines:
     def next(self) -> str:
         """Give the next line, or fail with queue.Empty."""
         return self._lines.get(timeout=WAIT_SECONDS_MAX)
+
+
+def test_get_tells_sales_channels_and_what_may_be_ordered_ahead(environment: str) -> None:
+    """What only other paths can sell is told beside the common units, in the table and as JSON."""
+    paths = Paths({"web": 7}, {"drop": 2}, 3, 5, 9)
+    put(environment, change("S", 1, {"A": 4}, Extent.WHOLE, paths=paths), beating=(0, 1))
+    result = CliRunner().invoke(app, ["get", "S"], terminal_width=200, env={"COLUMNS": "200"})
+    assert "sale drop 2, channel web 7, backorder 3" in result.stdout
+    told = json.loads(CliRunner().invoke(app, ["get", "--json", "S"]).stdout)
+    assert (told["channels"], told["sales"], told["backorder"]) == ({"web": 7}, {"drop": 2}, 3)
 
 
 @pytest.fixture
