@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import count, product
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -63,7 +63,7 @@ class FakeGateway:
     desk: FakeDesk = field(default_factory=FakeDesk)
 
     def __post_init__(self) -> None:
-        desk, ledger = self.desk, FakeLedger()
+        desk, ledger, looks = self.desk, FakeLedger(), count()
         ledger.claim(0)
         self.shelf = shelf = MemoryShelf(1, lambda _: 0, lambda _: True, lambda _: True)
         desk.hears = shelf.take
@@ -88,7 +88,7 @@ class FakeGateway:
             reserving,
             answer_seconds=ANSWER_SECONDS,
             wait_seconds_max=ANSWER_SECONDS,
-            new_id=lambda: "look",
+            new_id=lambda: f"look:{next(looks)}",
         )
         availability = AvailabilityRoutes(shelf, now_ms, wait_seconds=0.01, cache_seconds=1, stale_seconds=1)
         self.endpoints: tuple[Endpoint, ...] = (
@@ -115,8 +115,8 @@ class FakeGateway:
         north = ("STORE-7", "DC-1")
         self.desk.decide(SetLocationGroup(id="seed-north", group="north", locations=north))
         for number, (sku, location) in enumerate(product(("SKU-1", "SKU-2"), north)):
-            count = Sync(id=f"seed-{number}", sku=sku, location=location, on_hand=1_000, effective_at=at_ms)
-            self.desk.decide(count)
+            counted = Sync(id=f"seed-{number}", sku=sku, location=location, on_hand=1_000, effective_at=at_ms)
+            self.desk.decide(counted)
 
 
 @asynccontextmanager

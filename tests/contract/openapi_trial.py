@@ -9,6 +9,7 @@ Streams are left out, as they do not end.
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,8 @@ from tests.contract.fake_gateway import CREDENTIALS, FakeGateway, serving
 
 STREAMS: Final = r"^/v1/live|/tickets/.*/events$"
 """Paths that are left out."""
+ROOT: Final = Path(__file__).resolve().parents[2]
+HOOKS: Final = "tests.contract.schemathesis_hooks"
 CONFIG: Final = Path(__file__).resolve().with_name("schemathesis.toml")
 
 
@@ -42,6 +45,7 @@ async def trial(url: str, credentials: str, examples: int, *more: str) -> tuple[
             *more,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT)},
             cwd=folder,  # it leaves what it needs to try a request again
         )
         try:
