@@ -723,6 +723,20 @@ async def test_policy_of_a_channel_reaches_every_sku_in_slices(world: World) -> 
     assert world.rebuilds == 3  # each worker had to learn what was stated once, and the first built the view
 
 
+async def test_heartbeat_task_shows_policies_when_nothing_else_happens(world: World) -> None:
+    """No batch need come: the task that looks after freshness brings a policy to every SKU."""
+    flow = world.flow(batch_skus_max=1)
+    position = await flow.start(0)
+    world.state(policy("web", 50))
+    await flow.apply(0, world.ledger.after(0, position))
+    task = asyncio.create_task(flow.run_heartbeats())
+    await until(lambda: world.channel("web") == {"S": 6, "T": 0} or task.done())
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert world.channel("web") == {"S": 6, "T": 0}
+
+
 async def test_policy_waits_for_a_server_that_is_away(world: World) -> None:
     """An outage ends a look, not the process; the next look goes on where it was."""
     flow = world.flow()
