@@ -40,7 +40,15 @@ class Gateway:
     """One gateway process, and a caller of it with every scope. Use `async with` after the start."""
 
     def __init__(
-        self, cluster: Cluster, folder: Path, key: str, name: str = "gateway", **settings: str
+        self,
+        cluster: Cluster,
+        folder: Path,
+        key: str,
+        name: str = "gateway",
+        *,
+        module: str = "inventory_stream.cli",
+        environment: Mapping[str, str] | None = None,
+        **settings: str,
     ) -> None:
         """Start the process under the cluster's supervisor, which starts it again when it was killed.
 
@@ -49,6 +57,8 @@ class Gateway:
             folder: Has the file of keys, which all gateways of a test share.
             key: With which to call it; ids of requests follow from it, so that gateways share it, too.
             name: Of the process.
+            module: What runs as the gateway, with the argument of the command.
+            environment: Variables that it sees otherwise than the cluster's test does.
             settings: Of the section `gateway`, by their names in capitals.
         """
         (self.port,) = free_ports(1)
@@ -61,9 +71,11 @@ class Gateway:
         )
         self._numbers = itertools.count(1)
         own = {"PORT": str(self.port), "API_KEYS_FILE": str(folder / KEYS), **_SECRETS, **settings}
-        environment = {f"{ENV_PREFIX}GATEWAY__{word}": value for word, value in own.items()}
-        command = [sys.executable, "-m", "inventory_stream.cli", "gateway"]
-        cluster.supervisor.start(name, command, {**cluster.environment, **environment})
+        variables = {f"{ENV_PREFIX}GATEWAY__{word}": value for word, value in own.items()}
+        command = [sys.executable, "-m", module, "gateway"]
+        cluster.supervisor.start(
+            name, command, {**cluster.environment, **variables, **dict(environment or {})}
+        )
 
     async def __aenter__(self) -> Self:
         await self.until_ready()
