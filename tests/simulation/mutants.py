@@ -19,11 +19,13 @@ from inventory_stream.errors import LedgerLogError
 from inventory_stream.flows import own_partition
 from inventory_stream.flows.own_partition import OwnPartition
 from inventory_stream.ledger import (
+    cover,
     expiry,
     identity,
     known,
     movements,
     orders,
+    paths,
     position,
     recorded,
     reserve,
@@ -255,6 +257,20 @@ def _revoke_nothing(patch: Patch) -> None:
     patch.setattr(movements, "revoke", lambda *_: None)
 
 
+def _never_shrink(patch: Patch) -> None:
+    patch.setattr(cover, "shrink", lambda *_: None)
+
+
+def _sell_twice(patch: Patch) -> None:
+    original = paths.draw
+
+    def draw(batch: Any, position: Any, reservation: Any, line: Any, units: int, own: int) -> None:  # noqa: ANN401  # as patched
+        original(batch, position, reservation, line, units, own)
+        position.fenced += min(units, own)
+
+    patch.setattr(reserve, "draw", draw)
+
+
 def _late_is_in_time(patch: Patch) -> None:
     patch.setattr(expiry, "sweep", lambda *_: True)
     patch.setattr("inventory_stream.ledger.decide.sweep", lambda *_: True)
@@ -340,6 +356,8 @@ MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(
         "no-end": _mutant("an idle sweep does not ask the broker for the end", _ask_no_end, "R18"),
         "one-too-many": _mutant("a grant may take one unit more than is free", _one_too_many, "I2", "P7"),
         "no-revoke": _mutant("a shortfall revokes nothing", _revoke_nothing, "R11"),
+        "no-cover": _mutant("pools and fences keep what is not there any more", _never_shrink, "R4"),
+        "free-pool": _mutant("what a sale grants stays set aside for it", _sell_twice, "R4"),
         "no-expiry": _mutant("nothing expires", _late_is_in_time, "R18", "R17"),
         "group-offset": _mutant("reading goes on ahead of progress", _read_on_where_the_group_was, "I3"),
         "old-term": _mutant(
