@@ -325,6 +325,7 @@ def impossible(drawing: Drawing) -> bytes:
     at = {"sku": SKUS[0], "location": PLACES[0], "effective_at": drawing.now_ms}
     held = {"sku": SKUS[0], "reservation_id": f"R{drawing.random.randint(0, 9)}"}
     moved = {"sku": SKUS[0], "transfer_id": "T9", "effective_at": drawing.now_ms}
+    sale = {"sale_id": "S9", "sku": SKUS[0], "location": PLACES[0], "units": 1}
     there_and_back = {"from_location": "L1", "to_location": "L1"}
     stock: tuple[Fields, ...] = (
         {"type": "adjust", **at, "delta": 0},
@@ -336,6 +337,14 @@ def impossible(drawing: Drawing) -> bytes:
         {"type": "plan_transfer", "transfer_id": "T9", "sku": SKUS[0], "units": 1, **there_and_back},
         {"type": "ship_transfer", **moved, "units": 1, **there_and_back},
         {"type": "receive_transfer", **moved, "units": 0},
+        {"type": "open_pool", **sale, "starts_at": drawing.now_ms, "ends_at": drawing.now_ms},
+        {
+            "type": "open_pool",
+            **sale,
+            "starts_at": drawing.now_ms,
+            "ends_at": drawing.now_ms + 1,
+            "fence_from": drawing.now_ms + 1,
+        },
         {"type": "receive", "incoming_id": "I9", "sku": SKUS[0], "units": 0, "effective_at": drawing.now_ms},
     )
     reserve = {"type": "reserve", **held, "units": 1, "ttl_seconds": 60}

@@ -13,8 +13,8 @@ FAMILIES: Final[tuple[tuple[str, str], ...]] = (
     ("type unknown in this topic", r"^Invalid value .* - at `\$(\[\.\.\.\]|\[\d+\])?(\.type|\[0\])?`$"),
     ("field missing", r"^Object missing required field|^Expected `array` of (at least )?length \d+(, got|$)"),
     ("field unknown", r"^Object contains unknown field|^Expected `array` of at most length"),
-    ("too small", r"^Expected `(int|int \| \w+)` >= "),
-    ("too large", r"^Expected `(int|int \| \w+)` <= |^Integer value out of range|^Number out of range"),
+    ("too small", r"^Expected `(int|float|int \| \w+)` >= "),
+    ("too large", r"^Expected `(int|float|int \| \w+)` <= |^Integer value out of range|^Number out of range"),
     ("identifier empty or over 128 characters", r"^Expected `str` of length [<>]="),
     ("list empty or too long", r"^Expected `array` of length [<>]=|^Expected `array` of at (least|most)"),
     ("time not RFC 3339 with its offset", r"RFC3339|with a timezone"),
@@ -25,11 +25,13 @@ FAMILIES: Final[tuple[tuple[str, str], ...]] = (
     ("0 units that are not final", r"of 0 units that is not final"),
     ("neither location nor group", r"neither a location nor a group|no location and no known group"),
     ("both location and group", r"both a location and a group"),
-    ("path unknown", r"^path '.*' is unknown"),
+    ("path unknown", r"^path '.*' is none of"),
     ("from a location to itself", r"from a location to itself"),
     ("location twice", r"names a location twice"),
     ("no such time zone", r"is no IANA time zone"),
     ("orders_through without nets_orders", r"orders_through without nets_orders"),
+    ("sale ends before it starts", r"^open_pool ends before it starts"),
+    ("set aside after the sale starts", r"^open_pool sets units aside only after"),
 )
 """What a letter may say: its name in docs/bad-input.md, and how the reason reads."""
 

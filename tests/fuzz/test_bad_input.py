@@ -81,5 +81,5 @@ async def test_an_owner_buries_what_is_bad_and_decides_the_rest() -> None:
 
 def _is_from_a_decision(reason: str) -> bool:
     """Whether a command decoded, and the ledger refused it."""
-    decided = [name for name, _ in FAMILIES[-9:]]
+    decided = [name for name, _ in FAMILIES[-11:]]
     return reason == "COMMAND_ID_REUSED" or family_of(reason) in decided

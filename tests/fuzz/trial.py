@@ -15,7 +15,7 @@ from models import commands as c
 from models.codec import ORDER_DECODER, STOCK_DECODER
 from models.ids import partition_of
 from models.outcomes import Outcome
-from models.rows import PROGRESS_KEY, ReceiptRow, Row, decode_row
+from models.rows import NO_ANSWER, PROGRESS_KEY, ReceiptRow, ReservationRow, Row, decode_row
 from tests.fuzz.hostile import (
     GOOD_SKU,
     KINDS,
@@ -157,7 +157,7 @@ class Trial:
 
     def _tell(self, sealed: list[Sealed], entries: dict[str, list[Entry]]) -> None:
         """Give each input its end; each command must have exactly one."""
-        heard = iter([said for one in sealed for said in answers_in(one.rows)])
+        heard = iter([said for one in sealed for row in one.rows for said in _said_in(row)])
         impossible = {
             (one.source, one.offset, one.pack_index): one.reason
             for batch in sealed
@@ -208,10 +208,21 @@ def _kept(state: PartitionState, key: bytes) -> Row | None:
     return row
 
 
+def _said_in(row: tuple[bytes, bytes | None]) -> list[tuple[str, Outcome]]:
+    """Give what callers hear in a row; one that was only shown is heard under its reservation's id."""
+    key, value = row
+    if value is not None and key.startswith(b"r/"):
+        shown = decode_row(key, value)
+        if isinstance(shown, ReservationRow) and shown.repeat == NO_ANSWER:
+            return [(shown.reservation_id, Outcome.INSPECTED)]
+    return answers_in([row])
+
+
 def _answer_to(command: c.Command, heard: Iterator[tuple[str, Outcome]]) -> Outcome:
     """Find a command's answer in what callers hear; what lies between had waited, or waited in vain (R21)."""
-    for command_id, outcome in heard:
-        if command_id == command.id:
+    for said, outcome in heard:
+        is_shown = outcome is Outcome.INSPECTED
+        if said == (getattr(command, "reservation_id", None) if is_shown else command.id):
             return outcome
     raise AssertionError(f"no answer to {command}")
 
