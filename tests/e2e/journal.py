@@ -98,7 +98,7 @@ async def shopping(
         gateways: Whom they ask; each begins at the next one.
         skus: What they want, one after the other.
         shoppers: How many at once.
-        patient: Everybody asks again until there is an answer; else every second one gives up at a 503.
+        patient: Everybody asks again until there is an answer; else every second one gives up at each 503.
     """
     is_over = asyncio.Event()
     numbers = itertools.count()
@@ -108,7 +108,7 @@ async def shopping(
         while not is_over.is_set():
             number = next(numbers)
             key, sku = f"order-{number}", skus[number % len(skus)]
-            if patient or number % 2:
+            if patient or shopper % 2:
                 await journal.insist(mine, key, sku)
             else:
                 await journal.ask(mine[0], key, sku)

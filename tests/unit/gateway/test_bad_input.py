@@ -1,0 +1,329 @@
+"""What no client should send, to every address of the API: a documented refusal; the ledger hears nothing.
+
+`make schemathesis` makes up requests from the document; these are those that a document does not think of.
+"""
+
+import gzip
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from io import BytesIO
+from typing import Any, Final
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
+
+from inventory_stream.gateway.app import Limits
+from inventory_stream.gateway.endpoint import Endpoint
+from inventory_stream.gateway.graphql.words import GraphqlBody
+from inventory_stream.gateway.idempotency import KEY_HEADER
+from inventory_stream.gateway.openapi.document import document
+from inventory_stream.gateway.openapi.examples import EXAMPLES
+from inventory_stream.gateway.problems import KINDS, PROBLEM_BASE
+from inventory_stream.gateway.security.signatures import SIGNATURE_HEADER, TOLERANCE_SECONDS, sign
+from models.payments import PaymentEvent
+from tests.contract.fake_gateway import CREDENTIALS, FakeGateway
+
+SECRET: Final = b"s" * 32
+"""Of the provider `shop`, as the gateway of these tests knows it."""
+PROBLEM_TYPE: Final = "application/problem+json"
+PATH_WORDS: Final = dict.fromkeys(
+    (
+        "reservation_id",
+        "order_id",
+        "transfer_id",
+        "incoming_id",
+        "sale_id",
+        "channel",
+        "limit_id",
+        "location",
+        "group",
+        "sku",
+        "ticket",
+    ),
+    "word",
+)
+ENDPOINTS: Final = FakeGateway().endpoints
+DOCUMENT: Final = document(ENDPOINTS)
+WITH_BODY: Final = [endpoint for endpoint in ENDPOINTS if endpoint.body is not None]
+
+Client = TestClient[Any, Any]
+Headers = dict[str, str]
+
+
+class Asker:
+    """Sends requests to one gateway, and holds what comes back against the document."""
+
+    def __init__(self, client: Client, gateway: FakeGateway) -> None:
+        self._client = client
+        self._gateway = gateway
+
+    async def refused(
+        self,
+        endpoint: Endpoint,
+        raw: bytes | None = None,
+        *,
+        headers: Mapping[str, str | None] | None = None,
+        path: str | None = None,
+        query: str = "",
+    ) -> str:
+        """Send a request that must be refused; gives the problem's slug.
+
+        Args:
+            endpoint: To which.
+            raw: The body; None: the example of the document, if it takes one.
+            headers: Instead of what a good request has; None takes one away.
+            path: Instead of the address with a word in each place.
+            query: What stands behind the `?`.
+        """
+        if raw is None:
+            raw = json.dumps(EXAMPLES[endpoint.body]).encode() if endpoint.body else b""
+        sent = {**good_headers(endpoint, raw), **(headers or {})}
+        asked = len(self._gateway.desk.asked)
+        url = URL((path or address(endpoint)) + (f"?{query}" if query else ""), encoded=True)
+        kept = {name: value for name, value in sent.items() if value is not None}
+        what = f"{endpoint.method} {url} {raw[:60]!r}"
+        async with self._client.request(
+            endpoint.method,
+            url,
+            data=BytesIO(raw) if raw else None,
+            headers=kept,
+            skip_auto_headers=("Content-Type",),
+        ) as answer:
+            told = await answer.read()
+            assert 400 <= answer.status < 500, f"{what}: {answer.status} {told[:300]!r}"
+            assert answer.content_type == PROBLEM_TYPE, f"{what}: {answer.content_type}"
+            problem = json.loads(told)
+            slug: str = problem["type"].removeprefix(PROBLEM_BASE)
+            assert (problem["status"], answer.status) == (KINDS[slug].status,) * 2, what
+            documented = DOCUMENT["paths"][endpoint.path][endpoint.method.lower()]["responses"]
+            assert str(answer.status) in documented, f"{what}: {answer.status} is not documented"
+        assert len(self._gateway.desk.asked) == asked, f"{what}: the ledger was asked"
+        return slug
+
+
+def address(endpoint: Endpoint) -> str:
+    """Give an endpoint's path with a word in each place."""
+    return endpoint.path.format_map(PATH_WORDS)
+
+
+def good_headers(endpoint: Endpoint, raw: bytes) -> Mapping[str, str | None]:
+    """Give what a good request has."""
+    headers: dict[str, str | None] = {"Authorization": CREDENTIALS}
+    if raw:
+        headers["Content-Type"] = "application/json"
+    if endpoint.is_write:
+        headers[KEY_HEADER] = "a-key"
+    if endpoint.is_signed:
+        headers[SIGNATURE_HEADER] = sign(raw, SECRET, int(time.time()))
+    return headers
+
+
+@asynccontextmanager
+async def asking() -> AsyncIterator[Asker]:
+    """Serve the whole surface."""
+    gateway = FakeGateway()
+    async with TestClient(TestServer(gateway.app)) as client:
+        gateway.stock_examples()
+        await gateway.rooms.directory.refresh()
+        yield Asker(client, gateway)
+
+
+BODIES: Final = {
+    "cut off": b'{"sku":"SKU-1',
+    "nothing but white space": b" \n",
+    "null": b"null",
+    "a list": b"[]",
+    "a number": b"7",
+    "two values": b"{} {}",
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "UTF-16": '{"sku":"A"}'.encode("utf-16"),
+    "not UTF-8 in a name": b'{"\xff":1}',
+    "not UTF-8 in a text": b'{"sku":"\xff\xfe","id":"\xff","query":"\xff"}',
+    "half a character": b'{"sku":"\\ud800","id":"\\ud800","query":"\\ud800","order_id":"\\ud800"}',
+    "NaN": b'{"units":NaN}',
+    "a comment": b"{}//",
+    "lists 100,000 deep": b"[" * 100_000,
+    "objects 100,000 deep": b'{"a":' * 100_000,
+    "deep in an unknown field": b'{"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+    "an unknown field": b'{"units_of_measure":"kg"}',
+    "100,000 unknown fields": json.dumps({f"f{n}": n for n in range(60_000)}).encode(),
+}
+"""No endpoint has a body that reads so. A document whose every field may be left out takes `{}`."""
+
+
+@pytest.mark.parametrize("raw", BODIES.values(), ids=BODIES.keys())
+async def test_body_that_is_no_document_of_the_endpoint_is_malformed(raw: bytes) -> None:
+    """Whatever stands there instead of the fields asked for, every endpoint with a body says 400."""
+    async with asking() as asker:
+        for endpoint in WITH_BODY:
+            assert await asker.refused(endpoint, raw) == "malformed", endpoint.path
+
+
+def spoilt(value: object, wrong: Callable[[object], list[object]]) -> Iterator[Any]:
+    """Give copies of a JSON value, each with one leaf or one list made wrong."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from ({**value, name: other} for other in spoilt(part, wrong))
+    elif isinstance(value, list):
+        yield from ([other, *value[1:]] for other in spoilt(value[0], wrong))
+    yield from wrong(value)
+
+
+def of_another_type(value: object) -> list[object]:
+    """Give what cannot stand in a value's place by its type."""
+    if isinstance(value, bool):
+        return ["true", 1, [], {}]
+    if isinstance(value, int | float):
+        return ["7", True, [], {}]
+    if isinstance(value, str):
+        return [True, [], {}, ["a"]]
+    return [7, "text", True, {"a": 1} if isinstance(value, list) else []]
+
+
+def absurd(value: object) -> list[object]:
+    """Give numbers, texts and lists beyond every bound."""
+    if isinstance(value, bool):
+        return []
+    if isinstance(value, int | float):
+        return [10**9 + 1, -(10**9) - 1, 2**63, -(2**63) - 1, 10**40, 1e308]
+    if isinstance(value, str):
+        return ["", "x" * 100_000, "a\0b", "a\x7f", "a\x85b"]
+    return [value * 60_000] if isinstance(value, list) else []
+
+
+FREE_TEXTS: Final = {GraphqlBody}
+"""A question's text is judged by GraphQL: its faults are told with status 200, as its own rules have it."""
+
+
+@pytest.mark.parametrize("wrong", [of_another_type, absurd])
+async def test_field_that_cannot_be_is_refused_at_every_endpoint(
+    wrong: Callable[[object], list[object]],
+) -> None:
+    """Each field of each example in turn, at any depth: of another type, or beyond its bounds."""
+    tried = 0
+    async with asking() as asker:
+        for endpoint in WITH_BODY:
+            assert endpoint.body is not None
+            if endpoint.body in FREE_TEXTS:
+                continue
+            for body in spoilt(EXAMPLES[endpoint.body], wrong):
+                slug = await asker.refused(endpoint, json.dumps(body).encode())
+                assert slug in {"malformed", "too-large"}, f"{endpoint.path} {str(body)[:200]}: {slug}"
+                tried += 1
+    assert tried > 300
+
+
+@pytest.mark.parametrize("ttl", [-1, 0, 10**6, 10**18, 0.5, 1e400, "600", None])
+async def test_ttl_that_no_hold_may_have_is_malformed(ttl: object) -> None:
+    """A deadline in the past, after months, of half a second, or for ever is never asked of the ledger."""
+    holds = {"/v1/reservations", "/v1/orders", "/v1/reservations/{reservation_id}/extend"}
+    async with asking() as asker:
+        for endpoint in WITH_BODY:
+            if endpoint.path in holds:
+                assert endpoint.body is not None
+                body = {**EXAMPLES[endpoint.body], "ttl_seconds": ttl}
+                assert await asker.refused(endpoint, json.dumps(body).encode()) == "malformed"
+
+
+async def test_too_much_of_a_body_is_too_large() -> None:
+    """A byte above the limit, and a bomb that is small until opened, are 413 wherever a body is read."""
+    size = Limits().request_bytes_max + 1
+    bomb = gzip.compress(b" " * 4 * size)
+    async with asking() as asker:
+        for endpoint in WITH_BODY:
+            assert await asker.refused(endpoint, b" " * size) == "too-large", endpoint.path
+            packed = {"Content-Encoding": "gzip", SIGNATURE_HEADER: sign(b"", SECRET, 0)}
+            assert await asker.refused(endpoint, bomb, headers=packed) == "too-large", endpoint.path
+
+
+HEADERS: Final[dict[str, tuple[Headers, str]]] = {
+    "no JSON wanted": ({"Accept": "image/png"}, "not-acceptable"),
+    "a key that is not known": ({"Authorization": "Bearer inv_forged"}, "not-authenticated"),
+    "a token that nobody signed": (
+        {"Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9."},
+        "not-authenticated",
+    ),
+    "another scheme": ({"Authorization": "Basic YTpi"}, "not-authenticated"),
+}
+
+
+@pytest.mark.parametrize(("headers", "slug"), HEADERS.values(), ids=HEADERS.keys())
+async def test_header_that_lets_nobody_in_is_refused_everywhere(headers: Headers, slug: str) -> None:
+    """A forged credential opens no endpoint that needs one, and no other media type is promised."""
+    async with asking() as asker:
+        for endpoint in ENDPOINTS:
+            if slug != "not-authenticated" or endpoint.scope is not None:
+                assert await asker.refused(endpoint, headers=headers) == slug, endpoint.path
+
+
+@pytest.mark.parametrize("key", [None, "", " ", "a b", "\u00e9", "x" * 256, "x" * 8_000])
+async def test_write_without_a_usable_key_is_malformed(key: str | None) -> None:
+    """No Idempotency-Key, or one that is empty, too long or not ASCII: no write is begun."""
+    async with asking() as asker:
+        for endpoint in ENDPOINTS:
+            if endpoint.is_write:
+                assert await asker.refused(endpoint, headers={KEY_HEADER: key}) == "malformed"
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "json"])
+async def test_body_of_another_media_type_is_refused(kind: str) -> None:
+    """What says that it is no JSON is not read as JSON."""
+    async with asking() as asker:
+        for endpoint in WITH_BODY:
+            assert await asker.refused(endpoint, headers={"Content-Type": kind}) == "media-type"
+
+
+@pytest.mark.parametrize("query", ["limit=%00", "a=1&a=1", "unknown=1", "%ff=%ff"])
+async def test_query_that_the_endpoint_does_not_know_is_refused(query: str) -> None:
+    """A name twice, one that is not known, or no text."""
+    async with asking() as asker:
+        for endpoint in ENDPOINTS:
+            assert await asker.refused(endpoint, query=query) == "malformed", endpoint.path
+
+
+@pytest.mark.parametrize("word", ["%00", "%7F", "%C2%85", "x" * 129, "%F0%9F%98%80" * 129])
+async def test_word_of_an_address_that_no_id_could_be_is_refused(word: str) -> None:
+    """Control characters and more than 128 characters, in each place of each address."""
+    async with asking() as asker:
+        for endpoint in ENDPOINTS:
+            for name in PATH_WORDS:
+                if f"{{{name}}}" in endpoint.path:
+                    path = endpoint.path.format_map({**PATH_WORDS, name: word})
+                    assert await asker.refused(endpoint, path=path) == "malformed", endpoint.path
+
+
+async def test_bytes_in_an_address_that_are_no_text_name_nothing() -> None:
+    """%FF is no UTF-8: such a word is refused or names nothing, and never ends in a 5xx."""
+    async with asking() as asker:
+        for endpoint in ENDPOINTS:
+            for name in PATH_WORDS:
+                if f"{{{name}}}" in endpoint.path and endpoint.path.startswith("/v1/waiting-rooms"):
+                    path = endpoint.path.format_map({**PATH_WORDS, name: "%FF%FE"})
+                    assert await asker.refused(endpoint, path=path) in {"malformed", "not-found"}
+
+
+SIGNATURES: Final[dict[str, Callable[[bytes], str | None]]] = {
+    "none": lambda _: None,
+    "empty": lambda _: "",
+    "by another": lambda raw: sign(raw, b"x" * 32, int(time.time())),
+    "of another body": lambda raw: sign(raw + b" ", SECRET, int(time.time())),
+    "replayed too late": lambda raw: sign(raw, SECRET, int(time.time()) - TOLERANCE_SECONDS - 60),
+    "ahead of its time": lambda raw: sign(raw, SECRET, int(time.time()) + TOLERANCE_SECONDS + 60),
+    "with the time changed": lambda raw: "t=" + str(int(time.time())) + sign(raw, SECRET, 1)[3:],
+    "of half a hundred": lambda raw: sign(raw, SECRET, 1) + (",v1=" + "0" * 64) * 50,
+}
+
+
+@pytest.mark.parametrize("signature", SIGNATURES.values(), ids=SIGNATURES.keys())
+async def test_forged_or_replayed_signature_of_a_payment_is_refused(
+    signature: Callable[[bytes], str | None],
+) -> None:
+    """Nobody but the provider tells of payments, and a copy of its request is of no use later."""
+    (webhook,) = (endpoint for endpoint in ENDPOINTS if endpoint.is_signed)
+    raw = json.dumps(EXAMPLES[PaymentEvent]).encode()
+    async with asking() as asker:
+        headers = {SIGNATURE_HEADER: signature(raw)}
+        assert await asker.refused(webhook, raw, headers=headers) == "not-authenticated"
