@@ -13,13 +13,10 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "verification.md"
 
-FLASH_SALE_ONLY: Final = {"R4", "R23"}
-"""Rules of a later version: nothing of them is built."""
 RULES: Final = tuple(
-    name
+    f"{letter}{number}"
     for letter, count in (("R", 30), ("I", 8), ("P", 12))
     for number in range(1, count + 1)
-    if (name := f"{letter}{number}") not in FLASH_SALE_ONLY
 )
 
 _RULE: Final = re.compile(r"\b[RIP]\d{1,2}\b")
@@ -64,11 +61,7 @@ def test_every_rule_is_named_by_a_test() -> None:
 
 def test_no_test_names_a_rule_that_does_not_exist() -> None:
     """A number mistyped would leave the rule that was meant without its test."""
-    unknown = {
-        rule: sorted(files)
-        for rule, files in files_by_rule().items()
-        if rule not in RULES and rule not in FLASH_SALE_ONLY
-    }
+    unknown = {rule: sorted(files) for rule, files in files_by_rule().items() if rule not in RULES}
     assert not unknown
 
 
