@@ -16,7 +16,6 @@ from inventory_stream.adapters.kafka.ledger_tail import LedgerTail
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.adapters.monitoring.gateways import PrometheusGateway
 from inventory_stream.adapters.redis.waiting_room import RedisWaitingRooms
-from inventory_stream.adapters.system_clock import now_ms
 from inventory_stream.bootstrap.gateway_part import Core, Part
 from inventory_stream.bootstrap.gateway_parts import PARTS
 from inventory_stream.flows.desk import LedgerDesk
@@ -90,7 +89,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         ShelfStocks(shelf),
         customers,
         gateway,
-        now_ms,
+        clock.now_ms,
     )
     reserving = Reserving(
         desk,
