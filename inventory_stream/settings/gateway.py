@@ -29,6 +29,12 @@ class GatewaySettings(GatewaySecuritySettings, GatewayPaymentSettings, GatewayWa
     answer_seconds: float = Field(
         2.0, ge=0.1, le=30.0, description="how long a request waits for the ledger before it is answered 503"
     )
+    linger_ms: int = Field(
+        3,
+        ge=0,
+        le=1_000,
+        description="between two packed records for one partition; a command after a pause leaves at once",
+    )
     wait_seconds_max: float = Field(
         30.0, ge=0.1, le=120.0, description="longest wait that a request may ask for by `Prefer: wait`"
     )

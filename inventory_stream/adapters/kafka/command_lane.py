@@ -37,9 +37,12 @@ class CommandLane:
         partition: int,
         pack_commands: int | None,
         ack_seconds_max: float = ACK_SECONDS_MAX,
+        linger_seconds: float = 0.0,
     ) -> None:
         """Open nothing yet. `pack_commands` None: one record per command."""
         self._ack_seconds_max = ack_seconds_max
+        self._linger_seconds = linger_seconds
+        self._next_at = 0.0
         self._producer = producer
         self._topic = topic
         self._partition = partition
@@ -111,17 +114,25 @@ class CommandLane:
 
     async def _send_until_empty(self) -> None:
         try:
-            while self._failure is None:
+            while self._failure is None and (self._pack or self._filling.record_count()):
+                await self._linger()
                 self._close_pack()
                 batch = self._filling
-                if batch.record_count() == 0:
-                    break
                 self._filling = self._producer.create_batch()
                 self._space.set()
                 await self._send(batch)
         finally:
             self._sending = None
             self._space.set()
+
+    async def _linger(self) -> None:
+        """Leave so much time between two batches; one that follows a pause leaves at once."""
+        if self._linger_seconds:
+            loop = asyncio.get_running_loop()
+            pause = self._next_at - loop.time()
+            if pause > 0:
+                await asyncio.sleep(pause)
+            self._next_at = loop.time() + self._linger_seconds
 
     async def _send(self, batch: Any) -> None:  # noqa: ANN401  # aiokafka's BatchBuilder has no types
         # One batch under way per partition: with several at once aiokafka 0.14 dropped batches of a

@@ -54,7 +54,10 @@ class CommandPipe:
         """Make one to the input topics, packing what arrives while a batch is under way."""
         return cls(
             lambda: open_command_sink(
-                settings, pack_commands=PACK_COMMANDS_MAX, ack_seconds_max=ACK_SECONDS_MAX
+                settings,
+                pack_commands=PACK_COMMANDS_MAX,
+                ack_seconds_max=ACK_SECONDS_MAX,
+                linger_seconds=settings.gateway.linger_ms / 1_000,
             )
         )
 

@@ -45,6 +45,7 @@ class KafkaCommandSink:
         cluster_id: str,
         pack_commands: int | None,
         ack_seconds_max: float = ACK_SECONDS_MAX,
+        linger_seconds: float = 0.0,
     ) -> None:
         """Wrap a started producer. Several tasks may use one sink."""
         self.partitions = partitions
@@ -54,7 +55,14 @@ class KafkaCommandSink:
         """Kafka's own name of the cluster: a new broker at an old address has another one."""
         lanes = {
             topic: [
-                CommandLane(producer, settings.topic(topic), partition, pack_commands, ack_seconds_max)
+                CommandLane(
+                    producer,
+                    settings.topic(topic),
+                    partition,
+                    pack_commands,
+                    ack_seconds_max,
+                    linger_seconds,
+                )
                 for partition in range(partitions)
             ]
             for topic in (STOCK_EVENTS, ORDER_EVENTS)
@@ -114,7 +122,11 @@ class KafkaCommandSink:
 
 @asynccontextmanager
 async def open_command_sink(
-    settings: Settings, *, pack_commands: int | None = None, ack_seconds_max: float = ACK_SECONDS_MAX
+    settings: Settings,
+    *,
+    pack_commands: int | None = None,
+    ack_seconds_max: float = ACK_SECONDS_MAX,
+    linger_seconds: float = 0.0,
 ) -> AsyncIterator[KafkaCommandSink]:
     """Connect a sink, and let go of it at the end. Call `flush` before leaving: leaving does not.
 
@@ -122,6 +134,7 @@ async def open_command_sink(
         settings: Where Kafka is, and the topic prefix.
         pack_commands: None for one record per command, else the most commands of a packed record.
         ack_seconds_max: How long a batch may stay unacknowledged before its lane has failed.
+        linger_seconds: Least time between two batches of a lane.
 
     Raises:
         SettingsError: the catalog file is wrong.
@@ -156,6 +169,7 @@ async def open_command_sink(
             cluster_id=cluster_id,
             pack_commands=pack_commands,
             ack_seconds_max=ack_seconds_max,
+            linger_seconds=linger_seconds,
         )
         try:
             yield sink
