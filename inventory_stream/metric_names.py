@@ -538,6 +538,8 @@ GATEWAY_REQUESTS: Final = Metric(
     "requests",
     ("endpoint", "status"),
     "Answers by method and address as declared, `other` for no address of ours, and status.",
+    "More than 2 % are 5xx: shoppers are turned away.",
+    "gateway-refusing",
 )
 GATEWAY_SECONDS: Final = Metric(
     f"{PREFIX}gateway_request_seconds",
@@ -546,6 +548,8 @@ GATEWAY_SECONDS: Final = Metric(
     "seconds",
     ("endpoint",),
     "From a request's head to its answer; of a stream, as long as it lasts.",
+    "p99 of a reservation above 250 ms.",
+    "gateway-slow",
     buckets=_ANSWERS,
 )
 GATEWAY_WAITING: Final = Metric(
@@ -563,6 +567,78 @@ GATEWAY_FRESH: Final = Metric(
     "partitions",
     (),
     "Partitions of the ledger whose end this gateway saw within the last second.",
+    "Fewer than partitions: reads are old, and nothing is refused early.",
+    "gateway-behind",
+)
+GATEWAY_EARLY: Final = Metric(
+    f"{PREFIX}gateway_early_refusals_total",
+    Kind.COUNTER,
+    Role.GATEWAY,
+    "reservations",
+    (),
+    "Reservations refused from the gateway's own memory, without a question to the ledger.",
+)
+GATEWAY_STREAMS: Final = Metric(
+    f"{PREFIX}gateway_streams",
+    Kind.GAUGE,
+    Role.GATEWAY,
+    "streams",
+    ("kind",),
+    "Streams open now: live (server-sent events and WebSockets), waiting-room.",
+)
+GATEWAY_ROOM_WAITING: Final = Metric(
+    f"{PREFIX}gateway_room_waiting",
+    Kind.GAUGE,
+    Role.GATEWAY,
+    "tickets",
+    (),
+    "Tickets that wait in all rooms, looked at every 5 s; each gateway tells the same.",
+)
+GATEWAY_ROOM_IN_FLIGHT: Final = Metric(
+    f"{PREFIX}gateway_room_in_flight",
+    Kind.GAUGE,
+    Role.GATEWAY,
+    "admissions",
+    (),
+    "Admissions of all rooms that are neither used nor over; each gateway tells the same.",
+)
+GATEWAY_ROOM_ADMITTED: Final = Metric(
+    f"{PREFIX}gateway_room_admitted_total",
+    Kind.COUNTER,
+    Role.GATEWAY,
+    "people",
+    (),
+    "People whom this gateway let in; the sum over gateways is all of them.",
+)
+GATEWAY_ROOM_RESTORED: Final = Metric(
+    f"{PREFIX}gateway_room_restored_total",
+    Kind.COUNTER,
+    Role.GATEWAY,
+    "times",
+    (),
+    "Times that this gateway put a room back that Redis had lost.",
+    "Any: Redis lost data during a sale.",
+    "waiting-room-restored",
+)
+GATEWAY_PAYMENTS: Final = Metric(
+    f"{PREFIX}gateway_payment_events_total",
+    Kind.COUNTER,
+    Role.GATEWAY,
+    "events",
+    ("status",),
+    "Payment events settled here, by what came of them (docs/http/payments.md).",
+    "refund_required rises: money is taken for units that are gone.",
+    "payments-to-look-at",
+)
+GATEWAY_NOT_RECORDED: Final = Metric(
+    f"{PREFIX}gateway_audit_failures_total",
+    Kind.COUNTER,
+    Role.GATEWAY,
+    "rows",
+    (),
+    "Rows of the audit trail that could not be written; the admin act was answered 503.",
+    "Any: nobody can open, change or close a sale.",
+    "audit-not-written",
 )
 METRICS: Final[tuple[Metric, ...]] = tuple(
     value for value in tuple(globals().values()) if isinstance(value, Metric)

@@ -31,6 +31,7 @@ from inventory_stream.gateway.security.guard import Guard, LimitedCustomers, cus
 from inventory_stream.gateway.waiting_room import WaitingRoomParts
 from inventory_stream.ports.access import SILENT_ACCESS
 from inventory_stream.ports.audit import AUDIT
+from inventory_stream.ports.sale_monitor import SILENT_SALE
 from inventory_stream.settings import Settings
 from models.ids import partition_of
 
@@ -60,6 +61,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
     products = load_catalog(settings.catalog.file)
     clock = HeldClock(settings.ledger.clock_skew_ms)
     guard = Guard.of(gateway)
+    sale_monitor = SILENT_SALE if monitor is None else monitor
     customers = LimitedCustomers(customer_hasher(gateway), guard)
 
     def partition_of_sku(sku: str) -> int:
@@ -90,6 +92,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         customers,
         gateway,
         clock.now_ms,
+        sale_monitor,
     )
     reserving = Reserving(
         desk,
@@ -98,6 +101,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         shelf=shelf,
         recent=recent,
         door=waiting_room.admissions,
+        monitor=sale_monitor,
     )
     core = Core(
         settings=settings,
@@ -111,6 +115,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         waiting_room=waiting_room,
         partition_of_sku=partition_of_sku,
         now_ms=clock.now_ms,
+        monitor=sale_monitor,
     )
     trail = KafkaAuditTrail(connection, settings.topic(AUDIT))
     parts = (*(new_part(core) for new_part in (_reservations, *PARTS)), Part(close=trail.close))
@@ -122,7 +127,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         limits=Limits(gateway.request_bytes_max, gateway.request_seconds_max),
         monitor=SILENT_ACCESS if monitor is None else monitor,
         middlewares=[guard.middleware],
-        auditor=Auditor(trail),
+        auditor=Auditor(trail, monitor=sale_monitor),
     )
     guard.attach(app)
 
@@ -132,7 +137,11 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
 
     app.on_shutdown.append(end_streams)
     if monitor is not None:
-        monitor.watch(lambda: desk.waiting, lambda: sum(map(tail.is_fresh, range(kafka.partitions))))
+        monitor.watch(
+            lambda: desk.waiting,
+            lambda: sum(map(tail.is_fresh, range(kafka.partitions))),
+            {kind: count for part in parts for kind, count in part.streams.items()},
+        )
     background = (tail.run, pipe.run, *(task for part in parts for task in part.background))
     return GatewayParts(app, background, tail.why_not_ready, parts)
 

@@ -27,7 +27,7 @@ def orders_part(core: Core) -> Part:
         topic=settings.topic(DEAD_LETTERS),
         request_timeout_seconds=settings.kafka.request_timeout_seconds,
     )
-    settling = SettlePayment(core.desk, notes, outcomes, gateway.confirm_on, sku_of)
+    settling = SettlePayment(core.desk, notes, outcomes, gateway.confirm_on, sku_of, core.monitor)
     consumer = PaymentConsumer(
         core.connection,
         settings.topic(PAYMENT_EVENTS),

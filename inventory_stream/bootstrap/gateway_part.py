@@ -1,7 +1,7 @@
 """What every part of a gateway is built from, and what it adds."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -13,6 +13,7 @@ from inventory_stream.gateway.endpoint import Endpoint
 from inventory_stream.gateway.reserving import Reserving
 from inventory_stream.gateway.security.guard import Guard, LimitedCustomers
 from inventory_stream.gateway.waiting_room import WaitingRoomParts
+from inventory_stream.ports.sale_monitor import SaleMonitor
 from inventory_stream.settings import Settings
 
 
@@ -40,6 +41,7 @@ class Core:
     partition_of_sku: Callable[[str], int]
     now_ms: Callable[[], int]
     """The clock by which the ledger decides, as well as it is known here."""
+    monitor: SaleMonitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Part:
     routes: tuple[web.RouteDef, ...] = ()
     background: tuple[Callable[[], Awaitable[None]], ...] = ()
     """Run until the end; one that ends or raises ends the process."""
+    streams: Mapping[str, Callable[[], int]] = field(default_factory=dict)
+    """How many streams of a kind are open now."""
     stop: Callable[[], None] = _end_nothing
     """Ends streams; called when the gateway takes no more requests and lets those under way end."""
     close: Callable[[], Awaitable[None]] = _nothing

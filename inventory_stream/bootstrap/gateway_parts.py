@@ -98,6 +98,7 @@ def _live(core: Core) -> Part:
     return Part(
         routes=(*LiveEvents(hub, admit).routes(), *LiveSocket(hub, admit).routes()),
         background=(run,),
+        streams={"live": lambda: hub.readers},
         stop=hub.stop,
     )
 
@@ -114,6 +115,7 @@ def _waiting_room(core: Core) -> Part:
         waiting_room.endpoints(),
         tuple(waiting_room.routes()),
         background=(run,),
+        streams={"waiting-room": lambda: waiting_room.crowd.streams},
         stop=waiting_room.crowd.stop,
         close=waiting_room.close,
     )

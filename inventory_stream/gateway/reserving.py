@@ -15,6 +15,7 @@ from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reservation_answers import reservation_answer
 from inventory_stream.gateway.words.reservations import LineResult, ReserveBody
 from inventory_stream.ports.desk import Decision, Desk
+from inventory_stream.ports.sale_monitor import SILENT_SALE, SaleMonitor
 from inventory_stream.ports.shelf import Shelf
 from models.commands import Reserve
 from models.ids import ID_CHARACTERS_MAX
@@ -68,6 +69,7 @@ class Reserving:
         shelf: Says early that something is sold out; None: only the ledger does.
         recent: What the shelf may not be asked about.
         door: Of the waiting rooms; None: there are none.
+        monitor: Hears of what is refused early.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Reserving:
         shelf: Shelf | None = None,
         recent: Knows | None = None,
         door: Door | None = None,
+        monitor: SaleMonitor = SILENT_SALE,
     ) -> None:
         self._desk = desk
         self._now_ms = now_ms
@@ -86,6 +89,7 @@ class Reserving:
         self._shelf = shelf
         self._recent = recent
         self._door = door
+        self._monitor = monitor
 
     @property
     def door(self) -> Door | None:
@@ -267,6 +271,7 @@ class Reserving:
                 outcome = Outcome.ALL_RESERVED
         answer = ANSWERS[outcome]
         assert answer.slug is not None  # noqa: S101  # both are refusals
+        self._monitor.refused_early()
         raise Problem(
             answer.slug,
             "there are not enough units there now; the same request may be sent again",

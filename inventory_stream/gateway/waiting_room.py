@@ -17,6 +17,7 @@ from inventory_stream.gateway.endpoint import Endpoint
 from inventory_stream.gateway.routes.waiting_room import Hasher, Tickets, WaitingRoomRoutes
 from inventory_stream.gateway.routes.waiting_room_events import WaitingRoomEvents
 from inventory_stream.gateway.tokens import TokenSigner
+from inventory_stream.ports.sale_monitor import SILENT_SALE, SaleMonitor
 from inventory_stream.ports.waiting_room import WaitingRooms
 from inventory_stream.settings import GatewaySettings
 
@@ -35,17 +36,19 @@ class WaitingRoomParts:
         customers: Hasher,
         settings: GatewaySettings,
         now_ms: Callable[[], int],
+        monitor: SaleMonitor = SILENT_SALE,
     ) -> None:
         self._rooms = rooms
+        self._monitor = monitor
         keys = settings.token_keys()
         signer = TokenSigner(settings.token_key_id, keys) if keys else None
-        self.directory = RoomDirectory(rooms, now_ms)
+        self.directory = RoomDirectory(rooms, now_ms, monitor)
         tickets = Tickets(self.directory, signer, now_ms)
-        lobby = Lobby(rooms, self.directory, tickets.seed_of)
-        self.crowd = Crowd(lobby, stocks, now_ms)
+        self._lobby = Lobby(rooms, self.directory, tickets.seed_of)
+        self.crowd = Crowd(self._lobby, stocks, now_ms)
         self.admitter = Admitter(rooms, self.directory, stocks, secrets.token_hex(8), now_ms)
         self.admissions = Admissions(rooms, self.directory, stocks, signer, now_ms)
-        self._routes = WaitingRoomRoutes(tickets, self.directory, lobby, stocks, customers)
+        self._routes = WaitingRoomRoutes(tickets, self.directory, self._lobby, stocks, customers)
         self._events = WaitingRoomEvents(tickets, self.crowd, settings.waiting_room_connections_max)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -62,4 +65,5 @@ class WaitingRoomParts:
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Let people in and tell them, inside the block."""
-        return Keeper(self.directory, self.admitter, self.crowd).running()
+        keeper = Keeper(self.directory, self.admitter, self.crowd, self._lobby, self._monitor)
+        return keeper.running()

@@ -100,11 +100,15 @@ class LedgerTail:
         return ended_at is not None and boottime_seconds() - ended_at <= FRESH_SECONDS_MAX
 
     def why_not_ready(self) -> Sequence[str]:
-        """Name the partitions that are not fresh, in one line; nothing when all are."""
-        stale = [str(number) for number in range(len(self._places)) if not self.is_fresh(number)]
-        if not stale:
+        """Name the partitions that were never read to their end, in one line; nothing when all were.
+
+        Not those that are old: while Kafka is gone every gateway would be taken out of service, and
+        shoppers would meet nobody instead of the last stock and a 503.
+        """
+        unread = [str(number) for number in range(len(self._places)) if not self.is_caught_up(number)]
+        if not unread:
             return ()
-        return (f"{self._topic}: partitions {', '.join(stale[:10])} are not read to their end",)
+        return (f"{self._topic}: partitions {', '.join(unread[:10])} are not read to their end",)
 
     async def run(self) -> None:
         """Follow all partitions until cancelled."""

@@ -20,6 +20,7 @@ from inventory_stream.flows.payments.names import command_ids, has_heard
 from inventory_stream.flows.payments.table import ACTS, Act, ConfirmOn
 from inventory_stream.ports.desk import Desk
 from inventory_stream.ports.payments import PaymentOutcomes
+from inventory_stream.ports.sale_monitor import SILENT_SALE, SaleMonitor
 from models.payments import (
     PaymentEvent,
     PaymentKind,
@@ -47,6 +48,7 @@ class SettlePayment:
         outcomes: PaymentOutcomes,
         confirm_on: ConfirmOn,
         sku_of: Callable[[str], str | None],
+        monitor: SaleMonitor = SILENT_SALE,
     ) -> None:
         """Take what it needs.
 
@@ -56,12 +58,14 @@ class SettlePayment:
             outcomes: Hear what came of it.
             confirm_on: Which event makes units the buyer's.
             sku_of: Reads the SKU out of a reservation's id, None where it cannot be.
+            monitor: Hears what came of each.
         """
         self._orders = SettleOrder(desk)
         self._notes = notes
         self._outcomes = outcomes
         self._confirm_on = confirm_on
         self._sku_of = sku_of
+        self._monitor = monitor
 
     async def settle(self, event: PaymentEvent, within_seconds: float) -> PaymentOutcome:
         """Do what an event means, and publish what came of it.
@@ -78,6 +82,7 @@ class SettlePayment:
             settled = tuple([one.line for one in await self._act(event, lines, within_seconds)])
             outcome = _outcome(event, settled_as(settled), settled)
         await self._outcomes.publish(outcome)
+        self._monitor.settled(outcome.status.value)
         return outcome
 
     async def _lines(self, event: PaymentEvent) -> Sequence[HeldLine] | None:

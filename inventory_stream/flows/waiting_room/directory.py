@@ -6,6 +6,7 @@ from typing import Final
 import structlog
 
 from inventory_stream.errors import RetryableError
+from inventory_stream.ports.sale_monitor import SILENT_SALE, SaleMonitor
 from inventory_stream.ports.waiting_room import Room, WaitingRooms
 
 log = structlog.get_logger(__name__)
@@ -35,9 +36,12 @@ class RoomDirectory:
     A list that lacks a known room means that the server lost it: it is opened again with the same terms.
     """
 
-    def __init__(self, rooms: WaitingRooms, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, rooms: WaitingRooms, now_ms: Callable[[], int], monitor: SaleMonitor = SILENT_SALE
+    ) -> None:
         self._rooms = rooms
         self._now_ms = now_ms
+        self._monitor = monitor
         self._known: dict[str, Room] = {}
         self._hinted: set[str] = set()
         self._read_ms = 0
@@ -73,6 +77,7 @@ class RoomDirectory:
         """Open a room again whose data was lost; tickets bring their places back."""
         log.warning("waiting_room_lost", sale=room.sale_id, held_seconds=HOLD_MS // 1_000)
         await self._rooms.open_room(room, HOLD_MS)
+        self._monitor.room_restored()
 
     async def open_room(self, room: Room) -> Room:
         """Open a room and know it; gives the terms that hold."""

@@ -11,6 +11,8 @@ from inventory_stream.errors import InventoryStreamError, RetryableError
 from inventory_stream.flows.waiting_room.admitter import Admitter
 from inventory_stream.flows.waiting_room.crowd import Crowd
 from inventory_stream.flows.waiting_room.directory import RoomDirectory
+from inventory_stream.flows.waiting_room.lobby import Lobby
+from inventory_stream.ports.sale_monitor import SILENT_SALE, SaleMonitor
 
 log = structlog.get_logger(__name__)
 
@@ -26,23 +28,36 @@ _LOOK_SECONDS: Final = 0.5
 _STOCK_SECONDS: Final = 0.05
 """How soon everybody hears "sold out" after the gateway's shelf knows; a look at memory."""
 
+_COUNT_SECONDS: Final = 5.0
+"""How old the counts for whoever watches may be: a third of a usual scrape, one small question a room."""
+
 
 class Keeper:
     """Runs the steps of one gateway until the block ends. A server that is gone stops none of them."""
 
-    def __init__(self, directory: RoomDirectory, admitter: Admitter, crowd: Crowd) -> None:
+    def __init__(
+        self,
+        directory: RoomDirectory,
+        admitter: Admitter,
+        crowd: Crowd,
+        lobby: Lobby,
+        monitor: SaleMonitor = SILENT_SALE,
+    ) -> None:
         self._directory = directory
         self._admitter = admitter
         self._crowd = crowd
+        self._lobby = lobby
+        self._monitor = monitor
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run inside the block; at its end every stream is ended."""
         steps: tuple[tuple[str, Callable[[], Awaitable[object]], float], ...] = (
             ("refresh", self._directory.refresh, _REFRESH_SECONDS),
-            ("admit", self._admitter.step, _ADMIT_SECONDS),
+            ("admit", self._admit, _ADMIT_SECONDS),
             ("look", self._crowd.look, _LOOK_SECONDS),
             ("stock", self._look_at_stock, _STOCK_SECONDS),
+            ("count", self.count, _COUNT_SECONDS),
         )
         tasks = [asyncio.create_task(_again(*step), name=f"waiting room {step[0]}") for step in steps]
         try:
@@ -52,6 +67,18 @@ class Keeper:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def count(self) -> None:
+        """Tell the monitor how many wait and how many are in, of all rooms that are not over.
+
+        Raises:
+            UnreachableError: the server does not answer.
+        """
+        states = [await self._lobby.state(room) for room in self._directory.rooms()]
+        self._monitor.rooms(sum(one.waiting for one in states), sum(one.in_flight for one in states))
+
+    async def _admit(self) -> None:
+        self._monitor.admitted(await self._admitter.step())
 
     async def _look_at_stock(self) -> None:
         self._crowd.look_at_stock()

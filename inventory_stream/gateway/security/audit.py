@@ -9,6 +9,7 @@ from inventory_stream.errors import UnreachableError
 from inventory_stream.gateway.endpoint import Reply
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.ports.audit import AuditOutcome, AuditRow, AuditTrail
+from inventory_stream.ports.sale_monitor import SILENT_SALE, SaleMonitor
 
 _RETRY_AFTER_SECONDS = "5"
 
@@ -23,9 +24,15 @@ class Auditor:
     no good answer either, and repeats the request with its key until both are there.
     """
 
-    def __init__(self, trail: AuditTrail, now_ms: Callable[[], int] = system_now_ms) -> None:
+    def __init__(
+        self,
+        trail: AuditTrail,
+        now_ms: Callable[[], int] = system_now_ms,
+        monitor: SaleMonitor = SILENT_SALE,
+    ) -> None:
         self._trail = trail
         self._now_ms = now_ms
+        self._monitor = monitor
 
     async def witness(
         self, *, caller: str, act: str, subject: str, request_id: str, do: Callable[[], Awaitable[Reply]]
@@ -44,16 +51,19 @@ class Auditor:
         """
 
         async def note(outcome: str) -> None:
-            await self._trail.write(
-                AuditRow(
-                    at_ms=self._now_ms(),
-                    caller=caller[:128],
-                    act=act[:256],
-                    subject=subject[:1_024],
-                    outcome=outcome[:128],
-                    request_id=request_id[:128],
-                )
+            row = AuditRow(
+                at_ms=self._now_ms(),
+                caller=caller[:128],
+                act=act[:256],
+                subject=subject[:1_024],
+                outcome=outcome[:128],
+                request_id=request_id[:128],
             )
+            try:
+                await self._trail.write(row)
+            except UnreachableError:
+                self._monitor.not_recorded()
+                raise
 
         try:
             await note(AuditOutcome.ASKED)

@@ -112,8 +112,14 @@ def registry_of_a_gateway() -> CollectorRegistry:
     """Drive everything that a gateway can tell once."""
     registry = CollectorRegistry()
     monitor = PrometheusGateway(Instruments(Role.GATEWAY, registry))
-    monitor.watch(lambda: 3, lambda: 2)
+    monitor.watch(lambda: 3, lambda: 2, {"live": lambda: 4})
     monitor.answered("GET /v1/here", 200, 0.003)
+    monitor.refused_early()
+    monitor.settled("partial")
+    monitor.not_recorded()
+    monitor.admitted(5)
+    monitor.rooms(6, 7)
+    monitor.room_restored()
     monitor.dropped(0, 1)
     monitor.refresh()
     return registry
@@ -172,6 +178,14 @@ def test_values_are_what_was_told() -> None:
     assert answered[f"{PREFIX}gateway_requests_total"] == {("GET /v1/here", "200"): 1}
     assert answered[f"{PREFIX}gateway_waiting"] == {(): 3}
     assert answered[f"{PREFIX}gateway_fresh_partitions"] == {(): 2}
+    assert answered[f"{PREFIX}gateway_streams"] == {("live",): 4}
+    words = ("early_refusals_total", "audit_failures_total", "room_restored_total", "room_admitted_total")
+    assert [answered[f"{PREFIX}gateway_{word}"][()] for word in words] == [1, 1, 1, 5]
+    assert answered[f"{PREFIX}gateway_room_waiting"] == {(): 6}
+    assert answered[f"{PREFIX}gateway_room_in_flight"] == {(): 7}
+    # Each status stands at 0 from the start, so that a first one is a rise.
+    payments = answered[f"{PREFIX}gateway_payment_events_total"]
+    assert (payments[("partial",)], payments[("refund_required",)]) == (1, 0)
     projected = sampled(registry_of_a_projection_worker())
     assert projected[f"{PREFIX}redis_reconnects_total"] == {(): 1}
     assert projected[f"{PREFIX}projection_fresh"] == {("0",): 1}
