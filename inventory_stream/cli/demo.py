@@ -1,5 +1,6 @@
-"""`demo`: everything at once on this machine, with a worker killed in the middle, and the audit."""
+"""`demo`: everything at once on this machine, with two kills in the middle, the audit, and a shop to try."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,17 +12,18 @@ from inventory_stream.demo.journey import JOURNEY_ROWS
 from inventory_stream.demo.run import Options, run_demo
 from inventory_stream.demo.script import Script
 
-STOCK_UNITS: Final = 2_000
+STOCK_UNITS: Final = 600
 DEMAND_FACTOR: Final = 20
 SALE_SECONDS: Final = 15.0
-"""Long enough to see the shelf empty, a worker die and another take over."""
+"""Long enough to see the shelf empty, a worker and a gateway die and come back. With it and 20 times the
+stock, customers come at 600 a second: what this machine's two cores carry beside everything else."""
 
 ORDERS: Final = 2_400
 """Whose whole life is played on the SKUs of the till data: about 6,000 commands in 6 s."""
 
 SMALL_ROWS: Final = 2_000
 SMALL_ORDERS: Final = 240
-SMALL_STOCK_UNITS: Final = 200
+SMALL_STOCK_UNITS: Final = 100
 SMALL_SALE_SECONDS: Final = 4.0
 
 PIPE_COLUMNS: Final = 160
@@ -57,8 +59,12 @@ def demo(
     ] = DEMAND_FACTOR,
     is_small: Annotated[bool, typer.Option("--small", help="Few rows and a short sale: for CI.")] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave everything running until Ctrl-C, to look around.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            help="Leave everything running until Ctrl-C, with the shop's page to try.",
+            show_default="--keep on a terminal, --no-keep in a pipe or CI",
+        ),
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(help="Folder for data and logs, kept.", show_default="a temporary one"),
@@ -66,10 +72,11 @@ def demo(
 ) -> None:
     """See it work: real till sales, whole lives of orders, a flash sale, a killed worker, nothing oversold.
 
-    Starts Kafka and Valkey, two ledger workers and the projection on this machine, replays real till
-    sales, plays orders from their reservation to their return, sells out one SKU to twenty times too
-    many customers while a worker is killed, and checks every answer. Exit 1 when anything that must
-    hold does not.
+    Starts Kafka and Valkey, two ledger workers, the projection and two gateways on this machine, replays
+    real till sales, plays orders from their reservation to their return, sells out one SKU over HTTP to
+    twenty times too many customers while a worker and a gateway are killed, and checks every answer. Exit 1
+    when anything that must hold does not. On a terminal it then leaves a shop open, whose page sells its last
+    unit to one of two browsers.
 
     Example: inventory-stream demo
     """
@@ -89,5 +96,7 @@ def demo(
     console = Console()
     if not console.is_terminal:
         console.width = PIPE_COLUMNS
+    if keep is None:
+        keep = console.is_terminal and not os.environ.get("CI")
     status = run_demo(Options(script, data_dir, keep), console, Console(stderr=True))
     raise typer.Exit(status)

@@ -15,11 +15,11 @@ from typing import Final
 TWO_UNITS_SHARE: Final = 0.5
 """Of customers: want two units, the others one."""
 SENT_AGAIN_SHARE: Final = 0.10
-"""Of customers: their very command arrives a second time, as a network or a proxy repeats it."""
+"""Of customers: their very request arrives a second time, as a network or a proxy repeats it."""
 PRESSED_AGAIN_SHARE: Final = 0.05
-"""Of customers: press the button again: same reservation id, new command id."""
+"""Of customers: press the button again: a new wish with a key of its own, up to the purchase limit."""
 PAID_TWICE_SHARE: Final = 0.10
-"""Of customers who pay: their payment service reports it twice."""
+"""Of customers who pay: their payment service reports it twice, at the same time."""
 AGAIN_SECONDS_MAX: Final = 0.5
 """Longest time until something is repeated."""
 THINK_SECONDS_MAX: Final = 1.5

@@ -29,16 +29,3 @@ class CountingSink:
     async def flush(self) -> None:
         """See `CommandSink.flush`."""
         await self._sink.flush()
-
-
-class KafkaEntry:
-    """A `sale.SaleEntry` straight into order-events, without a gateway."""
-
-    def __init__(self, sink: CommandSink, sku: str) -> None:
-        """All that it is given concerns `sku`."""
-        self._sink = sink
-        self._sku = sku
-
-    async def send(self, command: Command) -> None:
-        """See `sale.SaleEntry.send`."""
-        await self._sink.send(command, self._sku)

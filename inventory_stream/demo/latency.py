@@ -9,3 +9,11 @@ def quantile(samples: Sequence[float], share: float) -> float | None:
     if not samples:
         return None
     return sorted(samples)[max(0, math.ceil(share * len(samples)) - 1)]
+
+
+def p50_p99(samples: Sequence[float]) -> str:
+    """Give median and 99th percentile of seconds in words."""
+    median, high = quantile(samples, 0.5), quantile(samples, 0.99)
+    if median is None or high is None:
+        return "-"
+    return f"{median * 1_000:,.1f} / {high * 1_000:,.1f} ms"

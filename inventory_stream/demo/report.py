@@ -7,8 +7,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from inventory_stream.demo.latency import quantile
+from inventory_stream.demo.latency import p50_p99
 from inventory_stream.demo.life_report import LifeResult, Row, life_faults, life_rows
+from inventory_stream.demo.sale_report import SaleResult, sale_faults, sale_rows
 from inventory_stream.flows.verify_report import VerifyReport
 
 
@@ -17,7 +18,12 @@ class Result:
     """Everything measured. Times in seconds."""
 
     sent: int
+    """Commands that the demo itself sent."""
+
     decided: int
+    """Answers in the ledger topic, those to gateways' commands included."""
+
+    decided_for_gateways: int
     repeats: int
     dead_letters: int
     decided_in_history: int
@@ -32,6 +38,9 @@ class Result:
 
     life: LifeResult
     """What the life of orders found."""
+
+    sale: SaleResult
+    """What the sale's customers heard."""
 
     decided_in_sale: int
     sale_seconds: float
@@ -77,11 +86,12 @@ class Result:
 
 def broken(result: Result) -> list[str]:
     """Name everything that must hold and does not."""
+    by_kafka = result.decided - result.decided_for_gateways
     checks = (
         (result.oversold_units, f"{result.oversold_units:,} units oversold (I2)"),
         (
-            result.sent - result.dead_letters - result.decided,
-            f"{result.sent:,} commands, {result.decided:,} answers, {result.dead_letters:,} dead letters",
+            result.sent - result.dead_letters - by_kafka,
+            f"{result.sent:,} commands, {by_kafka:,} answers, {result.dead_letters:,} dead letters",
         ),
         (
             result.sale_unexplained_units,
@@ -103,7 +113,11 @@ def broken(result: Result) -> list[str]:
         f"{finding.partition}: expected {finding.expected}, found {finding.found}"
         for finding in result.verified.findings.first
     ]
-    return [text for is_broken, text in checks if is_broken] + [*life_faults(result.life), *found]
+    return [text for is_broken, text in checks if is_broken] + [
+        *life_faults(result.life),
+        *sale_faults(result.sale),
+        *found,
+    ]
 
 
 def table(result: Result) -> Table:
@@ -128,8 +142,12 @@ def _rows(result: Result) -> list[Row]:
             f"{result.history_real + result.history_generated:,}",
             f"{result.history_real:,} real till sales; {result.history_generated:,} generated commands",
         ),
-        ("commands sent, in all", f"{result.sent:,}", "repeats and retries included"),
-        ("decisions", f"{result.decided:,}", "read back from the ledger topic: one for each command"),
+        ("commands sent by Kafka", f"{result.sent:,}", "by the demo itself, repeats included"),
+        (
+            "decisions",
+            f"{result.decided:,}",
+            f"by the ledger topic: one for each, and {result.decided_for_gateways:,} for gateways",
+        ),
         (
             "decisions/s, till history",
             f"{_rate(result.decided_in_history, result.history_seconds):,.0f}",
@@ -142,12 +160,12 @@ def _rows(result: Result) -> list[Row]:
         ),
         (
             "command to Redis, p50 / p99",
-            f"{_ms(result.latency_seconds, 0.5)} / {_ms(result.latency_seconds, 0.99)}",
+            p50_p99(result.latency_seconds),
             f"{len(result.latency_seconds):,} probes during the sale, from their intended start",
         ),
         (
             "the same while the worker was down",
-            f"{_ms(result.latency_outage_seconds, 0.5)} / {_ms(result.latency_outage_seconds, 0.99)}",
+            p50_p99(result.latency_outage_seconds),
             f"{len(result.latency_outage_seconds):,} probes, half of them on its partitions",
         ),
         (
@@ -158,6 +176,7 @@ def _rows(result: Result) -> list[Row]:
         ("", "", ""),
         *life_rows(result.life),
         ("", "", ""),
+        *sale_rows(result.sale),
         ("sale: units wanted", f"{result.sale_wanted_units:,}", f"of a stock of {result.sale_stock_units:,}"),
         (
             "sale: units granted",
@@ -176,7 +195,7 @@ def _rows(result: Result) -> list[Row]:
             "must be 0: counted by the demo in the sale, by ledger verify on every SKU",
         ),
         (
-            "repeats answered the same",
+            "repeats that reached the ledger",
             f"{result.repeats_same:,} of {result.repeats_same + result.repeats_different:,}",
             "the same command again got its first answer again (in the sale)",
         ),
@@ -203,8 +222,3 @@ def _rows(result: Result) -> list[Row]:
 
 def _rate(count: int, seconds: float) -> float:
     return count / seconds if seconds > 0 else 0.0
-
-
-def _ms(samples: Sequence[float], share: float) -> str:
-    value = quantile(samples, share)
-    return "-" if value is None else f"{value * 1_000:,.1f} ms"

@@ -2,11 +2,9 @@
 
 import asyncio
 import os
-import shlex
 import shutil
 import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +18,9 @@ from rich.console import Console
 from inventory_stream.demo import report
 from inventory_stream.demo.board import Board, Step, StepState
 from inventory_stream.demo.journey import Journey
+from inventory_stream.demo.open_house import invitation, open_page, wait_for_ctrl_c
 from inventory_stream.demo.report import Result
-from inventory_stream.demo.script import SALE_SKU, SERVERS, STEPS, Play, Script
+from inventory_stream.demo.script import SERVERS, STEPS, Play, Script
 from inventory_stream.demo.stage import Stage
 from inventory_stream.demo.view import shown
 from inventory_stream.devservers import DevServerError
@@ -36,7 +35,7 @@ EXIT_INTERRUPTED: Final = 130
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line. `data_dir` None: a folder that goes when the demo ends."""
+    """The command line. `data_dir` None: a folder that goes when the demo ends. `keep`: leave it running."""
 
     script: Script
     data_dir: Path | None
@@ -91,7 +90,13 @@ def _run_on(stage: Stage, options: Options, console: Console, errors: Console) -
         _say(errors, f"BROKEN: {fault}")
     _say(console, _verdict(result, faults, board.seconds))
     if options.keep:
-        _wait_with(stage, result, console)
+        for line in invitation(stage, result.life.hints):
+            _say(console, line)
+        open_page(stage, console)
+        wait_for_ctrl_c()
+        _say(console, "stopping ...")
+    else:
+        _say(console, "`--keep` leaves it running, with the shop's page to buy the last unit at.")
     return EXIT_BROKEN if faults else EXIT_HELD
 
 
@@ -102,23 +107,6 @@ def _verdict(result: Result, faults: list[str], seconds: float) -> str:
         f"Not one unit was sold twice: oversold {result.sale_oversold_units}, "
         f"with {result.killed_worker} killed in the middle. {seconds:.0f} s."
     )
-
-
-def _wait_with(stage: Stage, result: Result, console: Console) -> None:
-    """Leave everything running until Ctrl-C, and say what to try."""
-    _say(console, "\nStill running (--keep) until Ctrl-C. In another terminal:")
-    for name, value in stage.environment.items():
-        _say(console, f"  export {name}={shlex.quote(value)}")
-    _say(console, f"  inventory-stream atp get {SALE_SKU}")
-    for hint in result.life.hints:
-        _say(console, f"  {hint}")
-    for name, url in stage.monitoring_urls.items():
-        _say(console, f"  curl {url}/metrics    # {name}; also /live and /ready")
-    _say(console, f"Data and logs: {stage.data_dir}")
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        _say(console, "stopping ...")
 
 
 @contextmanager

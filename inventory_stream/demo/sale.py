@@ -1,21 +1,17 @@
-"""The flash sale's driver: customers ask, hear the ledger's answer, and pay, put back or leave.
+"""The flash sale's driver: customers ask, hear the answer, and pay, put back or leave.
 
-How their commands travel is behind `SaleEntry`: through Kafka here, through an HTTP gateway when
-there is one. Answers come in by `Sale.hear`, from whoever hears them.
+How their requests travel is behind `SaleEntry`: over HTTP to gateways, or to a ledger in memory.
 """
 
 import asyncio
-import heapq
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from inventory_stream.demo.customers import Customer, Intent
-from inventory_stream.demo.errors import DemoError
-from inventory_stream.demo.sale_tally import Answered
-from models.commands import Command, Confirm, Release, Reserve
-from models.outcomes import Outcome
+from inventory_stream.demo.heard import CREATED, Heard, Hearings, Request
 
 CHANNEL: Final = "web"
 
@@ -25,132 +21,111 @@ RESERVATION_TTL_SECONDS: Final = 4
 LATE_SECONDS: Final = 1.0
 """How long after the deadline a late payment comes."""
 
-LOOK_SECONDS_MAX: Final = 0.02
-"""Longest sleep of the driver: new work of `hear` waits at most this long."""
-
-ANSWER_SECONDS_MAX: Final = 120.0
-"""Longest wait for the next answer. A killed owner's partition is decided again within the session
-timeout (6 s), 3 s and 4 s per million rows; this is the bound of a test, not of a customer."""
-
-_GRANTS: Final = frozenset({Outcome.GRANTED, Outcome.PARTIALLY_GRANTED})
+RESERVATIONS: Final = "/v1/reservations"
 
 
 class SaleEntry(Protocol):
-    """The way in for customers' commands."""
+    """The way in for customers' requests."""
 
-    async def send(self, command: Command) -> None:
-        """Take a command; waits while too much is under way.
-
-        Raises:
-            UnreachableError: the way is closed.
-        """
+    async def ask(self, request: Request, due_seconds: float) -> Heard | None:
+        """Give the answer to a request that is due at a monotonic time; None: nobody answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class SaleItem:
-    """What is on sale. `run` keeps the ids of two demos on one broker apart."""
+    """What is on sale. `run` keeps the keys of two demos on one ledger apart."""
 
     sku: str
     location: str
+    sale_id: str
     run: str
 
 
 class Sale:
-    """One crowd at one item."""
+    """One crowd at one item. Open loop: each comes at its time, whatever became of the others."""
 
     def __init__(self, item: SaleItem, entry: SaleEntry) -> None:
         """Describe a sale; `open_to` lets customers in."""
         self._item = item
         self._entry = entry
-        self._customers: dict[str, Customer] = {}
-        self._holding: set[str] = set()
-        self._due: list[tuple[float, int, Command]] = []
-        self._order = 0
-        self._heard_at = 0.0
+        self._served: set[str] = set()
+        self.hearings = Hearings()
         self.sent = 0
-        """Commands, repeats included."""
-        self.heard = 0
-        """Answers, those to repeats included. Every command gets exactly one."""
+        """Requests, repeats of the network included, retries not."""
         self.wanted_units = 0
 
     @property
     def unanswered(self) -> int:
-        """Commands under way."""
-        return self.sent - self.heard
+        """Requests under way, and those that nobody answered."""
+        return self.sent - len(self.hearings.heard)
 
     async def open_to(self, customers: Iterable[Customer]) -> None:
-        """Let customers in at their time; returns when all have what they will get.
+        """Let customers in at their time; returns when all have what they will get."""
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as crowd:
+            for customer in customers:
+                self.wanted_units += customer.units
+                for at_seconds, request in self._presses(customer, began + customer.at_seconds):
+                    crowd.create_task(self._want(customer, request, at_seconds))
 
-        Raises:
-            DemoError: no answer came for `ANSWER_SECONDS_MAX`.
-            UnreachableError: the way in is closed.
-        """
-        began = self._heard_at = time.monotonic()
-        for customer in customers:
-            self._admit(customer, began + customer.at_seconds)
-        while self._due or self.unanswered:
-            now = time.monotonic()
-            while self._due and self._due[0][0] <= now:
-                self.sent += 1
-                await self._entry.send(heapq.heappop(self._due)[2])
-            if not self.unanswered:
-                self._heard_at = now
-            elif now - self._heard_at > ANSWER_SECONDS_MAX:
-                raise DemoError(
-                    f"{self.unanswered:,} commands of the sale got no answer for {ANSWER_SECONDS_MAX:.0f} s"
-                )
-            wait_seconds = self._due[0][0] - time.monotonic() if self._due else LOOK_SECONDS_MAX
-            await asyncio.sleep(min(max(0.0, wait_seconds), LOOK_SECONDS_MAX))
-
-    def hear(self, answers: Iterable[Answered]) -> None:
-        """Tell customers the ledger's answers, also those to repeats."""
-        for answer in answers:
-            self.heard += 1
-            self._heard_at = time.monotonic()
-            if answer.kind == "reserve" and answer.outcome in _GRANTS:
-                self._act(answer)
-
-    def _admit(self, customer: Customer, at: float) -> None:
-        self.wanted_units += customer.units
-        reservation_id = f"{self._item.run}-{customer.name}"
-        self._customers[reservation_id] = customer
-        first = self._reserve(customer, reservation_id, attempt=1)
-        self._at(at, first)
+    def _presses(self, customer: Customer, at_seconds: float) -> Iterable[tuple[float, Request]]:
+        """Give each time at which a wish of the customer reaches a gateway."""
+        first = self._wish(customer, 1)
+        yield at_seconds, first
         if customer.sends_again_after_seconds is not None:
-            self._at(at + customer.sends_again_after_seconds, first)
+            yield at_seconds + customer.sends_again_after_seconds, first
         if customer.presses_again_after_seconds is not None:
-            again = self._reserve(customer, reservation_id, attempt=2)
-            self._at(at + customer.presses_again_after_seconds, again)
+            yield at_seconds + customer.presses_again_after_seconds, self._wish(customer, 2)
 
-    def _act(self, answer: Answered) -> None:
-        """Do, once, what the customer came for."""
-        customer = self._customers[answer.reservation_id]
-        if answer.reservation_id in self._holding or customer.intent is Intent.WALK_AWAY:
+    async def _want(self, customer: Customer, request: Request, at_seconds: float) -> None:
+        heard = await self._ask(request, at_seconds)
+        if heard is None or heard.status != CREATED or request.key in self._served:
             return
-        self._holding.add(answer.reservation_id)
-        at = time.monotonic() + customer.think_seconds
+        self._served.add(request.key)
+        await self._act(customer, heard)
+
+    async def _act(self, customer: Customer, held: Heard) -> None:
+        """Do what the customer came for."""
+        if customer.intent is Intent.WALK_AWAY:
+            return
+        at_seconds = held.answered_seconds + customer.think_seconds
         if customer.intent is Intent.PUT_BACK:
-            self._at(at, Release(f"{answer.reservation_id}-back", answer.reservation_id, self._item.sku))
+            await self._ask(_request("release", held), at_seconds)
             return
         if customer.intent is Intent.PAY_LATE:
-            at = time.monotonic() + RESERVATION_TTL_SECONDS + LATE_SECONDS
-        paid = Confirm(f"{answer.reservation_id}-paid", answer.reservation_id, self._item.sku)
-        self._at(at, paid)
-        if customer.pays_twice:
-            self._at(at, paid)
+            at_seconds = held.answered_seconds + RESERVATION_TTL_SECONDS + LATE_SECONDS
+        paid = _request("confirm", held)
+        times = 2 if customer.pays_twice else 1
+        await asyncio.gather(*(self._ask(paid, at_seconds) for _ in range(times)))
 
-    def _reserve(self, customer: Customer, reservation_id: str, attempt: int) -> Reserve:
-        return Reserve(
-            f"{reservation_id}-{attempt}",
-            reservation_id,
-            self._item.sku,
-            customer.units,
-            RESERVATION_TTL_SECONDS,
-            location=self._item.location,
-            channel=CHANNEL,
-            customer=customer.name,
+    async def _ask(self, request: Request, at_seconds: float) -> Heard | None:
+        await asyncio.sleep(max(0.0, at_seconds - time.monotonic()))
+        self.sent += 1
+        heard = await self._entry.ask(request, at_seconds)
+        if heard is None:
+            self.hearings.unanswered.append(request)
+        else:
+            self.hearings.heard.append(heard)
+        return heard
+
+    def _wish(self, customer: Customer, attempt: int) -> Request:
+        """Give what the customer asks; a new attempt is a new wish, with a key of its own."""
+        return Request(
+            "reserve",
+            f"{self._item.run}-{customer.name}-{attempt}",
+            RESERVATIONS,
+            {
+                "sku": self._item.sku,
+                "location": self._item.location,
+                "sale_id": self._item.sale_id,
+                "units": customer.units,
+                "ttl_seconds": RESERVATION_TTL_SECONDS,
+                "channel": CHANNEL,
+                "customer": f"{self._item.run}-{customer.name}",
+            },
         )
 
-    def _at(self, at: float, command: Command) -> None:
-        self._order += 1  # keeps the order of equal times, and commands from being compared
-        heapq.heappush(self._due, (at, self._order, command))
+
+def _request(kind: str, held: Heard) -> Request:
+    path = f"{RESERVATIONS}/{quote(held.reservation_id, safe='')}/{kind}"
+    return Request(kind, f"{held.request.key}-{kind}", path, {})

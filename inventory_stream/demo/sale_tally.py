@@ -9,15 +9,14 @@ from models.rows import FIRST_ANSWER, ID_REUSED_ANSWER, ReceiptRow, ReservationR
 _GRANTS: Final = frozenset({Outcome.GRANTED, Outcome.PARTIALLY_GRANTED, Outcome.CONFIRMED_LATE})
 
 
-class Answered(NamedTuple):
-    """One answer about the SKU on sale, as its customer hears it. `deadline_ms` 0: nothing is held."""
+class _Answered(NamedTuple):
+    """One answer about the SKU on sale."""
 
     reservation_id: str
     command_id: str
     kind: str
     outcome: Outcome
     units: int
-    deadline_ms: int
     is_repeat: bool
 
 
@@ -59,7 +58,12 @@ class SaleTally:
         self.promised_peak_units = 0
         self.granted_units = 0
         """Of all grants, late confirms too: a unit that came back and was granted again counts twice."""
+        self.decided: dict[tuple[str, str], tuple[Outcome, int]] = {}
+        """By reservation and kind of command: the first answer that binds, and its units."""
+        self.customer_units_max = 0
+        """Most units that one customer ever had promised at once."""
         self._by_reservation: dict[str, Held] = {}
+        self._by_customer: Counter[str] = Counter()
         self._first: dict[tuple[str, str], Outcome] = {}
 
     @property
@@ -72,42 +76,27 @@ class SaleTally:
         """Units promised at some moment beyond the stock. Must stay 0 (I2)."""
         return max(0, self.promised_peak_units - self.stock_units)
 
-    def feed_reservation(self, row: ReservationRow) -> Answered | None:
-        """Count a row of the SKU's reservation; the answer that it gives, None where it gives none."""
+    def feed_reservation(self, row: ReservationRow) -> None:
+        """Count a row of the SKU's reservation, and the answer that it gives."""
         self._hold(row)
         if row.answered < 0:
-            return None
+            return
         answer = row.answers[row.answered]
         outcome = Outcome.COMMAND_ID_REUSED if row.repeat == ID_REUSED_ANSWER else Outcome(answer.outcome)
-        live = any(line.reserved for line in row.lines)
-        answered = Answered(
-            row.reservation_id,
-            answer.command_id,
-            answer.kind,
-            outcome,
-            answer.units,
-            row.deadline_ms if live else 0,
-            row.repeat != FIRST_ANSWER,
+        is_repeat = row.repeat != FIRST_ANSWER
+        self._count(
+            _Answered(row.reservation_id, answer.command_id, answer.kind, outcome, answer.units, is_repeat)
         )
-        self._count(answered)
-        return answered
 
-    def feed_receipt(self, row: ReceiptRow) -> Answered:
+    def feed_receipt(self, row: ReceiptRow) -> None:
         """Count the receipt of a command about the SKU."""
         outcome = Outcome.COMMAND_ID_REUSED if row.repeat == ID_REUSED_ANSWER else Outcome(row.outcome)
-        answered = Answered(
-            row.reservation_id or "",
-            row.command_id,
-            row.kind,
-            outcome,
-            row.units,
-            0,
-            row.repeat != FIRST_ANSWER,
+        is_repeat = row.repeat != FIRST_ANSWER
+        self._count(
+            _Answered(row.reservation_id or "", row.command_id, row.kind, outcome, row.units, is_repeat)
         )
-        self._count(answered)
-        return answered
 
-    def _count(self, answered: Answered) -> None:
+    def _count(self, answered: _Answered) -> None:
         self.answers += 1
         key = answered.reservation_id, answered.command_id
         first = self._first.get(key)
@@ -117,10 +106,13 @@ class SaleTally:
             else:
                 self.repeats_different += 1
             return
+        self.outcomes[answered.outcome] += 1
+        if not answered.outcome.is_final:
+            return  # it binds nothing: the same command may be decided later (TOO_LATE)
         if first is not None:
             self.answered_twice += 1
         self._first[key] = answered.outcome
-        self.outcomes[answered.outcome] += 1
+        self.decided.setdefault((answered.reservation_id, answered.kind), (answered.outcome, answered.units))
         if answered.outcome in _GRANTS:
             self.granted_units += answered.units
 
@@ -139,3 +131,6 @@ class SaleTally:
             total.given_back + max(0, after.given_back - before.given_back),
         )
         self.promised_peak_units = max(self.promised_peak_units, self.held.promised)
+        if row.customer is not None:
+            self._by_customer[row.customer] += after.promised - before.promised
+            self.customer_units_max = max(self.customer_units_max, self._by_customer[row.customer])

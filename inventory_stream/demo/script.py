@@ -1,4 +1,4 @@
-"""The script of the demo once its servers run: workers, till sales, flash sale, kill, audit."""
+"""The script of the demo once its servers run: workers, till sales, flash sale, kills, audit."""
 
 import asyncio
 import signal
@@ -16,7 +16,8 @@ from inventory_stream.demo.report import Result
 from inventory_stream.demo.sale import SaleItem
 from inventory_stream.demo.sale_act import SaleAct
 from inventory_stream.demo.sale_tally import SaleTally
-from inventory_stream.demo.stage import LEDGER_WORKERS, Stage
+from inventory_stream.demo.shop import LOCATION, SALE_ID, SALE_SKU, SHOP_SKUS
+from inventory_stream.demo.stage import GATEWAYS, LEDGER_WORKERS, Stage
 from inventory_stream.demo.tally import Tally
 from inventory_stream.demo.till_act import TillAct
 from inventory_stream.demo.waiting import ask_until
@@ -28,19 +29,17 @@ SERVERS: Final = "Kafka and Valkey"
 WORKERS: Final = "ledger workers and projection"
 TILLS: Final = "till history"
 LIFE: Final = "life of orders"
+DOORS: Final = "gateways"
 SALE: Final = "flash sale"
 SETTLE: Final = "everything decided"
 VERIFY: Final = "ledger verify"
-STEPS: Final = (SERVERS, WORKERS, TILLS, LIFE, SALE, SETTLE, VERIFY)
+STEPS: Final = (SERVERS, WORKERS, TILLS, LIFE, DOORS, SALE, SETTLE, VERIFY)
 
 READY_SECONDS_MAX: Final = 60.0
 """Longest wait for the first claims: 3 s here with everything starting at once."""
 
 BOARD_SECONDS: Final = 0.25
 """Between two looks at figures and processes for the view."""
-
-SALE_SKU: Final = "demo-flash-sale"
-SALE_LOCATION: Final = "web-warehouse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +61,8 @@ class Play:
         self._script = script
         self._stage = stage
         self._board = board
-        self._item = SaleItem(SALE_SKU, SALE_LOCATION, f"demo{script.seed}")
-        self._tally = Tally(SaleTally(SALE_SKU, script.sale_stock_units))
+        self._item = SaleItem(SALE_SKU, LOCATION, SALE_ID, f"demo{script.seed}")
+        self._tally = Tally(SaleTally(SALE_SKU, script.sale_stock_units), SHOP_SKUS)
         self._partitions = stage.settings.kafka.partitions
 
     async def run(self) -> Result:
@@ -77,8 +76,7 @@ class Play:
         await create_topics(stage.settings)
         stage.start_workers()
         async with open_lines(stage.settings) as lines, asyncio.TaskGroup() as beside:
-            act = SaleAct(self._item, stage, lines, self._tally)
-            watch = LedgerWatch(lines.ledger, self._partitions, self._tally, act.sale.hear)
+            watch = LedgerWatch(lines.ledger, self._partitions, self._tally)
             watching = beside.create_task(watch.run())
             keeping = beside.create_task(self._keep_board(lines))
             await self._wait_until_ready(lines, watch)
@@ -90,6 +88,12 @@ class Play:
             lived = await life.play(
                 board, history.on_hand, history.is_online, self._script.seed, self._script.orders
             )
+            board.begin(DOORS)
+            board.detail("reading the ledger from its first row")
+            stage.start_gateways()
+            act = SaleAct(self._item, stage, lines, self._tally)
+            await act.until_ready()
+            board.detail(", ".join(f"{name} at {stage.gateway_urls[name]}" for name in GATEWAYS))
             board.begin(SALE)
             wanted = self._script.sale_stock_units * self._script.demand_factor
             await act.play(board, self._script.seed, wanted, self._script.sale_seconds)
@@ -142,15 +146,16 @@ class Play:
         tally, sale = self._tally, self._tally.sale
         workers = self._stage.workers()
         shortfalls = tally.shortfalls_but_of_life()
-        kill = act.kill
+        kill, killed = act.kills.worker, act.kills.names
         ended = [
             f"{worker.name} (status {status})"
             for worker in workers
-            for status in worker.exit_statuses[worker.name == (kill and kill.worker) :]
+            for status in worker.exit_statuses[worker.name in killed :]
         ]
         return Result(
             sent=lines.sent,
             decided=tally.answers,
+            decided_for_gateways=tally.shop_answers,
             repeats=tally.repeats,
             dead_letters=await lines.dead_letter_count(),
             decided_in_history=tills.decided,
@@ -160,6 +165,7 @@ class Play:
             history_generated=tills.generated,
             history_positions_wrong=tills.positions_wrong,
             life=life,
+            sale=act.result(),
             decided_in_sale=tally.answers_between(act.began_ms, act.ended_ms),
             sale_seconds=(act.ended_ms - act.began_ms) / 1_000,
             decided_per_second_peak=tally.answers_per_second_peak,
@@ -174,11 +180,11 @@ class Play:
             repeats_same=sale.repeats_same,
             repeats_different=sale.repeats_different,
             answered_twice=sale.answered_twice,
-            latency_seconds=act.latencies(in_outage=False),
-            latency_outage_seconds=act.latencies(in_outage=True),
+            latency_seconds=act.probe_seconds(in_outage=False),
+            latency_outage_seconds=act.probe_seconds(in_outage=True),
             probes_unseen=act.probes.unseen,
-            killed_worker=kill.worker if kill is not None else "nobody",
-            recovery_seconds=kill.recovery_seconds if kill is not None else None,
+            killed_worker=kill.name if kill is not None else "nobody",
+            recovery_seconds=kill.back_after_seconds if kill is not None else None,
             shortfall_units=sum(shortfalls.values()),
             shortfall_skus=len({sku for sku, _ in shortfalls}),
             stale_rows=watch.alarms,
@@ -191,7 +197,7 @@ class Play:
         """Keep the view's figures up to date; runs until cancelled."""
         board, tally = self._board, self._tally
         while True:
-            board.sent, board.answered = lines.sent, tally.answers
+            board.sent, board.answered = lines.sent + tally.shop_answers, tally.answers
             last_second = int(time.time()) - 1
             board.per_second = tally.answers_in_second[last_second]
             if tally.sale_available_units is not None:

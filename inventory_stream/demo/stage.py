@@ -1,4 +1,4 @@
-"""What the demo runs on: Kafka, Valkey, two ledger workers and the projection, as real processes."""
+"""What the demo runs on: Kafka, Valkey, ledger workers, projection and gateways, as real processes."""
 
 import sys
 from contextlib import ExitStack
@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from inventory_stream.demo.errors import DemoError
+from inventory_stream.demo.shop import Shop
 from inventory_stream.devservers import JVM_FOR_LOAD, KafkaServer, ValkeyServer
 from inventory_stream.devservers import KafkaSettings as BrokerSettings
 from inventory_stream.devservers.ports import LOOPBACK, free_ports
@@ -15,12 +16,14 @@ from inventory_stream.settings import ENV_PREFIX, KafkaSettings, RedisSettings, 
 
 LEDGER_WORKERS: Final = ("ledger-1", "ledger-2")
 PROJECTION: Final = "projection"
-WORKERS: Final = (*LEDGER_WORKERS, PROJECTION)
+GATEWAYS: Final = ("gateway-1", "gateway-2")
+"""Two, so that who loses one can ask the other."""
 
 PARTITIONS: Final = 4
 """Two for each worker; more would only add requests on a machine of two cores."""
 
 _LOG_TAIL_LINES: Final = 5
+_PROGRAM: Final = (sys.executable, "-m", "inventory_stream.cli")
 
 
 class WorkerState(NamedTuple):
@@ -49,6 +52,8 @@ class Stage:
         self._supervisor: Supervisor | None = None
         self._settings: Settings | None = None
         self._ports: dict[str, int] = {}
+        self._shop: Shop | None = None
+        self._gateway_ports: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -86,15 +91,27 @@ class Stage:
 
     def start_workers(self) -> None:
         """Start the workers under a supervisor, which starts each again that fails."""
-        self._supervisor = self._open.enter_context(Supervisor(self.data_dir / "logs"))
-        self._ports = dict(zip(WORKERS, free_ports(len(WORKERS)), strict=True))
-        program = [sys.executable, "-m", "inventory_stream.cli", "worker"]
+        supervisor = self._supervisor = self._open.enter_context(Supervisor(self.data_dir / "logs"))
+        names = (*LEDGER_WORKERS, PROJECTION)
+        self._ports = dict(zip(names, free_ports(len(names)), strict=True))
         for name in LEDGER_WORKERS:
             # Static membership: the group waits for a worker that was killed instead of moving its
             # partitions twice, so recovery is a restart, not a session timeout (6 s).
             environment = {**self._environment_of(name), f"{ENV_PREFIX}WORKER__INSTANCE_ID": name}
-            self._supervisor.start(name, [*program, "ledger"], environment)
-        self._supervisor.start(PROJECTION, [*program, "projection"], self._environment_of(PROJECTION))
+            supervisor.start(name, [*_PROGRAM, "worker", "ledger"], environment)
+        supervisor.start(PROJECTION, [*_PROGRAM, "worker", "projection"], self._environment_of(PROJECTION))
+
+    def start_gateways(self) -> None:
+        """Start the gateways beside the workers, with keys and secrets of their own."""
+        if self._supervisor is None:
+            raise DemoError("the workers do not run")
+        shop = self._shop = Shop(self.data_dir / "shop")
+        ports = free_ports(2 * len(GATEWAYS))
+        for name, port, monitoring_port in zip(GATEWAYS, ports[::2], ports[1::2], strict=True):
+            self._gateway_ports[name] = port
+            self._ports[name] = monitoring_port
+            environment = {**self._environment_of(name), **shop.environment(port)}
+            self._supervisor.start(name, [*_PROGRAM, "gateway"], environment)
 
     def stop(self) -> None:
         """Stop everything in reverse order; may be called twice. Bounded: see Supervisor and DevServer."""
@@ -120,17 +137,30 @@ class Stage:
         """Where each worker says how it is (/metrics, /live, /ready), by its name."""
         return {name: f"http://{LOOPBACK}:{port}" for name, port in self._ports.items()}
 
+    @property
+    def shop(self) -> Shop:
+        """What the gateways sell; known once they are started."""
+        if self._shop is None:
+            raise DemoError("the gateways do not run")
+        return self._shop
+
+    @property
+    def gateway_urls(self) -> dict[str, str]:
+        """Where each gateway answers, by its name."""
+        return {name: f"http://{LOOPBACK}:{port}" for name, port in self._gateway_ports.items()}
+
     def workers(self) -> list[WorkerState]:
-        """Give every worker's state."""
+        """Give the state of every worker and gateway."""
         supervisor = self._supervisor
         if supervisor is None:
             return []
         return [
-            WorkerState(name, supervisor.pid(name), tuple(supervisor.exit_statuses(name))) for name in WORKERS
+            WorkerState(name, supervisor.pid(name), tuple(supervisor.exit_statuses(name)))
+            for name in self._ports
         ]
 
     def kill(self, worker: str) -> int:
-        """Kill a worker with SIGKILL, as a crash would; gives its process id. It is started again."""
+        """Kill a worker or gateway with SIGKILL, as a crash would; gives its process id. It starts again."""
         if self._supervisor is None:
             raise DemoError("the workers do not run")
         return self._supervisor.kill(worker)
@@ -140,7 +170,7 @@ class Stage:
         if self._supervisor is None:
             return ""
         parts = []
-        for name in WORKERS:
+        for name in self._ports:
             path = self._supervisor.log_path(name)
             lines = path.read_text(errors="replace").splitlines() if path.exists() else []
             parts += [f"--- {name} ({path})", *lines[-_LOG_TAIL_LINES:]]

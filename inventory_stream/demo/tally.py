@@ -4,16 +4,17 @@ Pure: rows in, numbers out. It trusts no worker's memory and shares no code with
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from inventory_stream.demo.life_audit import LifeAudit
-from inventory_stream.demo.sale_tally import Answered, SaleTally
+from inventory_stream.demo.sale_tally import SaleTally
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.outcomes import Outcome
 from models.rows import (
     FIRST_ANSWER,
     REPEATED_ANSWER,
+    PoolRow,
     PositionRow,
     ProgressRow,
     ReceiptRow,
@@ -27,10 +28,14 @@ _SECOND_MS: Final = 1_000
 class Tally:
     """The answers of all partitions, fed in the order of each partition."""
 
-    def __init__(self, sale: SaleTally) -> None:
+    def __init__(self, sale: SaleTally, shop_skus: Collection[str] = ()) -> None:
+        """Count nothing yet; of `shop_skus` only gateways tell the ledger."""
         self.sale = sale
         self.answers = 0
         """One for each command, repeats included."""
+        self.shop_answers = 0
+        """Those of them to what gateways told."""
+        self._shop_skus = frozenset(shop_skus)
         self.settled = 0
         """Second answers of commands that came before their order, when it came (R21)."""
         self.repeats = 0
@@ -48,7 +53,7 @@ class Tally:
         self.shortfall_units: dict[tuple[str, str], int] = {}
         """By SKU and location: promised or sold beyond what there is, by facts such as till sales."""
         self.sale_available_units: int | None = None
-        """ATP of the SKU on sale, None until it has stock."""
+        """What the sale can still grant, None until it is open."""
 
     def listen_with(self, life: LifeAudit) -> None:
         """Let the audit of the life of orders hear all rows from now on."""
@@ -59,9 +64,8 @@ class Tally:
         played = self._life.book.shelves if self._life is not None else {}
         return {place: units for place, units in self.shortfall_units.items() if place not in played}
 
-    def feed(self, partition: int, records: Iterable[LedgerRecord]) -> list[Answered]:
-        """Count rows of one partition; give those answers that are about the sale."""
-        heard: list[Answered] = []
+    def feed(self, partition: int, records: Iterable[LedgerRecord]) -> None:
+        """Count rows of one partition."""
         for record in records:
             if record.value is None:
                 continue
@@ -70,20 +74,20 @@ class Tally:
                 self._life.hear(row, record.timestamp_ms)
             if isinstance(row, ReceiptRow):
                 self._receipt(partition, row, record.timestamp_ms)
-                if row.sku == self.sale.sku and row.reservation_id is not None:
-                    heard.append(self.sale.feed_receipt(row))
             elif isinstance(row, PositionRow):
                 self._position(row)
             elif isinstance(row, ReservationRow):
                 self._reservation(partition, row, record.timestamp_ms)
-                if row.sku == self.sale.sku and (answered := self.sale.feed_reservation(row)) is not None:
-                    heard.append(answered)
             elif isinstance(row, ProgressRow):
                 self.progress[partition] = row
-        return heard
+            elif isinstance(row, PoolRow):
+                self._pool(row)
 
-    def _answer(self, partition: int, term: int, repeat: int, outcome: int, timestamp_ms: int) -> None:
+    def _answer(
+        self, partition: int, term: int, repeat: int, outcome: int, sku: str | None, timestamp_ms: int
+    ) -> None:
         self.answers += 1
+        self.shop_answers += sku in self._shop_skus
         self.answers_in_second[timestamp_ms // _SECOND_MS] += 1
         self.first_answer_ms.setdefault((partition, term), timestamp_ms)
         if repeat == FIRST_ANSWER:
@@ -95,15 +99,19 @@ class Tally:
 
     def _receipt(self, partition: int, row: ReceiptRow, timestamp_ms: int) -> None:
         if not self._is_settled(row.reservation_id, row.command_id, row.repeat):
-            self._answer(partition, row.term, row.repeat, row.outcome, timestamp_ms)
+            self._answer(partition, row.term, row.repeat, row.outcome, row.sku, timestamp_ms)
         if row.outcome == Outcome.REMEMBERED:
             self._remembered.add((row.reservation_id, row.command_id))
+        if row.sku == self.sale.sku and row.reservation_id is not None:
+            self.sale.feed_receipt(row)
 
     def _reservation(self, partition: int, row: ReservationRow, timestamp_ms: int) -> None:
         if row.answered >= 0:
             answer = row.answers[row.answered]
             if not self._is_settled(row.reservation_id, answer.command_id, row.repeat):
-                self._answer(partition, row.term, row.repeat, answer.outcome, timestamp_ms)
+                self._answer(partition, row.term, row.repeat, answer.outcome, row.sku, timestamp_ms)
+        if row.sku == self.sale.sku:
+            self.sale.feed_reservation(row)
 
     @property
     def decisions(self) -> int:
@@ -125,8 +133,10 @@ class Tally:
             self.shortfall_units[place] = row.shortfall
         else:
             self.shortfall_units.pop(place, None)
+
+    def _pool(self, row: PoolRow) -> None:
         if row.sku == self.sale.sku:
-            self.sale_available_units = max(0, row.available_to_promise)
+            self.sale_available_units = row.unsold
 
     def answers_between(self, since_ms: int, until_ms: int) -> int:
         """Count the answers of the whole seconds from `since_ms` to `until_ms`, both included."""

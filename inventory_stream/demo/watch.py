@@ -1,12 +1,10 @@
 """Reads the ledger topic as an outsider and keeps the tally."""
 
 import asyncio
-from collections.abc import Callable, Sequence
 from typing import Final
 
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.demo.lines import Lines
-from inventory_stream.demo.sale_tally import Answered
 from inventory_stream.demo.stage import Stage
 from inventory_stream.demo.tally import Tally
 from inventory_stream.demo.waiting import ask_until
@@ -14,8 +12,8 @@ from inventory_stream.ports.inputs import Input, InputOffsets
 from inventory_stream.ports.ledger_reader import LedgerReader
 
 LOOK_SECONDS: Final = 0.03
-"""Between two questions for new rows of a quiet partition: what a customer waits at most for an answer
-beyond the ledger's own time. Shorter costs the workers' cores: 33 questions a second and partition."""
+"""Between two questions for new rows of a quiet partition: what the board lags behind. Shorter costs the
+workers' cores: 33 questions a second and partition."""
 
 DECIDED_SECONDS_MAX: Final = 120.0
 """Longest wait until what was sent is decided, or in Redis: 1 and 10 s here after the till history,
@@ -25,13 +23,9 @@ which is what piles up most."""
 class LedgerWatch:
     """Follows every partition from its beginning. Runs until cancelled."""
 
-    def __init__(
-        self, reader: LedgerReader, partitions: int, tally: Tally, hear: Callable[[Sequence[Answered]], None]
-    ) -> None:
-        """`hear` gets the answers about the SKU on sale, in order of its partition."""
+    def __init__(self, reader: LedgerReader, partitions: int, tally: Tally) -> None:
         self._reader = reader
         self._tally = tally
-        self._hear = hear
         self._rows = [LiveRows() for _ in range(partitions)]
 
     @property
@@ -67,9 +61,7 @@ class LedgerWatch:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
             async for records in self._reader.read(partition, position, end):
-                heard = self._tally.feed(partition, rows.feed(records))
-                if heard:
-                    self._hear(heard)
+                self._tally.feed(partition, rows.feed(records))
             position = end
 
 

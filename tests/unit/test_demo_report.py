@@ -7,9 +7,11 @@ import pytest
 from rich.console import Console
 
 from inventory_stream.demo.board import Board, Shelf, Step, StepState, WorkerLine
-from inventory_stream.demo.latency import quantile
+from inventory_stream.demo.heard import Comparison
+from inventory_stream.demo.latency import p50_p99, quantile
 from inventory_stream.demo.life_report import DIFFERENCES_NAMED, LifeResult
 from inventory_stream.demo.report import Result, broken, table
+from inventory_stream.demo.sale_report import SaleResult
 from inventory_stream.demo.view import drawn, event_lines, status_line
 from inventory_stream.flows.verify_report import Finding, VerifyReport
 from models.outcomes import Outcome
@@ -32,9 +34,34 @@ LIFE: dict[str, Any] = {
     "differences": (),
     "hints": (),
 }
+COMPARED: dict[str, Any] = {
+    "grants": 7,
+    "grants_in_ledger": 7,
+    "asked_again": 5,
+    "asked_again_same": 5,
+    "cut": 3,
+    "differences": (),
+}
+SALE: dict[str, Any] = {
+    "requests": 60,
+    "seconds": 2.0,
+    "per_second_peak": 40,
+    "decided_seconds": [0.004, 0.006],
+    "early_seconds": [],
+    "not_answered": 4,
+    "outage_seconds": 1.5,
+    "killed_gateway": "gateway-1",
+    "killed_under_way": 6,
+    "gateway_back_seconds": 1.0,
+    "unanswered": 0,
+    "customer_units_max": 2,
+    "customer_units_allowed": 2,
+    "compared": Comparison(**COMPARED),
+}
 SOUND: dict[str, Any] = {
     "sent": 10,
-    "decided": 10,
+    "decided": 16,
+    "decided_for_gateways": 6,
     "repeats": 1,
     "dead_letters": 0,
     "decided_in_history": 5,
@@ -44,6 +71,7 @@ SOUND: dict[str, Any] = {
     "history_generated": 2,
     "history_positions_wrong": 0,
     "life": LifeResult(**LIFE),
+    "sale": SaleResult(**SALE),
     "decided_in_sale": 5,
     "sale_seconds": 2.0,
     "decided_per_second_peak": 5,
@@ -83,8 +111,9 @@ def printed(result: Result) -> str:
     ("field", "value", "word"),
     [
         ("sale_oversold_units", 1, "oversold"),
-        ("decided", 9, "9 answers"),
-        ("decided", 11, "11 answers"),
+        ("decided", 15, "9 answers"),
+        ("decided", 17, "11 answers"),
+        ("decided_for_gateways", 7, "9 answers"),
         ("dead_letters", 1, "dead letters"),
         ("history_positions_wrong", 1, "till history"),
         ("sale_unexplained_units", 1, "neither held"),
@@ -114,6 +143,32 @@ def test_whatever_differs_in_the_life_of_orders_is_named(field: str, value: obje
     """A difference from the demo's own count, from what was told, or from metrics makes the demo fail."""
     (line,) = broken(Result(**{**SOUND, "life": LifeResult(**{**LIFE, field: value})}))
     assert word in line
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "word"),
+    [
+        (
+            "compared",
+            Comparison(**{**COMPARED, "differences": ("reserve r: GRANTED",)}),
+            "reserve r: GRANTED",
+        ),
+        ("unanswered", 2, "2 requests were never answered"),
+        ("gateway_back_seconds", None, "gateway-1 did not come back"),
+        ("customer_units_max", 3, "3 units where 2 are allowed"),
+    ],
+)
+def test_whatever_is_wrong_over_http_is_named(field: str, value: object, word: str) -> None:
+    """An answer that the ledger does not have, none at all, or a customer beyond the limit fails the demo."""
+    (line,) = broken(Result(**{**SOUND, "sale": SaleResult(**{**SALE, field: value})}))
+    assert word in line
+
+
+def test_the_table_tells_the_sale_over_http() -> None:
+    """Requests and their rate, latency, what was cut off by the kill and asked again, and the grants."""
+    text = printed(Result(**SOUND))
+    for part in ("30/s as customers came", "4.0 / 6.0 ms", "6 were under way there", "5 of 5", "7 of 7"):
+        assert part in text
 
 
 def test_many_differences_are_counted_and_not_all_printed() -> None:
@@ -162,6 +217,7 @@ def test_quantiles_are_samples() -> None:
     assert quantile(samples, 0.99) == 99.0
     assert quantile([3.0], 0.99) == 3.0
     assert quantile([], 0.5) is None
+    assert p50_p99([]) == "-"
 
 
 def test_a_line_says_how_far_the_demo_is() -> None:

@@ -7,11 +7,13 @@ from models.outcomes import Outcome
 from models.rows import (
     Answer,
     Line,
+    PoolRow,
     PositionRow,
     ReceiptRow,
     ReservationRow,
     Row,
     encode_row,
+    pool_key,
     position_key,
     receipt_key,
     reservation_key,
@@ -21,7 +23,13 @@ SKU = "sku-1"
 
 
 def reservation(
-    name: str, reserved: int, *, outcome: Outcome = Outcome.GRANTED, repeat: int = 0, released: int = 0
+    name: str,
+    reserved: int,
+    *,
+    outcome: Outcome = Outcome.GRANTED,
+    repeat: int = 0,
+    released: int = 0,
+    customer: str | None = None,
 ) -> ReservationRow:
     """Make the row that answers a reserve."""
     lines = (Line("shop", reserved + released, reserved, 0, 0, released, 0, 0, 0, 0, 0, 10, 1),)
@@ -41,7 +49,7 @@ def reservation(
         order_id=None,
         allow_partial=False,
         path="common",
-        customer=None,
+        customer=customer,
         created_ms=1,
         deadline_ms=5,
         ended_ms=0,
@@ -84,6 +92,22 @@ def test_a_repeat_with_another_answer_is_seen() -> None:
     assert (tally.sale.repeats_different, tally.sale.repeats_same) == (1, 0)
 
 
+def test_a_command_that_came_too_late_may_be_decided_later() -> None:
+    """An answer that binds nothing is no first answer: decided afterwards, the command is decided once."""
+    late = ReceiptRow(1, 0, "a-1", "a", "reserve", b"", int(Outcome.TOO_LATE), SKU, 0, 1)
+    sale = fed(9, (receipt_key("a-1", "a"), late), granted("a", 1)).sale
+    assert (sale.answered_twice, sale.decided) == (0, {("a", "reserve"): (Outcome.GRANTED, 1)})
+    assert sale.outcomes[Outcome.TOO_LATE] == 1
+
+
+def test_what_one_customer_has_is_added_up() -> None:
+    """Units of all reservations of a customer count together, and what came back counts no more."""
+    back = granted("a", 0, released=2, outcome=Outcome.RELEASED, customer="k1:x")
+    rows = [granted("a", 2, customer="k1:x"), back, granted("b", 1, customer="k1:x")]
+    assert fed(9, *rows).sale.customer_units_max == 2
+    assert fed(9, rows[0], rows[2]).sale.customer_units_max == 3
+
+
 def test_a_unit_that_vanishes_is_unexplained() -> None:
     """Units granted and then neither held, sold nor given back are not lost silently."""
     vanished = granted("a", 0, outcome=Outcome.EXTENDED, repeat=1)
@@ -102,6 +126,12 @@ def test_every_answer_row_counts_once_and_rows_of_the_owner_do_not() -> None:
         (reservation_key("a"), expired),
         (receipt_key("x"), receipt),
         (position_key(SKU, "shop"), position),
+        (
+            pool_key("s", SKU, "shop"),
+            PoolRow(
+                1, "s", SKU, "shop", 9, 9, 4, 0, 9, 0, 0, late_from_common=True, opened_ms=0, is_fenced=True
+            ),
+        ),
         at_ms=5_400,
     )
     assert tally.answers == 2
@@ -109,4 +139,4 @@ def test_every_answer_row_counts_once_and_rows_of_the_owner_do_not() -> None:
     assert tally.first_answer_ms == {(0, 1): 5_400}
     assert tally.shortfall_units == {(SKU, "shop"): 2}
     assert tally.on_hand == {(SKU, "shop"): 7}
-    assert tally.sale_available_units == 0
+    assert tally.sale_available_units == 5
