@@ -27,17 +27,17 @@ NOT_KEPT: Final = """\
 What the FastAPI service does not keep, and the gateway does:
 
 - **Durability.** A failover of Redis to a replica loses whatever was not copied yet, and a power cut up to a
-  second (`appendfsync everysec`): reservations that shoppers were promised. The gateway answers what the log has,
-  acknowledged by as many brokers as the topic asks for. Here that is one broker, which a power cut hits as well.
-- **One answer over crashes.** A key is remembered for a day in the same Redis, and lost with it; the ledger has
-  its answers in the log, and the worker that takes over goes on from there while the old one is fenced off.
-- **History.** No log says how the stock came to be what it is: no events, no explanation of a refusal, no audit,
-  nothing to recover from, and tills that report late cannot be put in order.
+  second (`appendfsync everysec`): reservations that shoppers were promised. The gateway answers what the log
+  has, acknowledged by as many brokers as the topic asks for; here that is one, which a power cut hits as well.
+- **One answer over crashes.** A key is remembered for a day in the same Redis, and lost with it; the ledger
+  has its answers in the log, and the worker that takes over goes on from there while the old one is fenced off.
+- **History.** No log says how the stock came to be what it is: no events, no explanation of a refusal, no
+  audit, nothing to recover from, and tills that report late cannot be put in order.
 - **Rules.** No confirm, no counts and till sales with their times, no safety stock, groups, split shipments,
-  sale pools, ring-fences, limits per customer, backorders, waiting room. Expiry follows one process's clock and
-  not the order of the log, so a late confirm and an expiry may both win.
-- **Growth.** The script needs all its keys on one node of a cluster, and its few lines would have to hold every
-  rule above.
+  sale pools, ring-fences, limits per customer, backorders, waiting room. Expiry follows one process's clock
+  and not the order of a log.
+- **Growth.** The script needs all its keys on one node of a cluster, and its few lines would have to hold
+  every rule above.
 """
 
 
