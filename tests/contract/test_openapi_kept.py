@@ -29,7 +29,7 @@ def test_the_document_is_one_that_other_tools_read() -> None:
     """Spectral, with the rules of docs/http/spectral.yaml, has nothing to say against the document."""
     if not SPECTRAL.exists():
         pytest.skip("spectral is not here: npm install --prefix .run/node @stoplight/spectral-cli@6.16.3")
-    command = [SPECTRAL, "lint", "--ruleset", "docs/http/spectral.yaml", "--fail-severity", "warn"]
+    command = [str(SPECTRAL), "lint", "--ruleset", "docs/http/spectral.yaml", "--fail-severity", "warn"]
     linted = subprocess.run(  # noqa: S603  # our own file
         [*command, "docs/http/openapi.json"],
         cwd=ROOT,

@@ -80,7 +80,8 @@ async def test_sale_goes_through_its_waiting_room(cluster: Cluster, tmp_path: Pa
         async def are_in() -> bool:
             for shopper, ticket in tickets.items():
                 stood[shopper] = await standing(two, ticket)
-            return sum(one["state"] == "admitted" for one in stood.values()) == UNITS
+            inside = [one for one in stood.values() if one["state"] == "admitted"]
+            return len(inside) == UNITS
 
         await cluster.until(are_in, "the first to be let in")
         inside = [shopper for shopper in shoppers if stood[shopper]["state"] == "admitted"]
