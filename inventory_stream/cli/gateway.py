@@ -12,6 +12,7 @@ from inventory_stream.adapters.monitoring.build import gateway_monitoring
 from inventory_stream.adapters.worker_process import Work, failing, run_worker
 from inventory_stream.bootstrap.gateway import GatewayParts, gateway_parts
 from inventory_stream.cli.worker import one_line
+from inventory_stream.gateway.app import unreadable
 from inventory_stream.settings import load_settings
 
 app = typer.Typer(add_completion=False)
@@ -42,7 +43,8 @@ def gateway() -> None:
 
         def new_work() -> Work:
             (parts,) = built
-            host = HttpHost(parts.app, listener, settings.gateway.tls_context(), parts.why_not_ready)
+            tls = settings.gateway.tls_context()
+            host = HttpHost(parts.app, listener, tls, parts.why_not_ready, unreadable)
             return Work(host, parts.background, parts.close)
 
         run_worker(check, new_work, None if monitoring is None else monitoring.endpoint, fail)

@@ -103,6 +103,13 @@ def problem_response(problem: Problem) -> web.Response:
     )
 
 
+def unreadable(reason: str) -> web.Response:
+    """Refuse what is no HTTP, or has a line or a header beyond 8 KB: no endpoint is found in it."""
+    response = problem_response(Problem("malformed", f"the request cannot be read: {reason[:200]}"))
+    response.headers["Server"] = "inventory-stream"  # as `security.browsers` says it of all other answers
+    return response
+
+
 def _handler(
     endpoint: Endpoint, authenticate: Authenticate, limits: Limits, auditor: Auditor | None
 ) -> AiohttpHandler:

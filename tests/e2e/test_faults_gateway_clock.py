@@ -20,7 +20,7 @@ ROUNDS: Final = 10
 STARTS_AFTER_SECONDS: Final = 14.0
 """A room opens 10 s before its sale at the latest; the rest is for the calls."""
 OFF_MS_MAX: Final = 10_000
-"""Furthest that a deadline may lie from where it belongs: the skew that is allowed (2 s) and a busy machine."""
+"""Furthest that a deadline may lie from its place: the skew that is allowed (2 s) and a busy machine."""
 ADMISSION: Final = "Waiting-Room-Admission"
 TICKETS: Final = "/v1/waiting-rooms/drop/tickets"
 ROOM_OF: Final[Mapping[str, Any]] = {"sku": "DROP", "location": LOCATION, "units": 1, "sale_id": "drop"}
