@@ -1,6 +1,7 @@
 """`demo`: everything at once on this machine, with two kills in the middle, the audit, and a shop to try."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -96,7 +97,11 @@ def demo(
     console = Console()
     if not console.is_terminal:
         console.width = PIPE_COLUMNS
-    if keep is None:
-        keep = console.is_terminal and not os.environ.get("CI")
-    status = run_demo(Options(script, data_dir, keep), console, Console(stderr=True))
+    options = Options(script, data_dir, stays_open(os.environ, asked=keep, is_terminal=console.is_terminal))
+    status = run_demo(options, console, Console(stderr=True))
     raise typer.Exit(status)
+
+
+def stays_open(environment: Mapping[str, str], *, asked: bool | None, is_terminal: bool) -> bool:
+    """Say whether everything runs on at the end: where nobody asked, if somebody is there to end it."""
+    return is_terminal and not environment.get("CI") if asked is None else asked

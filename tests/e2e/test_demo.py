@@ -4,14 +4,17 @@ import json
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+from urllib.error import HTTPError
 
 import psutil
 import pytest
@@ -95,14 +98,52 @@ def _table_of(text: str) -> dict[str, str]:
     return {row[0]: row[1] for row in cells if len(row) > 1}
 
 
+def _post(url: str, api_key: str, key: str, body: str) -> tuple[int, dict[str, Any]]:
+    """Send a request as the printed curl does; gives status and answer."""
+    headers = {
+        "Authorization": f"Bearer {api_key}",
+        "Idempotency-Key": key,
+        "Content-Type": "application/json",
+    }
+    request = urllib.request.Request(url, body.encode(), headers, method="POST")  # noqa: S310  # http, printed
+    try:
+        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:  # noqa: S310
+            return answer.status, json.loads(answer.read())
+    except HTTPError as refusal:
+        return refusal.code, json.loads(refusal.read())
+
+
+def _is_sold_to_one_of_two(page: str) -> None:
+    """Buy the page's last unit twice at once, as two browsers with its own words do."""
+    with urllib.request.urlopen(f"{page}config.json", timeout=DEADLINE_SECONDS) as answer:  # noqa: S310  # http, printed
+        product = json.loads(answer.read())
+    wish = json.dumps({"sku": product["sku"], "location": product["location"], "units": 1})
+    url = page.replace("/storefront/", "/v1/reservations")
+    with ThreadPoolExecutor(2) as browsers:
+        answers = list(browsers.map(lambda name: _post(url, product["key"], name, wish), ("one", "two")))
+    assert sorted(status for status, _ in answers) == [201, 409], answers
+
+
+def _curl_reserves(text: str) -> None:
+    """Do what the three printed lines do."""
+    lines = [line.strip() for line in text.partition("A reservation by curl:")[2].splitlines()]
+    gateway, api_key = (line.partition("=")[2] for line in lines[1:3])
+    words = shlex.split(lines[3])
+    assert words[:4] == ["curl", "-X", "POST", "$GATEWAY/v1/reservations"]
+    status, answer = _post(f"{gateway}/v1/reservations", api_key, "try-1", words[-1])
+    assert (status, answer["outcome"]) == (201, "GRANTED"), answer
+
+
 def test_the_demo_holds_to_its_end_and_can_be_looked_at(tmp_path: Path) -> None:
     """One command: all decided once, as foretold, nothing oversold over a kill -9; --keep: ask it."""
     with Demo(tmp_path, "--keep", "--data-dir", str(tmp_path / "data")) as demo:
         demo.read_until("Data and logs:")
+        assert demo.text.count("The shop's page:") == 1
         assert "Not one unit was sold twice: oversold 0" in demo.text
         assert "BROKEN" not in demo.text
-        for word in ("kill -9 ledger-", "is decided again", "(all generated, seed 1)", "real till sales"):
+        for word in ("kill -9 ledger-", "kill -9 gateway-", "is decided again", "real till sales"):
             assert word in demo.text
+        assert "(all generated, seed 1)" in demo.text
         rows = _table_of(demo.text)
         assert rows["life of orders (generated)"].split()[0] == "240"
         assert rows["differences from the demo's own count"].split()[0] == "0"
@@ -111,6 +152,11 @@ def test_the_demo_holds_to_its_end_and_can_be_looked_at(tmp_path: Path) -> None:
         assert int(refused) > 0
         for kind in ("recorded_short", "received_short", "return_unmatched", "revoked", "shortfall"):
             assert kind in rows["exceptions told"]
+        for row in ("asked again, heard the same", "answers 201 that are in the ledger"):
+            held, _, of = rows[row].split()[:3]
+            assert int(held.replace(",", "")) > 0
+            assert held == of
+        assert rows["most units of one customer"].split()[0] == "2"
         by_metrics, *_, in_ledger = rows["decisions by /metrics"].split()
         assert by_metrics == in_ledger
         exports = [line.split()[1] for line in demo.text.splitlines() if line.startswith("  export ")]
@@ -121,6 +167,9 @@ def test_the_demo_holds_to_its_end_and_can_be_looked_at(tmp_path: Path) -> None:
         ]
         told = [_run(hint[1:], environment) for hint in hints]
         assert any("RESERVATION_EXPIRED" in text for text in told)
+        _curl_reserves(demo.text)
+        (page,) = re.findall(r"The shop's page: (\S+)", demo.text)
+        _is_sold_to_one_of_two(page)
         for url in re.findall(r"curl (http://\S+)/metrics", demo.text):
             with urllib.request.urlopen(f"{url}/ready", timeout=DEADLINE_SECONDS) as answer:  # noqa: S310  # http, by the pattern
                 assert json.loads(answer.read())["ready"] is True
