@@ -26,6 +26,10 @@ MESSAGE_BYTES_MAX: Final = 32 * 1024
 MESSAGE_PAUSE_SECONDS: Final = 0.05
 """Pause after a message from a WebSocket reader: each may cost 200 encodings, so 20 a second at most."""
 
+BEHIND_PAUSE_SECONDS: Final = 0.5
+"""Between two looks whether a WebSocket reader took what was sent, before its next message is read: one that
+asks and never reads would otherwise have 50 KB kept for each of its questions."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveLimits:

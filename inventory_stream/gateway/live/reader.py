@@ -59,6 +59,11 @@ class Reader:
         self.untold: set[Topic] = set()
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether more waits to be sent than is kept for a slow reader."""
+        return self._pipe.get_write_buffer_size() > BEHIND_BYTES
+
     def send(self, frames: list[Frame]) -> None:
         """Write events in the order of their versions, which the resume token relies on."""
         if frames:
@@ -69,7 +74,7 @@ class Reader:
         """Write the newest value of each untold topic, unless much still waits; `now` is monotonic, in s."""
         if self._pipe.is_closing():
             self.end(Ending.GONE)
-        elif self._pipe.get_write_buffer_size() > BEHIND_BYTES:
+        elif self.is_behind:
             if self._behind_since is None:
                 self._behind_since = now
             elif now - self._behind_since > behind_seconds_max:
@@ -84,7 +89,7 @@ class Reader:
         """Write a heartbeat; a reader that is behind has bytes on their way as it is."""
         if self._pipe.is_closing():
             self.end(Ending.GONE)
-        elif self._pipe.get_write_buffer_size() <= BEHIND_BYTES:
+        elif not self.is_behind:
             self._pipe.write(HEARTBEAT_SOCKET if self._is_socket else HEARTBEAT_SSE)
 
     def end(self, ending: Ending) -> None:

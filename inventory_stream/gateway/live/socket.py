@@ -10,7 +10,12 @@ from msgspec import Meta, Struct
 
 from inventory_stream.gateway.live.asked import topics
 from inventory_stream.gateway.live.hub import LiveHub
-from inventory_stream.gateway.live.limits import MESSAGE_BYTES_MAX, MESSAGE_PAUSE_SECONDS, READER_SKUS_MAX
+from inventory_stream.gateway.live.limits import (
+    BEHIND_PAUSE_SECONDS,
+    MESSAGE_BYTES_MAX,
+    MESSAGE_PAUSE_SECONDS,
+    READER_SKUS_MAX,
+)
 from inventory_stream.gateway.live.reader import Ending, Reader, bound_buffers
 from inventory_stream.gateway.live.sse import Admit, check_room
 from inventory_stream.gateway.live.token import Token
@@ -102,6 +107,8 @@ class LiveSocket:
                 await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=reason)
                 return
             await asyncio.sleep(MESSAGE_PAUSE_SECONDS)
+            while reader.is_behind:  # noqa: ASYNC110  # a transport tells nobody but its protocol of this
+                await asyncio.sleep(BEHIND_PAUSE_SECONDS)
 
     def _obey(self, message: Subscribe | Unsubscribe, reader: Reader) -> None:
         wanted = topics(message.skus, message.channel)
