@@ -162,10 +162,14 @@ class MemoryShelf:
         if entry is None or not entry.is_known or not self._is_fresh(entry.partition):
             return None
         if location is not None and path == COMMON:
-            # Nearly every reserve while there is plenty, at a fifth of the cost.
+            # Nearly every reserve, while there is plenty and once it is sold out, at a fifth of the cost.
             stock = entry.at(location)
-            if stock is not None and units <= min(stock.available_to_promise, stock.uncommitted):
-                return True
+            if stock is not None:
+                offered = min(stock.available_to_promise, stock.uncommitted)
+                if units <= offered:
+                    return True
+                if not allow_backorder:
+                    return allow_partial and offered > 0
         asked = self._asked(entry, location, group, path)
         if asked is None:
             return None

@@ -231,8 +231,9 @@ class ReservationRoutes:
 
 def address_of(reservation_id: str, sku: str) -> str:
     """Give the address of a reservation; it names the SKU where the id does not."""
-    address = f"{ADDRESS}/{quote(reservation_id, safe='')}"
-    return address if sku_of(reservation_id) == sku else f"{address}?sku={quote(sku, safe='')}"
+    if sku_of(reservation_id) == sku:
+        return f"{ADDRESS}/{reservation_id}"  # an id of ours, which has nothing to quote
+    return f"{ADDRESS}/{quote(reservation_id, safe='')}?sku={quote(sku, safe='')}"
 
 
 def asked_sku(reservation_id: str, given: str | None) -> str:

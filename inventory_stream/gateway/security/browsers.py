@@ -79,7 +79,7 @@ class Browsers:
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "no-referrer"
         if "Content-Security-Policy" not in headers:
-            is_page = response.content_type == "text/html"
+            is_page = headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html")
             headers["Content-Security-Policy"] = PAGE_POLICY if is_page else DATA_POLICY
         if self._is_tls:
             headers["Strict-Transport-Security"] = HSTS
