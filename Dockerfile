@@ -1,4 +1,4 @@
-# One image for every process; the command says which: `worker ledger`, `worker projection`,
+# One image for every process; the command says which: `worker ledger`, `worker projection`, `gateway`,
 # `topics create`, ... What of this was tried without a container engine: docs/deployment.md.
 
 # The tag is of one Python release; what that release runs is in requirements-runtime.lock, by hash.
@@ -23,9 +23,9 @@ RUN python -m pip --python /opt/inventory-stream/bin/python install --no-cache-d
 
 FROM python
 COPY --from=build /opt/inventory-stream /opt/inventory-stream
-# The only folder that is written, and only by `replay`: how far it came. Mount one over it where the
-# root is read-only.
-RUN install -d -m 0700 -o 65532 -g 65532 /scratch
+# The folders that are written: by `replay`, how far it came; by `keys`, who may call a gateway. Mount
+# something over them where the root is read-only.
+RUN install -d -m 0700 -o 65532 -g 65532 /scratch /access
 ENV PATH=/opt/inventory-stream/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -35,5 +35,7 @@ WORKDIR /scratch
 USER 65532:65532
 # GET /metrics, /live and /ready, once INVENTORY_STREAM_MONITORING__PORT says so; compose and Kubernetes ask there.
 EXPOSE 9464
+# The HTTP API of a gateway.
+EXPOSE 8080
 ENTRYPOINT ["inventory-stream"]
 CMD ["--help"]

@@ -11,6 +11,8 @@ COMPOSE_FILE: Final = REPOSITORY / "docker-compose.yml"
 DOCKERFILE: Final = REPOSITORY / "Dockerfile"
 
 MONITORING_PORT: Final = 9464
+HTTP_PORT: Final = 8080
+"""Of a gateway's API."""
 STOP_SECONDS: Final = 10
 """A process may take this long from SIGTERM to its end (design section 6)."""
 

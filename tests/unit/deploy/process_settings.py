@@ -18,14 +18,22 @@ KAFKA_ACCESS: Final = {
     "INVENTORY_STREAM_KAFKA__SASL_PASSWORD": "placeholder",
     "kafka-ca.crt": None,
 }
+REDIS_ACCESS: Final = {
+    "INVENTORY_STREAM_REDIS__USERNAME": "somebody",
+    "INVENTORY_STREAM_REDIS__PASSWORD": "placeholder",
+    "redis-ca.crt": None,
+}
 SECRETS: Final[dict[str, dict[str, str | None]]] = {
     "kafka-access-topics": KAFKA_ACCESS,
     "kafka-access-ledger": KAFKA_ACCESS,
     "kafka-access-projection": KAFKA_ACCESS,
-    "redis-access": {
-        "INVENTORY_STREAM_REDIS__USERNAME": "projection",
-        "INVENTORY_STREAM_REDIS__PASSWORD": "placeholder",
-        "redis-ca.crt": None,
+    "kafka-access-gateway": KAFKA_ACCESS,
+    "redis-access": REDIS_ACCESS,
+    "redis-access-gateway": REDIS_ACCESS,
+    "gateway-access": {
+        "INVENTORY_STREAM_GATEWAY__CUSTOMER_KEY": "placeholder of thirty-two letters",
+        "INVENTORY_STREAM_GATEWAY__TOKEN_KEY": "placeholder of thirty-two letters",
+        "keys.jsonl": "",
     },
 }
 """The Secrets as docs/deployment.md has them created; None: the certificate below."""

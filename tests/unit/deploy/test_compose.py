@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,11 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 from inventory_stream.cli import app
-from tests.unit.deploy.files import COMPOSE_FILE, MONITORING_PORT, STOP_SECONDS, compose
+from inventory_stream.gateway.security.key_file import changing_keys, read_keys
+from tests.unit.deploy.files import COMPOSE_FILE, HTTP_PORT, MONITORING_PORT, STOP_SECONDS, compose
 from tests.unit.deploy.process_settings import settings_of
 
 SERVERS: Final = {"kafka", "valkey"}
-WORKERS: Final = {"ledger", "projection"}
+WORKERS: Final = {"ledger", "projection", "gateway"}
 CONFIG_SECONDS_MAX: Final = 60
 """It takes a second."""
 
@@ -27,17 +29,47 @@ def ours() -> dict[str, dict[str, Any]]:
 def test_servers_alone_are_what_starts_without_a_profile() -> None:
     """Development needs Kafka and Valkey; the processes come when asked for."""
     assert {name for name, one in compose()["services"].items() if "profiles" not in one} == SERVERS
-    assert ours().keys() == {"topics", *WORKERS}
+    assert ours().keys() == {"topics", "secrets", *WORKERS}
 
 
 @pytest.mark.parametrize("name", ["topics", *sorted(WORKERS)])
-def test_settings_are_real_and_lead_to_the_servers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_real_and_lead_to_the_servers(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each process starts with its variables, and finds the servers where the network has them."""
-    settings = settings_of(ours()[name]["environment"], None, monkeypatch)
+    settings = settings_of(with_access(ours()[name]["environment"], tmp_path), None, monkeypatch)
     advertised = compose()["services"]["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert f"NETWORK://{settings.kafka.bootstrap_servers}" in advertised.split(",")
     assert settings.redis.url == "redis://valkey:6379/0"
     assert (settings.monitoring.host, settings.monitoring.port) == ("0.0.0.0", MONITORING_PORT)  # noqa: S104
+
+
+def with_access(environment: dict[str, str], folder: Path) -> dict[str, str]:
+    """Give the variables with a folder of ours in the place of the volume."""
+    return {name: value.replace("/access", str(folder)) for name, value in environment.items()}
+
+
+def test_a_gateway_finds_secrets_that_were_made_once_and_keys_that_others_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service `secrets` makes what the gateway needs, and a second run changes none of it."""
+    gateway, secrets = ours()["gateway"], ours()["secrets"]
+    assert gateway["volumes"] == secrets["volumes"] == ["gateway-access:/access"]
+    program = [secrets["entrypoint"][1], secrets["command"][0].replace("/access", str(tmp_path))]
+    found = set()
+    for _ in range(2):
+        subprocess.run([sys.executable, *program], check=True, timeout=CONFIG_SECONDS_MAX)  # noqa: S603  # our own
+        settings = settings_of(with_access(gateway["environment"], tmp_path), None, monkeypatch).gateway
+        assert settings.customer_key is not None
+        found.add((settings.customer_key.get_secret_value().encode(), settings.token_keys()["1"]))
+    ((customer, token),) = found
+    assert customer != token
+    assert (settings.host, settings.port) == ("0.0.0.0", HTTP_PORT)  # noqa: S104  # the container's own
+    assert gateway["ports"] == [f"127.0.0.1:{HTTP_PORT}:{HTTP_PORT}"]
+    assert settings.api_keys_file is not None
+    with changing_keys(settings.api_keys_file) as keys:
+        assert not keys
+    assert not read_keys(settings.api_keys_file)
 
 
 @pytest.mark.parametrize("name", ["topics", *sorted(WORKERS)])
@@ -59,9 +91,11 @@ def test_workers_are_started_again_and_asked_whether_they_are_ready(name: str) -
 
 
 def test_processes_wait_for_what_they_need() -> None:
-    """Servers answer and topics exist before a worker starts; the projection alone waits for Valkey."""
+    """Servers answer and topics exist before a worker starts; who needs Valkey or secrets waits for them."""
     healthy, done = {"condition": "service_healthy"}, {"condition": "service_completed_successfully"}
-    assert {name: one["depends_on"] for name, one in ours().items()} == {
+    assert {name: one.get("depends_on") for name, one in ours().items()} == {
+        "secrets": None,
+        "gateway": {"kafka": healthy, "valkey": healthy, "topics": done, "secrets": done},
         "topics": {"kafka": healthy},
         "ledger": {"kafka": healthy, "topics": done},
         "projection": {"kafka": healthy, "valkey": healthy, "topics": done},

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from inventory_stream.settings import Settings
 from tests.unit.deploy.dockerfile import copied_from_repository, environment, of_keyword, stages
-from tests.unit.deploy.files import MONITORING_PORT, REPOSITORY
+from tests.unit.deploy.files import HTTP_PORT, MONITORING_PORT, REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 BUILDER = "setuptools"
@@ -82,21 +82,21 @@ def test_base_image_is_a_release_of_python_that_the_project_runs_on() -> None:
 def test_image_runs_the_command_line_as_nobody_in_particular() -> None:
     """The entry is our program, without a shell; the user is a number above those of systems."""
     final = stages()[-1]
-    (entry,), (user,), (port,) = (of_keyword(final, kind) for kind in ("ENTRYPOINT", "USER", "EXPOSE"))
+    (entry,), (user,), ports = (of_keyword(final, kind) for kind in ("ENTRYPOINT", "USER", "EXPOSE"))
     assert entry.rest.startswith("[")
     assert len(entry.words) == 1
     assert entry.words[0] in PROJECT["project"]["scripts"]
     uid, gid = map(int, user.rest.split(":"))
     assert uid == gid > 10_000
-    assert int(port.rest) == MONITORING_PORT
+    assert [int(port.rest) for port in ports] == [MONITORING_PORT, HTTP_PORT]
 
 
-def test_image_gives_the_scratch_folder_to_its_user() -> None:
-    """What `replay` writes goes where the setting says, and belongs to the user of the image."""
+def test_image_gives_the_folders_that_are_written_to_its_user() -> None:
+    """What `replay` writes goes where the setting says; it and `/access` belong to the user of the image."""
     final = stages()[-1]
     scratch = environment(final)["INVENTORY_STREAM_WORKER__DATA_DIR"]
     assert "data_dir" in Settings.model_fields["worker"].annotation.model_fields  # type: ignore[union-attr]
     assert of_keyword(final, "WORKDIR")[0].rest == scratch
     (user,) = of_keyword(final, "USER")
     uid, gid = user.rest.split(":")
-    assert of_keyword(final, "RUN")[-1].rest == f"install -d -m 0700 -o {uid} -g {gid} {scratch}"
+    assert of_keyword(final, "RUN")[-1].rest == f"install -d -m 0700 -o {uid} -g {gid} {scratch} /access"

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from inventory_stream.cli import app
 from inventory_stream.settings import Settings
-from tests.unit.deploy.files import MONITORING_PORT, REPOSITORY, STOP_SECONDS
+from tests.unit.deploy.files import HTTP_PORT, MONITORING_PORT, REPOSITORY, STOP_SECONDS
 from tests.unit.deploy.manifests import (
     Manifest,
     Manifests,
@@ -65,6 +65,9 @@ def test_services_have_ports_that_their_pods_open(overlay: Manifests) -> None:
         }
         for port in service["spec"]["ports"]:
             assert ports[port["targetPort"]] == port["port"]
+    assert [name_of(one) for one in overlay.of_kind("Service") if one["spec"].get("clusterIP") != "None"] == [
+        "gateway"
+    ]
     for workload in overlay.of_kind("StatefulSet"):
         assert overlay.the("Service", workload["spec"]["serviceName"])["spec"]["clusterIP"] == "None"
 
@@ -76,7 +79,7 @@ def test_probes_ask_the_port_that_the_settings_open(
     for workload in overlay.workers():
         monitoring = load(overlay, workload, tmp_path, monkeypatch).monitoring
         container = container_of(workload)
-        assert container["ports"] == [{"name": "monitoring", "containerPort": monitoring.port}]
+        assert {"name": "monitoring", "containerPort": monitoring.port} in container["ports"]
         assert (monitoring.host, monitoring.port) == ("0.0.0.0", MONITORING_PORT)  # noqa: S104  # the pod's own
         assert {
             probe: (container[probe]["httpGet"]["path"], container[probe]["httpGet"]["port"])
@@ -100,13 +103,36 @@ def test_settings_are_real_and_valid(
     assert ledger.worker.instance_id == "ledger-0"
 
 
-def test_only_the_projection_is_told_of_redis(overlay: Manifests) -> None:
+def test_the_service_leads_to_where_the_gateway_listens(
+    overlay: Manifests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API is where the service sends requests, and its keys and secrets are among the mounted files."""
+    workload = overlay.the("Deployment", "gateway")
+    gateway = load(overlay, workload, tmp_path, monkeypatch).gateway
+    assert {"name": "http", "containerPort": gateway.port} in container_of(workload)["ports"]
+    (port,) = overlay.the("Service", "gateway")["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (gateway.port, "http") == (HTTP_PORT, "http")
+    assert gateway.host == "0.0.0.0"  # noqa: S104  # the pod's own
+    assert gateway.customer_key is not None
+    assert gateway.token_keys()
+    assert gateway.api_keys_file == tmp_path / "gateway" / "keys.jsonl"
+    assert gateway.api_keys_file.is_file()
+
+
+def test_a_gateway_lets_requests_come_to_an_end(overlay: Manifests) -> None:
+    """The time in which the cluster still sends requests and the process's own end fit before the kill."""
+    workload = overlay.the("Deployment", "gateway")
+    *_, program = container_of(workload)["lifecycle"]["preStop"]["exec"]["command"]
+    (seconds,) = re.findall(r"sleep\((\d+)\)", program)
+    assert int(seconds) + STOP_SECONDS < pod_of(workload)["terminationGracePeriodSeconds"]
+
+
+def test_who_does_not_need_redis_is_not_told_of_it(overlay: Manifests) -> None:
     """Who does not need Redis has neither its address nor its password."""
     for workload in overlay.workloads:
-        told = any(
-            "REDIS" in name for name in overlay.environment(workload)
-        ) or "redis-access" in secret_names(workload)
-        assert told == (name_of(workload) == "projection")
+        names = [*overlay.environment(workload), *secret_names(workload)]
+        told = any("redis" in name.lower() for name in names)
+        assert told == (name_of(workload) in {"projection", "gateway"})
 
 
 def test_secrets_are_named_and_never_written(overlay: Manifests) -> None:
@@ -138,7 +164,7 @@ def test_secrets_are_created_as_the_document_says(production: Manifests) -> None
 def test_each_process_is_its_own_user_of_kafka(production: Manifests) -> None:
     """Only ledger workers may write the ledger (P12), so no other process has their password."""
     users = {name_of(one): secret_names(one)[0] for one in production.workloads}
-    assert users == {name: f"kafka-access-{name}" for name in ("topics", "ledger", "projection")}
+    assert users == {name: f"kafka-access-{name}" for name in ("topics", "ledger", "projection", "gateway")}
 
 
 def test_commands_are_those_of_the_command_line(overlay: Manifests) -> None:
@@ -147,6 +173,7 @@ def test_commands_are_those_of_the_command_line(overlay: Manifests) -> None:
         "topics": ["topics", "create"],
         "ledger": ["worker", "ledger"],
         "projection": ["worker", "projection"],
+        "gateway": ["gateway"],
     }
     for workload in overlay.workloads:
         assert CliRunner().invoke(app, [*container_of(workload)["args"], "--help"]).exit_code == 0

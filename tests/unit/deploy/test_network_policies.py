@@ -33,7 +33,7 @@ def port_of(address: str) -> int:
 def used(workload: Manifest, settings: Settings) -> Ports:
     """Give what a process connects to."""
     ports = DNS | {("TCP", port_of(server)) for server in settings.kafka.bootstrap_servers.split(",")}
-    if name_of(workload) == "projection":
+    if name_of(workload) in {"projection", "gateway"}:
         ports |= {("TCP", urlsplit(settings.redis.url).port or 6379)}
     return ports
 
@@ -41,22 +41,25 @@ def used(workload: Manifest, settings: Settings) -> Ports:
 def test_pods_reach_exactly_what_they_use(
     overlay: Manifests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Outwards: name resolution, the ports of the brokers, and of Redis for the projection alone."""
+    """Outwards: name resolution, the ports of the brokers, and of Redis for who needs it."""
     for workload in overlay.workloads:
         settings = load(overlay, workload, tmp_path, monkeypatch)
         assert allowed(overlay, workload, "egress") == used(workload, settings)
 
 
-def test_pods_are_reached_for_metrics_alone(
+def test_pods_are_reached_for_metrics_and_the_api_alone(
     overlay: Manifests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Inwards: the monitoring port of the workers, from the namespace of the monitoring."""
+    """Inwards: the monitoring port of all workers, from the monitoring's namespace, and a gateway's API."""
     for workload in overlay.workloads:
-        port = load(overlay, workload, tmp_path, monkeypatch).monitoring.port
-        is_worker = workload in overlay.workers()
-        assert allowed(overlay, workload, "ingress") == ({("TCP", port)} if is_worker else set())
-    (scrape,) = [one for one in overlay.of_kind("NetworkPolicy") if one["spec"].get("ingress")]
-    (rule,) = scrape["spec"]["ingress"]
+        settings = load(overlay, workload, tmp_path, monkeypatch)
+        expected = {("TCP", settings.monitoring.port)} if workload in overlay.workers() else set()
+        if name_of(workload) == "gateway":
+            expected.add(("TCP", settings.gateway.port))
+        assert allowed(overlay, workload, "ingress") == expected
+    opened = {name_of(one) for one in overlay.of_kind("NetworkPolicy") if one["spec"].get("ingress")}
+    assert opened == {"allow-scrape", "allow-http"}
+    (rule,) = overlay.the("NetworkPolicy", "allow-scrape")["spec"]["ingress"]
     assert rule["from"] == [
         {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
     ]

@@ -37,6 +37,8 @@ def test_no_more_workers_than_partitions(
 ) -> None:
     """A worker more than there are partitions would have nothing to do."""
     for workload in overlay.workers():
+        if name_of(workload) == "gateway":
+            continue  # each follows all partitions
         settings = load(overlay, workload, tmp_path, monkeypatch)
         scalers = [one for one in overlay.of_kind(*AUTOSCALERS) if name_of(one) == name_of(workload)]
         for scaler in scalers:
@@ -133,12 +135,13 @@ MEANT = (
     "ConfigMap/settings/data/INVENTORY_STREAM_LOGS__LEVEL",
     "ConfigMap/settings/data/INVENTORY_STREAM_SECRETS_DIR",
     "ConfigMap/redis-settings/data/",
+    "ConfigMap/gateway-settings/data/",
     "HorizontalPodAutoscaler/",
     "NetworkPolicy/allow-kafka/spec/egress/0/ports/0/port",
     "NetworkPolicy/allow-redis/spec/egress/0/ports/0/port",
     *(
         f"{workload}/spec/{part}"
-        for workload in ("Job/topics", "StatefulSet/ledger", "Deployment/projection")
+        for workload in ("Job/topics", "StatefulSet/ledger", "Deployment/projection", "Deployment/gateway")
         for part in (
             "replicas",
             "template/spec/containers/0/image",
@@ -155,4 +158,8 @@ def test_overlays_differ_only_where_meant(development: Manifests, production: Ma
     found = differences(development, production)
     assert not {path for path in found if not path.startswith(MEANT)}
     unused = {meant for meant in MEANT if not any(path.startswith(meant) for path in found)}
-    assert unused == {"Job/topics/spec/replicas", "Job/topics/spec/template/spec/containers/0/resources/"}
+    assert unused == {
+        "Job/topics/spec/replicas",
+        "Job/topics/spec/template/spec/containers/0/resources/",
+        "Deployment/gateway/spec/template/spec/containers/0/volumeMounts/1/",
+    }
