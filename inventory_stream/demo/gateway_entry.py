@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -16,25 +16,22 @@ from inventory_stream.demo.errors import DemoError
 from inventory_stream.demo.heard import Heard, Request
 from inventory_stream.gateway.idempotency import KEY_HEADER
 from inventory_stream.gateway.problems import PROBLEM_BASE
+from inventory_stream.storefront.calls import AGAIN, CALL_SECONDS_MAX
 
 CONNECTIONS_MAX: Final = 128
 """To each gateway; who comes then waits, and the clock runs. A sale as it comes needs ten; an outage fills
 them with requests that wait for the ledger."""
 
-CALL_SECONDS_MAX: Final = 10.0
-"""Longest wait for one answer. A gateway gives up on the ledger after 2 s; a busy machine may add to that."""
-
 ANSWER_SECONDS_MAX: Final = 90.0
 """Longest time for all tries of one request: the bound of a test, not of a customer. A killed owner's
 partition is decided again within the session timeout (6 s), 3 s and 4 s per million rows."""
 
-REST_SECONDS: Final = 0.5
-"""How long a gateway that does not answer is left alone while there is another, as a balancer does."""
+LOOK_SECONDS: Final = 0.5
+"""Between two looks whether a gateway that did not answer is ready again."""
 
 AGAIN_SECONDS: Final = 1.0
 """Before a request that nobody could answer is sent again: what `Retry-After` says."""
 
-_AGAIN: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
 _NOT_READY: Final = "not-ready"
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -48,21 +45,40 @@ class _Told(NamedTuple):
         return str(self.members.get("type", "")).rpartition(PROBLEM_BASE)[2]
 
 
-class GatewayEntry:
-    """Sends each request to the gateways in turn, and again with its key until one answers. `async with`."""
+class Gateway(NamedTuple):
+    """Where a gateway answers, and where it says whether it has read the ledger."""
 
-    def __init__(self, gateways: Mapping[str, str], key: str) -> None:
+    url: str
+    ready_url: str
+
+    async def is_ready(self) -> bool:
+        """Ask it."""
+        timeout = aiohttp.ClientTimeout(CALL_SECONDS_MAX)
+        try:
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self.ready_url) as told:
+                return told.status == HTTPStatus.OK
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+
+class GatewayEntry:
+    """Sends each request to the gateways in turn, and again with its key until one answers. `async with`.
+
+    A gateway that does not answer gets nothing until it is ready again, as a balancer would do it.
+    """
+
+    def __init__(self, gateways: Mapping[str, Gateway], key: str) -> None:
         """Connect to nothing yet.
 
         Args:
-            gateways: Their addresses by their names.
+            gateways: By their names.
             key: API key of all requests.
         """
-        self._urls = dict(gateways)
+        self._gateways = dict(gateways)
         self._headers = {"Authorization": f"Bearer {key}"}
-        self._turns = itertools.cycle(self._urls)
-        self._rests_until = dict.fromkeys(self._urls, 0.0)
-        self._lines = {name: asyncio.Semaphore(CONNECTIONS_MAX) for name in self._urls}
+        self._turns = itertools.cycle(self._gateways)
+        self._away: dict[str, asyncio.Task[None]] = {}
+        self._lines = {name: asyncio.Semaphore(CONNECTIONS_MAX) for name in self._gateways}
         self._session: aiohttp.ClientSession | None = None
         self.in_flight: Counter[str] = Counter()
         """Requests under way, by gateway."""
@@ -83,6 +99,8 @@ class GatewayEntry:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        for looking in self._away.values():
+            looking.cancel()
         if self._session is not None:
             await self._session.close()
 
@@ -93,23 +111,20 @@ class GatewayEntry:
             name = self._next()
             try:
                 told = await self._once(name, request)
-            except aiohttp.ClientConnectorError:  # nobody listens
-                self._rest(name)
+            except (aiohttp.ClientError, TimeoutError) as error:
                 told = None
-            except (aiohttp.ClientError, TimeoutError):
-                self._rest(name)
-                cut += 1
-                told = None
+                # With nobody listening, nothing was under way.
+                cut += not isinstance(error, aiohttp.ClientConnectorError)
             now = time.monotonic()
-            if told is not None and told.status not in _AGAIN:
+            if told is not None and told.status not in AGAIN:
                 return _heard(request, told, tries, cut, due_seconds, now)
             if now - due_seconds > ANSWER_SECONDS_MAX:
                 return None
             if told is not None:
                 self.not_answered += 1
-            if told is not None and told.slug == _NOT_READY:
-                self._rest(name)
-            elif told is not None or self._all_rest(now):
+            if told is None or told.slug == _NOT_READY:
+                self._leave(name)
+            if (told is not None and told.slug != _NOT_READY) or len(self._away) == len(self._gateways):
                 await asyncio.sleep(AGAIN_SECONDS)
         raise AssertionError("count ends never")
 
@@ -131,39 +146,31 @@ class GatewayEntry:
             self.in_flight[name] += 1
             try:
                 async with self._session.post(
-                    self._urls[name] + request.path, json=request.body, headers={KEY_HEADER: request.key}
+                    self._gateways[name].url + request.path,
+                    json=request.body,
+                    headers={KEY_HEADER: request.key},
                 ) as answer:
                     return _Told(answer.status, _decode(await answer.read()))
             finally:
                 self.in_flight[name] -= 1
 
     def _next(self) -> str:
-        """Give the next gateway that is not resting, or the next one where all are."""
-        now = time.monotonic()
-        for _ in self._urls:
+        """Give the next gateway that is there, or the next one where none is."""
+        for _ in self._gateways:
             name = next(self._turns)
-            if self._rests_until[name] <= now:
+            if name not in self._away:
                 return name
         return next(self._turns)
 
-    def _rest(self, name: str) -> None:
-        self._rests_until[name] = time.monotonic() + REST_SECONDS
+    def _leave(self, name: str) -> None:
+        if name not in self._away:
+            self._away[name] = asyncio.create_task(self._until_ready(name))
 
-    def _all_rest(self, now: float) -> bool:
-        return all(until > now for until in self._rests_until.values())
-
-
-async def are_ready(urls: Sequence[str]) -> bool:
-    """Say whether the gateways with these addresses of monitoring have all read the ledger."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(CALL_SECONDS_MAX)) as session:
-        for url in urls:
-            try:
-                async with session.get(f"{url}/ready") as answer:
-                    if answer.status != HTTPStatus.OK:
-                        return False
-            except (aiohttp.ClientError, TimeoutError):
-                return False
-    return True
+    async def _until_ready(self, name: str) -> None:
+        await asyncio.sleep(LOOK_SECONDS)
+        while not await self._gateways[name].is_ready():  # noqa: ASYNC110  # only asking tells
+            await asyncio.sleep(LOOK_SECONDS)
+        del self._away[name]
 
 
 def _heard(

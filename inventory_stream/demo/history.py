@@ -3,7 +3,7 @@
 docs/demo-data.md states the rule in words. Everything follows from the rows and the seed: the same
 arguments give the same commands, byte for byte.
 
-    history = History(Journey(), rows_max=200_000, seed=1)
+    history = History(Journey(), rows_max=100_000, seed=1)
     for event in history.openings(): ...   # wait until these are decided, see `openings`
     for event in history.events(): ...
     history.on_hand                        # what the ledger must hold now
@@ -21,7 +21,7 @@ from inventory_stream.demo.online_orders import OnlineOrder, OrderBook, draw_ord
 from inventory_stream.demo.shelf import Position
 from models.commands import UNITS_MAX, Adjust, Command, Sync, TillSale
 
-ROWS_DEFAULT: Final = 200_000
+ROWS_DEFAULT: Final = 100_000
 """Till rows of the demo: 1 January to 19 February 2017. With openings, deliveries and orders 400,170
 commands; all 1,469,307 rows would be 2.5 million and take the demo beyond its 3 minutes."""
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from inventory_stream.demo.board import Board
 from inventory_stream.demo.customers import crowd, refreshers
-from inventory_stream.demo.gateway_entry import GatewayEntry, are_ready
+from inventory_stream.demo.gateway_entry import GatewayEntry
 from inventory_stream.demo.heard import Heard
 from inventory_stream.demo.lines import Lines
 from inventory_stream.demo.probes import Probes
@@ -17,7 +17,7 @@ from inventory_stream.demo.sale import RESERVATION_TTL_SECONDS, Sale, SaleItem
 from inventory_stream.demo.sale_kills import Kills
 from inventory_stream.demo.sale_report import SaleResult
 from inventory_stream.demo.shop import CUSTOMER_UNITS_MAX, PAGE_SKU, SPARE_SKU, SPARE_UNITS
-from inventory_stream.demo.stage import GATEWAYS, Stage
+from inventory_stream.demo.stage import Stage
 from inventory_stream.demo.tally import Tally
 from inventory_stream.demo.waiting import ask_until, until
 from models.ids import partition_of
@@ -44,7 +44,7 @@ class SaleAct:
 
     def __init__(self, item: SaleItem, stage: Stage, lines: Lines, tally: Tally) -> None:
         """Prepare; the gateways have been started."""
-        self.entry = GatewayEntry(stage.gateway_urls, stage.shop.keys.storefront)
+        self.entry = GatewayEntry(stage.gateways, stage.shop.keys.storefront)
         self.sale = Sale(item, self.entry)
         self.probes = Probes(
             lines.single, lines.view, f"{item.run}-{item.sku}", stage.settings.kafka.partitions
@@ -62,10 +62,8 @@ class SaleAct:
         Raises:
             DemoError: not within READY_SECONDS_MAX.
         """
-        urls = [self._stage.monitoring_urls[name] for name in GATEWAYS]
-        await ask_until(
-            lambda: are_ready(urls), READY_SECONDS_MAX, "the gateways to be ready", self._stage.log_tails
-        )
+        for name, gateway in self._stage.gateways.items():
+            await ask_until(gateway.is_ready, READY_SECONDS_MAX, f"{name} to be ready", self._stage.log_tails)
 
     async def play(self, board: Board, seed: int, wanted_units: int, sale_seconds: float) -> None:
         """Open the doors, kill an owner and a gateway, let everybody finish.
@@ -156,7 +154,7 @@ class SaleAct:
     async def _open(self, stock_units: int) -> None:
         """Put everything on the shelves and open the sale, as the shop's owner does."""
         item, now = self._item, datetime.now(UTC)
-        async with GatewayEntry(self._stage.gateway_urls, self._stage.shop.keys.owner) as owner:
+        async with GatewayEntry(self._stage.gateways, self._stage.shop.keys.owner) as owner:
             for sku, units in ((item.sku, stock_units), (PAGE_SKU, 1), (SPARE_SKU, SPARE_UNITS)):
                 count = {
                     "sku": sku,

@@ -6,7 +6,7 @@ from typing import Final
 
 from inventory_stream.demo.board import Board
 from inventory_stream.demo.errors import DemoError
-from inventory_stream.demo.gateway_entry import GatewayEntry, are_ready
+from inventory_stream.demo.gateway_entry import GatewayEntry
 from inventory_stream.demo.owners import owner_of
 from inventory_stream.demo.stage import GATEWAYS, LEDGER_WORKERS, Stage
 from inventory_stream.demo.tally import Tally
@@ -100,9 +100,11 @@ class Kills:
     async def _until_gateway_is_back(self, board: Board) -> None:
         kill = self.gateway
         assert kill is not None, "killed before"  # noqa: S101
-        url = self._stage.monitoring_urls[kill.name]
         await ask_until(
-            lambda: are_ready([url]), RECOVERY_SECONDS_MAX, f"{kill.name} to be back", self._stage.log_tails
+            self._stage.gateways[kill.name].is_ready,
+            RECOVERY_SECONDS_MAX,
+            f"{kill.name} to be back",
+            self._stage.log_tails,
         )
         kill.back_after_seconds = time.monotonic() - kill.at_seconds
         board.say(f"{kill.name} is ready again {kill.back_after_seconds:.1f} s after the kill")

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from inventory_stream.demo.errors import DemoError
+from inventory_stream.demo.gateway_entry import Gateway
 from inventory_stream.demo.shop import Shop
 from inventory_stream.devservers import JVM_FOR_LOAD, KafkaServer, ValkeyServer
 from inventory_stream.devservers import KafkaSettings as BrokerSettings
@@ -148,6 +149,14 @@ class Stage:
     def gateway_urls(self) -> dict[str, str]:
         """Where each gateway answers, by its name."""
         return {name: f"http://{LOOPBACK}:{port}" for name, port in self._gateway_ports.items()}
+
+    @property
+    def gateways(self) -> dict[str, Gateway]:
+        """Where each gateway answers, and where it says whether it can, by its name."""
+        return {
+            name: Gateway(url, f"{self.monitoring_urls[name]}/ready")
+            for name, url in self.gateway_urls.items()
+        }
 
     def workers(self) -> list[WorkerState]:
         """Give the state of every worker and gateway."""
