@@ -19,8 +19,8 @@ _DIGEST_BYTES: Final = 16
 """16 bytes: among 10^12 ids a chance clash is below 2 in 10^15."""
 _DIGITS: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS: Final = tuple(first + second for first in _DIGITS for second in _DIGITS)
-_SHIFTS: Final = tuple(range(120, -1, -10))
-"""128 bits and two that are 0 make 26 digits, 13 pairs of 10 bits."""
+_LOW_BITS: Final = (1 << 70) - 1
+"""128 bits and two that are 0 make 26 digits, 13 pairs of 10 bits: 6 pairs above, 7 below."""
 _KEPT: Final = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPED: Final = re.compile(rb"~([0-9A-F]{2})")
 _OURS: Final = re.compile(r"([A-Za-z0-9_~-]+)\.[a-z2-7]{26}")
@@ -95,10 +95,17 @@ def _escaped(sku: str) -> str:
     )
 
 
-def _digest(*parts: str) -> str:
+def _digest(caller: str, key: str, step: str) -> str:
     # Length before each part: "a", "bc" and "ab", "c" are two things.
-    text = "".join([f"{len(part)}:{part}" for part in parts])
+    text = f"{len(caller)}:{caller}{len(key)}:{key}{len(step)}:{step}"
     raw = blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
-    # Base 32 as `base64.b32encode` gives it in small letters, two digits at a time: 2 us instead of 13.
-    number = int.from_bytes(raw, "big") << 2
-    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+    # Base 32 as `base64.b32encode` gives it in small letters, two digits at a time and in two halves, as
+    # small numbers are shifted faster: 1.6 us with the hash, where the standard module takes 13.
+    number, pairs = int.from_bytes(raw, "big") << 2, _PAIRS
+    high, low = number >> 70, number & _LOW_BITS
+    return (
+        f"{pairs[high >> 50]}{pairs[high >> 40 & 1023]}{pairs[high >> 30 & 1023]}{pairs[high >> 20 & 1023]}"
+        f"{pairs[high >> 10 & 1023]}{pairs[high & 1023]}"
+        f"{pairs[low >> 60]}{pairs[low >> 50 & 1023]}{pairs[low >> 40 & 1023]}{pairs[low >> 30 & 1023]}"
+        f"{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
+    )
