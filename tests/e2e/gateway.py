@@ -1,8 +1,9 @@
 """Gateways on the cluster of the fault tests, as real processes, and callers of them."""
 
 import itertools
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -22,10 +23,11 @@ CALL_SECONDS_MAX: Final = 30.0
 KEYS: Final = "keys.jsonl"
 """The file of keys in a test's folder."""
 
-_SECRETS: Final = {
-    "CUSTOMER_KEY": "the-customers-secret-of-the-tests",
-    "TOKEN_KEY": "the-tickets-secret-of-the-tests-1",
-}
+TOKEN_KEY: Final = "the-tickets-secret-of-the-tests-1"  # noqa: S105  # of the tests only
+"""Signs tickets and decides draws, at every gateway of the tests."""
+
+_SECRETS: Final = {"CUSTOMER_KEY": "the-customers-secret-of-the-tests", "TOKEN_KEY": TOKEN_KEY}
+_DATA: Final = b"data: "
 
 
 class Answer(NamedTuple):
@@ -109,6 +111,21 @@ class Gateway:
         """Write, under a key of its own where none is given."""
         sent = {"Idempotency-Key": key or f"call-{next(self._numbers)}", **headers}
         return await self._call("POST", path, body, sent)
+
+    async def events(self, path: str) -> AsyncIterator[dict[str, Any]]:
+        """Follow server-sent events until the stream ends.
+
+        Raises:
+            aiohttp.ClientError: it broke, or was refused.
+            TimeoutError: not even a heartbeat came.
+        """
+        headers = {"Authorization": f"Bearer {self.key}"}
+        timeout = aiohttp.ClientTimeout(sock_connect=CALL_SECONDS_MAX, sock_read=CALL_SECONDS_MAX)
+        async with self._session.get(self.url + path, headers=headers, timeout=timeout) as response:
+            response.raise_for_status()
+            async for line in response.content:
+                if line.startswith(_DATA):
+                    yield json.loads(line.removeprefix(_DATA))
 
     async def stock(self, sku: str, units: int, location: str = "DC") -> None:
         """Count units of a SKU."""
