@@ -172,7 +172,7 @@ def image() -> Iterator[Image]:
 def test_processes_of_the_image_start_and_stop_where_nothing_can_be_written(
     image: Image, kafka_server: KafkaServer, redis_url: str, topic_prefix: str
 ) -> None:
-    """What the Dockerfile installs makes topics, and its workers become ready and end on SIGTERM."""
+    """What the Dockerfile installs makes topics; its processes become ready and end on SIGTERM."""
     assert "sold twice" in run(image, ["--help"], {})
     common = {
         "INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS": kafka_server.bootstrap_servers,
@@ -182,13 +182,22 @@ def test_processes_of_the_image_start_and_stop_where_nothing_can_be_written(
     }
     assert f"created {topic_prefix}ledger" in run(image, ["topics", "create"], common)
     workers = []
-    for name, port in zip(("ledger", "projection"), free_ports(2), strict=True):
-        variables = {**common, "INVENTORY_STREAM_MONITORING__PORT": str(port)}
-        workers.append((image.start(["worker", name], variables), port))
+    *ports, http_port = free_ports(4)
+    commands = (["worker", "ledger"], ["worker", "projection"], ["gateway"])
+    for command, port in zip(commands, ports, strict=True):
+        variables = {
+            **common,
+            "INVENTORY_STREAM_MONITORING__PORT": str(port),
+            "INVENTORY_STREAM_GATEWAY__PORT": str(http_port),
+            "INVENTORY_STREAM_GATEWAY__CUSTOMER_KEY": "the-customers-secret-of-the-tests",
+        }
+        workers.append((image.start(command, variables), port))
     try:
         for worker, port in workers:
             wait_until_ready(worker, port)
             assert answer(port, "/live") == answer(port, "/metrics") == 200
+        # Files that are not Python's, installed with the package.
+        assert answer(http_port, "/sdk/inventory-stream.mjs") == answer(http_port, "/docs") == 200
         for worker, _ in workers:
             worker.send_signal(signal.SIGTERM)
         for worker, _ in workers:
