@@ -63,12 +63,23 @@ class Generator:
 
     async def run(self) -> Outcome:
         """Connect, ask, drain."""
-        plan = self._plan
-        lines = await connect(plan.port, plan.connections, self._answered)
+        lines = await connect(self._plan.port, self._plan.connections, self._answered)
         self._idle = list(lines)
         gc.collect()
         gc.freeze()
         gc.disable()  # a collection here would be a latency that is not the gateway's
+        try:
+            await self._load()
+        finally:
+            gc.enable()
+            gc.unfreeze()
+        for line in lines:
+            line.number = -1
+            line.abort()
+        return self._outcome()
+
+    async def _load(self) -> None:
+        plan = self._plan
         self._first = time.perf_counter() + LEAD_SECONDS
         self._begins = self._first + plan.warm_up_seconds
         self._ends = self._begins + plan.seconds
@@ -80,10 +91,6 @@ class Generator:
                     await asyncio.sleep(0.01)
         await telling
         self._statuses[0] += self._under_way + len(self._waiting)
-        for line in lines:
-            line.number = -1
-            line.abort()
-        return self._outcome()
 
     async def _tell(self) -> None:
         await asyncio.sleep(self._begins - time.perf_counter())

@@ -27,10 +27,10 @@ NOT_KEPT: Final = """\
 What the FastAPI service does not keep, and the gateway does:
 
 - **Durability.** A failover of Redis to a replica loses whatever was not copied yet, and a power cut up to a
-  second (`appendfsync everysec`): reservations that shoppers were promised. The gateway answers what the log
-  has, acknowledged by as many brokers as the topic asks for; here that is one, which a power cut hits as well.
+  second (`appendfsync everysec`): reservations that shoppers were promised. The gateway answers what the
+  log has, acknowledged by as many brokers as the topic asks for; here it is one, which a power cut hits, too.
 - **One answer over crashes.** A key is remembered for a day in the same Redis, and lost with it; the ledger
-  has its answers in the log, and the worker that takes over goes on from there while the old one is fenced off.
+  has its answers in the log, and the worker that takes over goes on from there, the old one fenced off.
 - **History.** No log says how the stock came to be what it is: no events, no explanation of a refusal, no
   audit, nothing to recover from, and tills that report late cannot be put in order.
 - **Rules.** No confirm, no counts and till sales with their times, no safety stock, groups, split shipments,

@@ -64,7 +64,7 @@ class Stack:
         self._kafka = KafkaServer(folder / "kafka", KafkaSettings(jvm_options=JVM_FOR_LOAD))
         self.valkey = ValkeyServer(folder / "valkey")
         self._supervisor = Supervisor(folder / "logs")
-        self.port, self.peer_port = free_ports(2)
+        self.port, self.peer_port, self._monitoring_port = free_ports(3)
         with changing_keys(folder / "keys.jsonl") as keys:
             made = create_key(
                 scopes=tuple(Scope), created=datetime.now(UTC), requests_per_second=REQUESTS_PER_SECOND
@@ -109,6 +109,7 @@ class Stack:
             "TOKEN_KEY": secrets.token_hex(32),
         }
         own = {f"{ENV_PREFIX}GATEWAY__{name}": value for name, value in gateway.items()}
+        own[f"{ENV_PREFIX}MONITORING__PORT"] = str(self._monitoring_port)  # as deployments have it
         self._start(GATEWAY, [*command, "gateway"], {**common, **own})
         await self._until_answers(GATEWAY, self.port)
         await self.state_stock({"ready": 1})  # somebody decides

@@ -40,7 +40,7 @@ class LiveLimits:
     interval_seconds: float = 0.2
     """Least time between two rounds of changes: what changed more than once meanwhile is told once. A
     change after a quiet time is told at once. A round to 5,000 readers takes some 80 ms of a core
-    (benchmarks/gateway/readers.py)."""
+    (benchmarks/gateway/live_readers.py)."""
     heartbeat_seconds: int = 15
     """After so long each reader hears a comment (a ping), so that proxies, which often cut off at 60 s,
     keep the line and a dead one is noticed."""
