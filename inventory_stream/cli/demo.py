@@ -13,11 +13,11 @@ from inventory_stream.demo.journey import JOURNEY_ROWS
 from inventory_stream.demo.run import Options, run_demo
 from inventory_stream.demo.script import Script
 
-STOCK_UNITS: Final = 600
+STOCK_UNITS: Final = 500
 DEMAND_FACTOR: Final = 20
-SALE_SECONDS: Final = 20.0
+SALE_SECONDS: Final = 25.0
 """Long enough to see the shelf empty, a worker and a gateway die and come back. With it and 20 times the
-stock, customers come at 400 a second: what this machine's two cores carry beside everything else."""
+stock, customers come at 270 a second on average: what two cores carry beside everything else."""
 
 ORDERS: Final = 2_400
 """Whose whole life is played on the SKUs of the till data: about 6,000 commands in 6 s."""

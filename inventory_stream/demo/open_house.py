@@ -24,21 +24,7 @@ def invitation(stage: Stage, hints: Iterable[str]) -> Iterator[str]:
     """Give the lines that say what is there to try; `hints` are commands."""
     gateway = stage.gateway_urls[GATEWAYS[0]]
     keys = stage.shop.keys
-    yield "\nEverything is still running, until Ctrl-C."
-    yield f"The shop's page: {page_of(gateway)}"
-    yield "  It has one unit. Open it in two browsers (or a private window) and press in both: one wins."
-    yield "A reservation by curl:"
-    yield f"  GATEWAY={gateway}"
-    yield f"  KEY={keys.storefront}"
-    reserve = _post("/v1/reservations", "KEY", "try-1", SPARE_SKU, '"units": 1')
-    yield f"  {reserve}"
-    yield "One more unit for the page, from the shop's owner:"
-    yield f"  OWNER={keys.owner}"
-    now = '"delta": 1, "effective_at": "\'$(date -u +%FT%TZ)\'"'
-    adjust = _post("/v1/stock/adjustments", "OWNER", "more-$(date +%s)", PAGE_SKU, now)
-    yield f"  {adjust}"
-    yield f"Every call, to read: {gateway}/docs"
-    yield "The commands, in another terminal:"
+    yield "\nEverything is still running, until Ctrl-C. In another terminal:"
     for name, value in stage.environment.items():
         yield f"  export {name}={shlex.quote(value)}"
     yield f"  inventory-stream atp get {SALE_SKU}"
@@ -47,6 +33,19 @@ def invitation(stage: Stage, hints: Iterable[str]) -> Iterator[str]:
     for name, url in stage.monitoring_urls.items():
         yield f"  curl {url}/metrics    # {name}; also /live and /ready"
     yield f"Data and logs: {stage.data_dir}"
+    yield f"Every call of the API, to read: {gateway}/docs"
+    yield "A reservation by curl:"
+    yield f"  GATEWAY={gateway}"
+    yield f"  KEY={keys.storefront}"
+    reserve = _post("/v1/reservations", "KEY", "try-1", SPARE_SKU, '"units": 1')
+    yield f"  {reserve}"
+    yield "One more unit for the page below, from the shop's owner:"
+    yield f"  OWNER={keys.owner}"
+    now = '"delta": 1, "effective_at": "\'$(date -u +%FT%TZ)\'"'
+    adjust = _post("/v1/stock/adjustments", "OWNER", "more-$(date +%s)", PAGE_SKU, now)
+    yield f"  {adjust}"
+    yield "The shop's page has one unit. Open it in two browsers (or a private window), press in both: one wins."
+    yield f"  {page_of(gateway)}"
 
 
 def open_page(stage: Stage, console: Console) -> None:

@@ -82,7 +82,7 @@ async def heard_from(entry: GatewayEntry) -> Heard:
 
 
 async def test_who_is_cut_off_asks_the_other_with_the_same_key() -> None:
-    """A gateway that dies with the request costs its caller one try more and gets nothing while it is away."""
+    """A gateway that dies with the request costs its caller one try, and is then left alone."""
     doors = Doors(dies, grants)
     async with doors.open() as entry:
         heard = await heard_from(entry)
