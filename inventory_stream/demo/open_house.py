@@ -44,7 +44,7 @@ def invitation(stage: Stage, hints: Iterable[str]) -> Iterator[str]:
     now = '"delta": 1, "effective_at": "\'$(date -u +%FT%TZ)\'"'
     adjust = _post("/v1/stock/adjustments", "OWNER", "more-$(date +%s)", PAGE_SKU, now)
     yield f"  {adjust}"
-    yield "The shop's page has one unit. Open it in two browsers (or a private window), press in both: one wins."
+    yield "The shop's page has one unit. Open it in two browsers, or a private window too: one gets it."
     yield f"  {page_of(gateway)}"
 
 
