@@ -189,3 +189,12 @@ async def test_bytes_in_an_address_that_are_no_text_name_nothing() -> None:
                 if f"{{{name}}}" in endpoint.path and endpoint.path.startswith("/v1/waiting-rooms"):
                     path = endpoint.path.format_map({**PATH_WORDS, name: "%FF%FE"})
                     assert await asker.refused(endpoint, path=path) in {"malformed", "not-found"}
+
+
+async def test_last_of_a_field_that_stands_twice_counts() -> None:
+    """As in every JSON reader, so that no proxy before the gateway understands another request than it."""
+    async with asking() as asker:
+        (reserve,) = (endpoint for endpoint in WITH_BODY if endpoint.path == "/v1/reservations")
+        twice = b'{"sku":"SKU-1","location":"DC-1","units":1,"units":%b}'
+        assert await asker.refused(reserve, twice % b"0") == "malformed"
+        assert (await asker.granted(reserve, twice % b"2"))["moved_units"] == 2
