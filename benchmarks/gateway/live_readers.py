@@ -38,11 +38,16 @@ _MARK: Final = b'"available":'
 
 
 class ReaderLine(asyncio.Protocol):
-    """One reader: says which count it hears of."""
+    """One reader: says of which counts it hears, each once.
+
+    A reader who is told a newer count before an older one (as values are conflated) hears of both then. Being
+    told again, as after a moment in which the gateway did not hear the ledger, is not heard.
+    """
 
     def __init__(self, request: bytes, heard: Callable[[int], None]) -> None:
         self._request = request
         self._heard = heard
+        self._next = 0
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,7 +59,10 @@ class ReaderLine(asyncio.Protocol):
         """Take events; an event comes whole, as it is far below a segment of the loopback."""
         at = data.find(_MARK)
         while at >= 0:
-            self._heard(int(data[at + len(_MARK) : data.index(b",", at)]) - FIRST_UNITS)
+            told = int(data[at + len(_MARK) : data.index(b",", at)]) - FIRST_UNITS
+            while self._next <= told:
+                self._heard(self._next)
+                self._next += 1
             at = data.find(_MARK, at + 1)
 
 
