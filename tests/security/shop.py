@@ -22,6 +22,7 @@ NOBODY: Final = "nobody"
 USERS: Final = {
     "ledger": "worker ledger",
     "projection": "worker projection",
+    "gateway": "gateway",
     "sender": "replay",
     "maker": "topics create, topics check",
     "doctor": "doctor",
@@ -34,10 +35,12 @@ STOREFRONT_RULES: Final = (
     "~atp:* ~projection:* ~soldout &atp +ping +select +hgetall +exists +subscribe +unsubscribe"
 )
 OPERATOR_RULES: Final = f"{STOREFRONT_RULES} +info +dbsize +time +get +scan +sscan"
+GATEWAY_RULES: Final = "~note:* ~waiting-room* +@all -@admin -@dangerous"
 """As docs/security.md has them."""
 
 REDIS_USERS: Final = {
     "projection": f"on >redis-projection {PROJECTION_RULES}",
+    "gateway": f"on >redis-gateway {GATEWAY_RULES}",
     "shelf": f"on >redis-shelf {STOREFRONT_RULES}",
     "operator": f"on >redis-operator {OPERATOR_RULES}",
     "deaf": "on >redis-deaf +ping",
@@ -67,9 +70,8 @@ class Shop:
 
     def variables(self, user: str, **changes: str | None) -> dict[str, str]:
         """Give the environment of a process of a user; `changes` by name without prefix, None unsets."""
-        redis_user = {"projection": "projection", "doctor": "operator", "reader": "operator"}.get(
-            user, "shelf"
-        )
+        own = {"projection": "projection", "gateway": "gateway", "doctor": "operator", "reader": "operator"}
+        redis_user = own.get(user, "shelf")
         values: dict[str, str | None] = {
             "KAFKA__BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "KAFKA__TOPIC_PREFIX": self.prefix,

@@ -6,7 +6,7 @@ from typing import Final
 from inventory_stream.cli.rights import ROLES, Operation, rights_of
 from inventory_stream.cli.rights_page import with_table
 from inventory_stream.settings.page import page
-from tests.security.shop import OPERATOR_RULES, PROJECTION_RULES, STOREFRONT_RULES
+from tests.security.shop import GATEWAY_RULES, OPERATOR_RULES, PROJECTION_RULES, STOREFRONT_RULES
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 
@@ -26,6 +26,7 @@ def test_the_users_of_redis_are_those_that_the_tests_run_with() -> None:
     """What an operator copies from the page is what was tried."""
     text = (DOCS / "security.md").read_text(encoding="utf-8")
     assert PROJECTION_RULES in text
+    assert GATEWAY_RULES in text
     assert STOREFRONT_RULES in text
     assert OPERATOR_RULES in text
 
