@@ -15,6 +15,12 @@ UNITS = {"Mi": 2**20, "Gi": 2**30}
 BASE_BYTES = 120_000_000
 RESERVATION_BYTES = 900
 RECEIPT_BYTES = 475
+# Of a gateway: docs/http/availability.md, docs/http/live.md and the settings' own words.
+SHELF_POSITIONS = 500_000
+SHELF_POSITION_BYTES = 600
+LIVE_READER_BYTES = 12_000
+ROOM_STREAM_BYTES = 40_000
+WAITING_BYTES = 3_000
 
 AUTOSCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 
@@ -87,6 +93,24 @@ def test_windows_filled_to_their_bounds_fit_in_memory(
     full = BASE_BYTES + partitions * (
         settings.ledger.receipts_max * RECEIPT_BYTES
         + settings.ledger.ended_reservations_max * RESERVATION_BYTES
+    )
+    resources = container_of(workload)["resources"]
+    assert full <= 0.75 * quantity(resources["limits"]["memory"])
+    assert resources["requests"]["memory"] == resources["limits"]["memory"]
+
+
+def test_a_gateway_at_its_bounds_fits_in_memory(
+    production: Manifests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With half a million positions and as many waiting requests and streams as may be, a quarter is left."""
+    workload = production.the("Deployment", "gateway")
+    gateway = load(production, workload, tmp_path, monkeypatch).gateway
+    full = (
+        BASE_BYTES
+        + SHELF_POSITIONS * SHELF_POSITION_BYTES
+        + gateway.live_readers_max * LIVE_READER_BYTES
+        + gateway.waiting_room_connections_max * ROOM_STREAM_BYTES
+        + gateway.waiting_max * WAITING_BYTES
     )
     resources = container_of(workload)["resources"]
     assert full <= 0.75 * quantity(resources["limits"]["memory"])
