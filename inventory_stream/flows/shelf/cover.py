@@ -73,6 +73,20 @@ def covers(offered: Sequence[int], units: int, asked: Asked) -> bool:
 
 def breakdown_of(stock: Sequence[Stock], on_path: Sequence[int] | None, path: str) -> Breakdown:
     """Sum R2 over positions, as a decision does."""
+    units = None if path == COMMON or on_path is None else sum(on_path)
+    if len(stock) == 1:  # nearly every refusal of a sale, at a third of the cost
+        (one,) = stock
+        return Breakdown(
+            one.on_hand,
+            one.unavailable,
+            one.reserved,
+            one.allocated,
+            one.safety_stock,
+            one.fenced,
+            one.available_to_promise,
+            0,
+            units,
+        )
     return Breakdown(
         sum(one.on_hand for one in stock),
         sum(one.unavailable for one in stock),
@@ -82,5 +96,5 @@ def breakdown_of(stock: Sequence[Stock], on_path: Sequence[int] | None, path: st
         sum(one.fenced for one in stock),
         sum(one.available_to_promise for one in stock),
         0,
-        None if path == COMMON or on_path is None else sum(on_path),
+        units,
     )

@@ -165,11 +165,11 @@ class MemoryShelf:
             # Nearly every reserve, while there is plenty and once it is sold out, at a fifth of the cost.
             stock = entry.at(location)
             if stock is not None:
-                offered = min(stock.available_to_promise, stock.uncommitted)
-                if units <= offered:
+                free = min(stock.available_to_promise, stock.uncommitted)
+                if units <= free:
                     return True
                 if not allow_backorder:
-                    return allow_partial and offered > 0
+                    return allow_partial and free > 0
         asked = self._asked(entry, location, group, path)
         if asked is None:
             return None
@@ -187,7 +187,8 @@ class MemoryShelf:
         if entry is None or asked is None:
             return None
         stock = _at(entry, asked)
-        return breakdown_of(stock, path_units(stock, self._statements(entry), asked), path)
+        on_path = None if path == COMMON else path_units(stock, self._statements(entry), asked)
+        return breakdown_of(stock, on_path, path)
 
     def subscribe(self, skus: Collection[str], on_change: OnChange) -> Subscription:
         """Hear of changes of these SKUs; see the port."""
