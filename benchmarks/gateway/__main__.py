@@ -93,7 +93,7 @@ async def _run(
             if isinstance(scenario, Load):
                 result = await run_load(stack, scenario, seconds, folder)
             else:
-                result = await run_live(stack, readers or scenario.readers, folder)
+                result = await run_live(stack, readers or scenario.readers, seconds, folder)
             measured.append(Measured(scenario, result))
             print_result(measured[-1], console)
         if ours:

@@ -32,7 +32,7 @@ LAG_MS_MAX: Final = 10.0
 """A generator whose 99th tick of 100 was later than this was not open-loop enough to be believed: a quarter
 of the tightest bound on a 99th percentile."""
 LIVE_LAG_MS_MAX: Final = 50.0
-"""The same of a count that was posted late: a tenth of its bound, as the latest of 15 decides."""
+"""The same of a count that was posted late: a tenth of its bound, as the latest of 12 decides."""
 EXTRA_SECONDS_MAX: Final = 120.0
 """Beyond the load itself: connecting, draining, writing what was seen."""
 FEED_TICK_SECONDS: Final = 0.1
@@ -63,7 +63,7 @@ async def run_load(stack: Stack, load: Load, seconds: float, folder: Path) -> Re
         key=stack.key,
         rate_per_s=load.rate_per_s,
         connections=load.connections,
-        warm_up_seconds=WARM_UP_SECONDS,
+        warm_up_seconds=min(WARM_UP_SECONDS, seconds),
         seconds=seconds,
         prefix=prefix,
         skus=load.skus,
@@ -86,8 +86,9 @@ async def run_load(stack: Stack, load: Load, seconds: float, folder: Path) -> Re
     return _result(outcome, cpu, checked)
 
 
-async def run_live(stack: Stack, readers: int, folder: Path) -> Result:
-    """Measure how late many readers hear."""
+async def run_live(stack: Stack, readers: int, seconds: float, folder: Path) -> Result:
+    """Measure how late many readers hear; at most `LIVE_SECONDS` counts."""
+    counts = max(1, min(LIVE_SECONDS, int(seconds)))
     sku = f"hot-{time.time_ns() // 1_000_000:x}"
     await stack.state_stock({sku: live_readers.FIRST_UNITS})
     plan = LivePlan(
@@ -96,14 +97,14 @@ async def run_live(stack: Stack, readers: int, folder: Path) -> Result:
         key=stack.key,
         sku=sku,
         readers=readers,
-        seconds=LIVE_SECONDS,
+        seconds=counts,
         result_file=str(folder / f"{sku}.msgpack"),
     )
-    outcome, cpu = await _generate(stack, "benchmarks.gateway.live_readers", plan, LIVE_SECONDS)
+    outcome, cpu = await _generate(stack, "benchmarks.gateway.live_readers", plan, counts)
     result = _result(outcome, cpu, Checked(0, []), LIVE_LAG_MS_MAX)
     faults = list(result.faults)
     if failed := result.figures["failed"]:
-        faults.append(f"{failed:.0f} events of {readers * LIVE_SECONDS} did not come")
+        faults.append(f"{failed:.0f} events of {readers * counts} did not come")
     return result._replace(faults=faults, oversold_units=None)
 
 

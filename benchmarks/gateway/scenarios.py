@@ -9,7 +9,7 @@ from benchmarks.scenarios import Target
 WARM_UP_SECONDS: Final = 3.0
 MEASURED_SECONDS: Final = 12.0
 """Of a load: at 1,000/s the 99th percentile is a matter of 120 answers, and all of it fits 6 minutes."""
-LIVE_SECONDS: Final = 15
+LIVE_SECONDS: Final = 12
 LIVE_READERS: Final = 5_000
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.gateway.__main__ import main as main_gateway
 from benchmarks.memory_load import Kind
 from benchmarks.report import Document, sha256_of
 from benchmarks.scenarios import RESTARTED, TAKEN_OVER, VIEW
@@ -64,3 +65,21 @@ def test_view_recovery_and_memory_are_measured_and_checked_when_small(
         assert recovery["medians"][way]["rows"] > recovery["parameters"]["reservations"]
         assert recovery["medians"][way]["first_decision_s"] > 0
     assert set(memory["medians"]) == {kind.value for kind in Kind}
+
+
+@pytest.mark.slow
+@pytest.mark.broker
+@pytest.mark.redis
+def test_gateway_and_its_peer_are_measured_and_checked_when_small(tmp_path: Path) -> None:
+    """A real gateway and the service beside it must answer, and what they promised must be found again."""
+    names = ("reserve", "batch", "live", "fastapi-reserve")
+    chosen = [word for name in names for word in ("--only", name)]
+    # Not its exit status: on a busy machine the generator may be late, which spoils figures, not answers.
+    main_gateway([*chosen, "--seconds", "1", "--readers", "20", "--results", str(tmp_path)])
+    (page,) = tmp_path.glob("*-gateway.md")
+    text = page.read_text()
+    assert [name for name in names if f"## {name}\n" in text] == list(names)
+    assert text.count("oversold units: 0") == 3  # nobody reserves in `live`
+    assert "A trial" in text
+    faults = [line for line in text.splitlines() if "DOES NOT COUNT" in line and "itself was" not in line]
+    assert faults == []
