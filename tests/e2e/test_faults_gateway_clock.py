@@ -37,6 +37,7 @@ async def test_gateway_an_hour_off_sells_as_any_other(cluster: Cluster, tmp_path
         new_key(tmp_path),
         module="tests.e2e.worker_with_clock",
         environment={FILE_VARIABLE: str(clock)},
+        ANSWER_SECONDS="5",
     ) as gateway:
         await gateway.stock("A", UNITS)
         await gateway.stock("DROP", UNITS)

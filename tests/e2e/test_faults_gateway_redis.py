@@ -40,7 +40,7 @@ async def test_reservations_and_reads_go_on_without_redis(
     journal = Journal()
     async with (
         Cluster(kafka_server.bootstrap_servers, mortal_redis.url, topic_prefix, tmp_path) as cluster,
-        Gateway(cluster, tmp_path, new_key(tmp_path)) as gateway,
+        Gateway(cluster, tmp_path, new_key(tmp_path), ANSWER_SECONDS="5") as gateway,
     ):
         await gateway.stock("A", UNITS)
         await gateway.stock("DROP", UNITS)
