@@ -215,7 +215,7 @@ def _rows(result: Result) -> list[Row]:
         (
             "workers that ended unasked",
             f"{len(result.workers_ended)}",
-            ", ".join(sorted(set(result.workers_ended))) or "besides the one that was killed",
+            ", ".join(sorted(set(result.workers_ended))) or "besides those that were killed",
         ),
     ]
 

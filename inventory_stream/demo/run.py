@@ -105,7 +105,7 @@ def _verdict(result: Result, faults: list[str], seconds: float) -> str:
         return f"Not sound: {len(faults)} findings above. {seconds:.0f} s."
     return (
         f"Not one unit was sold twice: oversold {result.sale_oversold_units}, "
-        f"with {result.killed_worker} killed in the middle. {seconds:.0f} s."
+        f"with {result.killed_worker} and {result.sale.killed_gateway} killed in the middle. {seconds:.0f} s."
     )
 
 
