@@ -54,11 +54,6 @@ class Sale:
         """Requests, repeats of the network included, retries not."""
         self.wanted_units = 0
 
-    @property
-    def unanswered(self) -> int:
-        """Requests under way, and those that nobody answered."""
-        return self.sent - len(self.hearings.heard)
-
     async def open_to(self, customers: Iterable[Customer]) -> None:
         """Let customers in at their time; returns when all have what they will get."""
         began = time.monotonic()

@@ -54,7 +54,7 @@ async def test_no_unit_is_promised_twice_when_twenty_times_too_many_want_one() -
     entry, sale = await sell(10, [customer(f"c{number}") for number in range(200)])
     tally = entry.tally.sale
     assert (tally.held.sold, tally.promised_peak_units, tally.oversold_units) == (10, 10, 0)
-    assert (sale.sent, sale.unanswered, tally.unexplained_units) == (210, 0, 0)
+    assert (sale.sent, len(sale.hearings.heard), tally.unexplained_units) == (210, 210, 0)
     assert tally.outcomes[Outcome.GRANTED] == 10
     assert entry.tally.sale_available_units == 0
     assert entry.tally.shop_answers == entry.tally.answers == 213
@@ -105,4 +105,4 @@ async def test_whoever_is_never_answered_is_named() -> None:
     sale = Sale(ITEM, entry)
     await sale.open_to([customer("a"), customer("b")])
     assert [request.key for request in sale.hearings.unanswered] == ["t-a-1", "t-b-1"]
-    assert sale.unanswered == 2
+    assert (sale.sent, sale.hearings.heard) == (2, [])
