@@ -135,7 +135,7 @@ def test_command_id_is_the_base_32_of_the_hash() -> None:
 
 async def test_generator_keeps_its_schedule_and_counts_from_when_a_request_was_due() -> None:
     """A server that stalls must show in the latencies of all that fell due meanwhile, and lose no request."""
-    stalls = 0.3
+    stalls, ended = 0.3, asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -144,6 +144,9 @@ async def test_generator_keeps_its_schedule_and_counts_from_when_a_request_was_d
                 await asyncio.sleep(stalls)  # what is tried: an asker that is slow to answer
                 writer.write(b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n")
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
@@ -151,6 +154,8 @@ async def test_generator_keeps_its_schedule_and_counts_from_when_a_request_was_d
         outcome = await Generator(
             plan(kind="sold-out", port=port, rate_per_s=20.0, seconds=0.5, connections=1)
         ).run()
+        async with asyncio.timeout(5):
+            await ended.wait()
     assert outcome.statuses == {"409": 10}
     # The last of ten is due after 0.45 s and answered after ten stalls of a single connection.
     assert outcome.figures["max_ms"] >= (10 * stalls - 0.45) * 1_000
