@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
+import psutil
 
 from benchmarks.gateway import live_readers
 from benchmarks.gateway.checking import (
@@ -35,6 +36,8 @@ LIVE_LAG_MS_MAX: Final = 50.0
 """The same of a count that was posted late: a tenth of its bound, as the latest of 12 decides."""
 EXTRA_SECONDS_MAX: Final = 120.0
 """Beyond the load itself: connecting, draining, writing what was seen."""
+EVERYTHING: Final = "everything"
+"""Of the whole machine: what is not ours of it, the figures had to do without."""
 FEED_TICK_SECONDS: Final = 0.1
 
 
@@ -115,7 +118,9 @@ def _result(
     if figures.get("answered_per_s"):
         asked = cpu.get(GATEWAY) or cpu.get(FASTAPI, 0.0)
         figures["cpu_us_each"] = asked / figures["answered_per_s"] * 1e6
+    everything = cpu.pop(EVERYTHING)
     cpu = cpu | {"generator": figures.pop("generator_cpu")}
+    cpu["all others"] = max(0.0, everything - sum(cpu.values()))
     faults = list(checked.faults)
     if figures["lag_p99_ms"] > lag_ms_max:
         faults.append(f"the generator itself was {figures['lag_p99_ms']:.1f} ms late at its 99th percentile")
@@ -144,7 +149,7 @@ async def _generate(
             for word in (b"measuring\n", b"measured\n"):
                 if await process.stdout.readline() != word:
                     raise RuntimeError(f"{module} failed")
-                looks.append((time.perf_counter(), stack.cpu_seconds()))
+                looks.append((time.perf_counter(), stack.cpu_seconds() | {EVERYTHING: _busy_seconds()}))
             if await process.wait():
                 raise RuntimeError(f"{module} failed")
     finally:
@@ -154,6 +159,12 @@ async def _generate(
     (began, before), (ended, after) = looks
     cpu = {name: (used - before[name]) / (ended - began) for name, used in after.items()}
     return _outcome(Path(plan.result_file)), cpu
+
+
+def _busy_seconds() -> float:
+    """Give the CPU that was used on the whole machine so far."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq)
 
 
 def _outcome(file: Path) -> Outcome:
