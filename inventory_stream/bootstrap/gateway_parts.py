@@ -122,8 +122,10 @@ def _waiting_room(core: Core) -> Part:
 
 
 def _storefront(core: Core) -> Part:
-    """Build the sample page and the browser module."""
-    return Part(routes=tuple(StorefrontRoutes(core.settings.gateway.storefront_file).routes()))
+    """Build the sample page with its backend, and the browser module."""
+    gateway = core.settings.gateway
+    storefront = StorefrontRoutes(gateway.storefront_file, core.desk, gateway.answer_seconds)
+    return Part(routes=tuple(storefront.routes()))
 
 
 PARTS: Final[tuple[Callable[[Core], Part], ...]] = (

@@ -10,6 +10,7 @@ from inventory_stream.gateway.endpoint import Scope
 from inventory_stream.gateway.routes.storefront import Product, StorefrontRoutes
 from inventory_stream.gateway.security.key_file import read_keys
 from inventory_stream.gateway.security.keys import parse_key
+from tests.fakes.desk import FakeDesk
 
 
 def test_keys_are_stored_hashed_and_only_the_pages_own_is_public(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_the_page_sells_one_of_the_shops_products_with_its_own_key(tmp_path: Pat
     product = msgspec.json.decode(file.read_bytes(), type=Product)
     assert product.sku in SHOP_SKUS
     assert product.key == shop.keys.page
-    assert StorefrontRoutes(file).routes()
+    assert StorefrontRoutes(file, FakeDesk(), 1.0).routes()
 
 
 def test_secrets_are_files_for_us_alone_and_new_each_time(tmp_path: Path) -> None:
