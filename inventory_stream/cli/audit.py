@@ -29,6 +29,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def _group() -> None:
+    """Stand here so that `list` has to be named: typer takes an app of one command for that command."""
+
+
 @app.command("list")
 def list_rows(
     *,
