@@ -75,7 +75,7 @@ class Outcome(IntEnum):
 
     # Refusals of form: the command can never succeed as it is.
     RESERVATION_ID_REUSED = 60  # same reservation id, other content
-    COMMAND_ID_REUSED = 61  # same command id, other content; also a dead letter
+    COMMAND_ID_REUSED = 61  # same command id, other content; also a dead letter unless a gateway asked (R27)
     TOO_MANY_COMMANDS = 62  # the reservation has had its 1,000 commands
     ALREADY_APPLIED = 63  # a repeat of a command whose answer is no longer kept; nothing moved
     WRONG_PARTITION = 64  # the record was not in its key's partition; an exception

@@ -57,7 +57,8 @@ WORDS: Final[dict[Outcome, str]] = {
     Outcome.CUSTOMER_REQUIRED: "a purchase limit holds, and it names no customer to count for",
     Outcome.RESERVATION_ID_REUSED: "the reservation id was used before for something else",
     Outcome.DOCUMENT_ID_REUSED: "the transfer or incoming id was used before for something else",
-    Outcome.COMMAND_ID_REUSED: "the command id was used before for something else; it is a dead letter too",
+    Outcome.COMMAND_ID_REUSED: "the command id was used before for something else; a dead letter too, "
+    "unless it was asked over HTTP",
     Outcome.TOO_MANY_COMMANDS: "the reservation has had all the commands that it may have",
     Outcome.ALREADY_APPLIED: "it was applied before, and its answer is no longer kept; nothing moved",
     Outcome.WRONG_PARTITION: "the record was in another partition than its key belongs to",

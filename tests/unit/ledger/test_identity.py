@@ -71,6 +71,18 @@ def test_command_id_is_refused_when_it_comes_with_other_content(change: str) -> 
     assert ledger.state.skus[SKU]["L1"].to_row(0) == row
 
 
+def test_id_of_a_gateway_used_again_leaves_no_letter() -> None:
+    """R27: who asked over HTTP hears 422; nobody can fill the dead letters with a key that everybody has."""
+    ledger = Ledger().run(
+        """
+        given on_hand=5
+        reserve R1 units=1 id=http:X -> GRANTED
+        reserve R1 units=2 id=http:X -> COMMAND_ID_REUSED atp=4
+        """
+    )
+    assert not ledger.sealed[-1].refused
+
+
 def test_content_leaves_out_answer_by_when_a_reserve_is_retried() -> None:
     """R27: a retry with a later answer_by is the same command."""
     Ledger().run(
