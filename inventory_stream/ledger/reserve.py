@@ -42,7 +42,7 @@ def reserve(
 
     Returns the outcome; the first match wins:
         the first answer again   the command id was decided before (R27)
-        COMMAND_ID_REUSED        the same id asked for something else; a dead letter
+        COMMAND_ID_REUSED        the same id asked for something else
         RESERVATION_ID_REUSED    the reservation holds units and other content was asked (R28)
         ALREADY_GRANTED          it holds or shipped units for the same content
         NOT_LIVE                 it held units once; a new reservation needs a new id
