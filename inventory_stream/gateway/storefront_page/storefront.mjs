@@ -7,6 +7,13 @@ import { InventoryStream, Refused, newKey } from "../sdk/inventory-stream.mjs";
 const LOW_UNITS = 10;
 /** Seconds before the end of a hold at which a screen reader hears of it. */
 const WARN_AT_SECONDS = [60, 30, 10];
+/** How often the door may turn an admission away before the shopper is asked what to do, and the first wait between. */
+const TURNED_AWAY_MAX = 3;
+const TURNED_AWAY_MS = 1_000;
+/** Longest wait for the checkout: the gateway answers within 2 s or says 503. */
+const CHECKOUT_MS = 5_000;
+/** Refusals below 500 after which the same request may yet succeed. */
+const NOT_FINAL = new Set([408, 425, 429]);
 
 const at = (id) => document.getElementById(id);
 const memory = {
@@ -20,6 +27,10 @@ let stream;
 let ticking;
 let waiting;
 let stock = null;
+let turnedAway = 0;
+
+/** Whether what was asked may have happened, or may yet: then its key is kept. */
+const isNotKnown = (error) => !(error instanceof Refused) || error.status >= 500 || NOT_FINAL.has(error.status);
 
 function show(view, { focus = true } = {}) {
   for (const part of at("action").querySelectorAll("[data-view]")) part.hidden = part.dataset.view !== view;
@@ -65,13 +76,14 @@ async function buy() {
       ...(shop.sale_id && { sale_id: shop.sale_id }),
     };
     const reservation = await stream.reserve(wish, { key, admission: memory.get("admission") ?? undefined });
+    turnedAway = 0;
     if (reservation.state === "held") return hold(reservation);
     forget(); // the answer to an old wish: what it held is over
     show("shop");
   } catch (error) {
+    if (isNotKnown(error)) return notKnown(error);
+    if (error.kind === "waiting-room") return turnAway();
     memory.drop("key");
-    if (!(error instanceof Refused)) return failed(error, "shop");
-    if (error.kind === "waiting-room") return memory.drop("admission"), wait();
     if (error.kind === "all-reserved") {
       return outOfStock("All are held", "Every unit is held by somebody who is checking out. One may come back.");
     }
@@ -81,6 +93,21 @@ async function buy() {
     if (error.kind === "sale-closed") return outOfStock("The sale is over", "Thank you for coming.");
     failed(error, "shop");
   }
+}
+
+/** The door took no admission. What the ticket says next decides whether there is another one, or none. */
+async function turnAway() {
+  memory.set("refused", memory.get("admission"));
+  memory.drop("admission");
+  turnedAway += 1;
+  if (turnedAway > TURNED_AWAY_MAX) {
+    turnedAway = 0;
+    return notKnown(null, "The door did not let you in. You keep your place.");
+  }
+  show("waiting");
+  at("place").textContent = "The door asks the waiting room again.";
+  await new Promise((resolve) => setTimeout(resolve, TURNED_AWAY_MS * 2 ** (turnedAway - 1)));
+  return wait();
 }
 
 async function wait() {
@@ -98,14 +125,21 @@ async function wait() {
         if (state === "broken") at("place").textContent = "The line is broken; you keep your place.";
       },
     });
-    waiting.done.catch((error) => {
-      memory.drop("ticket");
-      failed(error, "shop");
-    });
+    waiting.done.catch(notWaiting);
   } catch (error) {
-    memory.drop("ticket");
-    failed(error, "shop");
+    notWaiting(error);
   }
+}
+
+function notWaiting(error) {
+  if (isNotKnown(error)) return notKnown(error);
+  leaveRoom();
+  failed(error, "shop");
+}
+
+/** Nothing of the room is kept, and no wish that it was for. */
+function leaveRoom() {
+  memory.drop("ticket", "admission", "refused", "key");
 }
 
 function standing(place) {
@@ -123,14 +157,19 @@ function standing(place) {
     // The place is kept: an order that is called off brings a unit back.
     return outOfStock("Sold out", "All units are sold. Should one come back, your place in line counts.");
   }
+  if (place.state === "admitted" && place.admission === memory.get("refused")) {
+    at("place").textContent = "Your turn is used elsewhere. As soon as it is over you may take a new place.";
+    return;
+  }
   waiting?.close();
   if (place.state === "admitted") {
     memory.set("admission", place.admission);
     buy();
   } else {
-    memory.drop("ticket", "admission");
-    if (place.state === "closed") outOfStock("The sale is over", "Thank you for coming.");
-    else show("shop");
+    leaveRoom();
+    if (place.state === "closed") return outOfStock("The sale is over", "Thank you for coming.");
+    at("fault").textContent = "Your turn is over. What it may have held goes back by itself; you may take a new place.";
+    show("shop");
   }
 }
 
@@ -139,7 +178,8 @@ function hold(reservation) {
   // The deadline is by the ledger's clock, which the shopper's may differ from.
   if (!reservation.was_repeat) memory.set("ahead_ms", reservation.decided_at_ms - Date.now());
   const aheadMs = memory.get("ahead_ms") ?? 0;
-  memory.drop("ticket", "admission");
+  memory.drop("ticket", "admission", "refused");
+  at("put-back").disabled = memory.get("is-paying") === true;
   show("held");
   const warned = new Set();
   const tick = () => {
@@ -152,6 +192,8 @@ function hold(reservation) {
       }
     }
     if (seconds === 0) {
+      clearInterval(ticking);
+      if (memory.get("is-paying")) return notPaid(); // it may have come in time
       forget();
       outOfStock("Your time is over", "The unit went back to the shop.");
     }
@@ -163,24 +205,41 @@ function hold(reservation) {
 
 async function pay(event) {
   event.preventDefault();
+  at("fault").textContent = "";
+  at("pay").disabled = at("put-back").disabled = true;
+  memory.set("is-paying", true);
   const held = memory.get("reservation");
-  const key = memory.get("pay-key") ?? newKey();
-  memory.set("pay-key", key);
-  at("pay").disabled = true;
   try {
-    // A shop confirms on its payment provider's word (docs/http/payments.md); a sample has none.
-    await stream.confirm(held.reservation_id, {}, { key });
+    if ((await checkout(held.reservation_id)) !== "confirmed") return notPaid();
     at("order").textContent = held.reservation_id;
     forget();
     show("bought");
   } catch (error) {
-    if (error instanceof Refused) {
-      forget();
-      outOfStock("Too late", "The time was over and the unit is gone. Nothing was charged.");
-    } else failed(error, "held");
+    if (isNotKnown(error)) return notPaid();
+    forget();
+    if (error.status === 409) {
+      return outOfStock("Too late", "The time was over and the unit is gone. Nothing was charged.");
+    }
+    failed(error, "shop");
   } finally {
     at("pay").disabled = false;
   }
+}
+
+/** Tells the shop's backend; it makes of the same reservation the same command, however often it is told. */
+async function checkout(reservationId) {
+  const answer = await fetch("checkout", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ reservation_id: reservationId }),
+    signal: AbortSignal.timeout(CHECKOUT_MS),
+  });
+  if (!answer.ok) throw new Refused(answer.status, await answer.json().catch(() => ({})));
+  return (await answer.json()).state;
+}
+
+function notPaid() {
+  at("fault").textContent = "It is not known yet whether it is yours: press Pay again. It cannot be bought twice.";
 }
 
 async function putBack() {
@@ -192,7 +251,13 @@ async function putBack() {
 }
 
 function forget() {
-  memory.drop("reservation", "key", "pay-key", "ticket", "admission");
+  memory.drop("reservation", "is-paying", "key", "ticket", "admission", "refused");
+}
+
+function notKnown(error, text) {
+  const isCrowd = error instanceof Refused && error.status === 429;
+  at("unknown-text").textContent = text ?? (isCrowd ? "Too many ask at once." : "The shop has not answered.");
+  show("unknown");
 }
 
 function failed(error, view) {
@@ -211,9 +276,10 @@ async function start() {
   at("buy").addEventListener("click", buy);
   at("checkout").addEventListener("submit", pay);
   at("put-back").addEventListener("click", putBack);
+  at("ask-again").addEventListener("click", buy);
   at("leave").addEventListener("click", () => {
     waiting?.close();
-    memory.drop("ticket", "admission");
+    leaveRoom();
     show("shop");
   });
   for (const button of document.querySelectorAll("[data-again]")) button.addEventListener("click", () => show("shop"));
