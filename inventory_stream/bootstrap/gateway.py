@@ -124,7 +124,9 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         endpoints,
         [*PageRoutes(endpoints).routes(), *(route for part in parts for route in part.routes)],
         authenticate=guard.authenticate,
-        limits=Limits(gateway.request_bytes_max, gateway.request_seconds_max),
+        limits=Limits(
+            gateway.request_bytes_max, gateway.request_seconds_max, gateway.wait_seconds_max
+        ),
         monitor=SILENT_ACCESS if monitor is None else monitor,
         middlewares=[guard.middleware],
         auditor=Auditor(trail, monitor=sale_monitor),

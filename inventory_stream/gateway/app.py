@@ -20,6 +20,7 @@ from inventory_stream.errors import RetryableError
 from inventory_stream.gateway.decode import body_of, check_acceptable, path_of, query_of, raw_body_of
 from inventory_stream.gateway.endpoint import Call, Caller, Endpoint, Scope
 from inventory_stream.gateway.idempotency import check_key
+from inventory_stream.gateway.prefer import APPLIED_HEADER, wait_seconds_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.security.audit import Auditor
 from inventory_stream.gateway.security.authenticator import require_scope
@@ -39,6 +40,7 @@ _OTHER: Final = "other"
 _NOBODY: Final = Caller("nobody", frozenset())
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
+_APPLIED_KEY: Final = web.RequestKey("preference_applied", str)
 _RETRY: Final = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -49,6 +51,7 @@ class Limits:
 
     request_bytes_max: int = 1_048_576
     request_seconds_max: float = 10.0
+    wait_seconds_max: float = 30.0
 
 
 async def nobody_may(_request: web.Request) -> Caller:
@@ -127,12 +130,15 @@ def _handler(
         query = query_of(request, query_kind)
         if is_write:
             check_key(request.headers)
+        wait_seconds = wait_seconds_of(request.headers, limits.wait_seconds_max) if is_write else None
+        if wait_seconds is not None:
+            request[_APPLIED_KEY] = f"wait={wait_seconds:g}"
         body: Struct | bytes | None = None
         if endpoint.is_signed:
             body = await raw_body_of(request, seconds_max=seconds_max)
         elif body_kind is not None:
             body = await body_of(request, body_kind, seconds_max=seconds_max)
-        call = Call(caller, path, query, body, request.headers)
+        call = Call(caller, path, query, body, request.headers, wait_seconds)
         if is_act and auditor is not None:
             reply = await auditor.witness(
                 caller=caller.name,
@@ -178,6 +184,8 @@ def _answering(monitor: AccessMonitor) -> Middleware:
             )
         if not response.prepared:
             response.headers[REQUEST_ID_HEADER] = request_id
+            if _APPLIED_KEY in request:
+                response.headers[APPLIED_HEADER] = request[_APPLIED_KEY]
             if "Cache-Control" not in response.headers:
                 response.headers["Cache-Control"] = "no-store"
         monitor.answered(_name(request), response.status, time.perf_counter() - began)

@@ -59,7 +59,8 @@ class Asking:
             NotAnsweredError: no answer in time.
         """
         command_id = command_id_of(call.caller.name, key_of(call), step)
-        decision = await self._desk.ask(kind(command_id, **fields), self._answer_seconds)
+        within_seconds = call.wait_seconds or self._answer_seconds
+        decision = await self._desk.ask(kind(command_id, **fields), within_seconds)
         if decision.outcome is Outcome.COMMAND_ID_REUSED:
             raise problem_of(decision)
         return decision

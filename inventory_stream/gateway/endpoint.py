@@ -40,7 +40,7 @@ class Call:
 
     `body` and `query` are of the endpoint's own types, None where it has none; the body of a signed endpoint
     is its bytes. `path` has the decoded words of the address. Header names are compared without regard to
-    case.
+    case. `wait_seconds`: how long the caller of a write would rather wait, bounded; None: it does not say.
     """
 
     caller: Caller
@@ -48,6 +48,7 @@ class Call:
     query: Any
     body: Any
     headers: Mapping[str, str]
+    wait_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+APPLIED_HEADER: Final = "Preference-Applied"
+"""Of the answer to a write: which wait was heard, as it was bounded."""
+WAIT_SECONDS_MIN: Final = 0.1
+"""Shortest wait, so that a command is with Kafka before a 202: handing over takes milliseconds."""
+
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
 
 
@@ -13,4 +18,4 @@ def wait_seconds_of(headers: Mapping[str, str], seconds_max: float) -> float | N
     if prefer is None:
         return None
     found = _WAIT.search(prefer)
-    return None if found is None else min(float(found[1]), seconds_max)
+    return None if found is None else max(WAIT_SECONDS_MIN, min(float(found[1]), seconds_max))

@@ -22,6 +22,7 @@ START_MS = 1_700_000_000_000
 class FakeDesk:
     """One partition that decides at once. `hears` gets the rows of each decision, as a tail would bring them.
 
+    `waited`: for how long each asked would have waited, in seconds.
     `silent`: commands are decided and nobody is answered, as when the answer is late. `lost`: nothing is
     decided either, as when Kafka is away. `closed`: nothing is taken.
     """
@@ -29,6 +30,7 @@ class FakeDesk:
     now_ms: int = START_MS
     state: PartitionState = field(default_factory=lambda: PartitionState(0, 1, Rules()))
     asked: list[Command] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
     rows: list[LedgerRecord] = field(default_factory=list)
     hears: Callable[[int, int, list[LedgerRecord]], None] | None = None
     silent: bool = False
@@ -41,6 +43,7 @@ class FakeDesk:
         if self.closed:
             raise DeskClosedError("the fake desk is closed")
         self.asked.append(command)
+        self.waited.append(within_seconds)
         if self.lost:
             raise NotAnsweredError("the fake broker is away")
         decision = self.decide(command)

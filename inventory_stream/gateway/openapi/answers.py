@@ -127,7 +127,7 @@ def _headers_of(endpoint: Endpoint, status: int) -> list[str]:
     if 304 in endpoint.answers:
         names += ["ETag", "Cache-Control"]
     if endpoint.is_write:
-        names += ["Inventory-Version", "Idempotent-Replay"]
+        names += ["Inventory-Version", "Idempotent-Replay", "Preference-Applied"]
     if status in {201, 202}:
         names.append("Location")
     return names

@@ -5,6 +5,7 @@ from typing import Any, Final
 from inventory_stream.gateway.admissions import ADMISSION_HEADER
 from inventory_stream.gateway.idempotency import KEY_CHARACTERS_MAX, KEY_HEADER
 from inventory_stream.gateway.outcomes import REPEAT_HEADER, VERSION_HEADER
+from inventory_stream.gateway.prefer import APPLIED_HEADER
 from inventory_stream.gateway.security.signatures import HEADER_CHARACTERS_MAX, SIGNATURE_HEADER
 
 Json = dict[str, Any]
@@ -31,8 +32,8 @@ REQUEST_HEADERS: Final[dict[str, Json]] = {
     "Prefer": {
         "name": "Prefer",
         "in": "header",
-        "description": "`wait=N` (RFC 7240): rather wait up to N seconds, then be answered 202 with the "
-        "address at which the answer will be, than be answered 503.",
+        "description": "`wait=N` (RFC 7240): rather wait up to N seconds, as far as the gateway allows. Without "
+        "an answer by then a single reserve is 202 with the address at which it will be; all else is 503.",
         "schema": _TEXT,
         "example": "wait=10",
     },
@@ -81,6 +82,7 @@ ANSWER_HEADERS: Final[dict[str, Json]] = {
     "ETag": {"description": "What the answer shows, in a word.", "schema": _TEXT},
     "Cache-Control": {"description": "How long a cache may answer in our place.", "schema": _TEXT},
     "Location": {"description": "Where the thing is, or will be.", "schema": _TEXT},
+    APPLIED_HEADER: {"description": "The wait that was heard, as it was bounded.", "schema": _TEXT},
     VERSION_HEADER: {
         "description": "The version of the SKU after this, where it moved units: for reads that show it.",
         "schema": {"type": "string", "pattern": VERSION_PATTERN},

@@ -28,11 +28,9 @@ def parameters_of(endpoint: Endpoint, schemas: Json) -> list[Json]:
     if endpoint.query is not None:
         found += query_parameters(schemas[endpoint.query.__name__])
     if endpoint.is_write:
-        found.append(request_header("IdempotencyKey"))
+        found += [request_header("IdempotencyKey"), request_header("Prefer")]
     if endpoint.is_signed:
         found.append(request_header("Signature"))
-    if 202 in endpoint.answers:
-        found.append(request_header("Prefer"))
     if 304 in endpoint.answers:
         found.append(request_header("IfNoneMatch"))
         if "{sku}" in endpoint.path:

@@ -141,7 +141,7 @@ class OrderRoutes:
         await self._check_key(names, "place", order)
         held = await self._admit(call, order, names)
         try:
-            placed = await self._place.place(order, names, self._answer_seconds)
+            placed = await self._place.place(order, names, self._within_seconds(call))
         except KeyReusedError:
             raise Problem("key-reused", _KEY_REUSED) from None
         if self._door is not None:
@@ -173,7 +173,9 @@ class OrderRoutes:
     async def confirm(self, call: Call) -> Reply:
         """Confirm all lines: 200 all, 207 some, 202 not heard of yet, a problem when none is the buyer's."""
         lines, names = await self._settled(call, "confirm")
-        done = await self._settle.confirm(lines, call.path["order_id"], names.of_line, self._answer_seconds)
+        done = await self._settle.confirm(
+            lines, call.path["order_id"], names.of_line, self._within_seconds(call)
+        )
         settled = settled_body(call.path["order_id"], done)
         if settled.status is SettledAs.CONFIRMED:
             return Reply(HTTPStatus.OK, settled)
@@ -188,13 +190,13 @@ class OrderRoutes:
     async def release(self, call: Call) -> Reply:
         """Release all lines."""
         lines, names = await self._settled(call, "release")
-        done = await self._settle.release(lines, names.of_line, self._answer_seconds)
+        done = await self._settle.release(lines, names.of_line, self._within_seconds(call))
         return _freed(settled_body(call.path["order_id"], done))
 
     async def cancel(self, call: Call) -> Reply:
         """Release and cancel all lines."""
         lines, names = await self._settled(call, "cancel")
-        done = await self._settle.call_off(lines, names.of_line, self._answer_seconds)
+        done = await self._settle.call_off(lines, names.of_line, self._within_seconds(call))
         return _freed(settled_body(call.path["order_id"], done))
 
     async def show(self, call: Call) -> Reply:
@@ -203,6 +205,9 @@ class OrderRoutes:
         rows = await asyncio.gather(*map(self._row, lines))
         found = [shown(line, row) for line, row in zip(lines, rows, strict=True) if row is not None]
         return Reply(HTTPStatus.OK, OrderShown(call.path["order_id"], found))
+
+    def _within_seconds(self, call: Call) -> float:
+        return call.wait_seconds or self._answer_seconds
 
     async def _row(self, line: HeldLine) -> ReservationRow | None:
         # A word of its own: an older look of somebody else must not be this one's answer.

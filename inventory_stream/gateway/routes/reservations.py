@@ -10,7 +10,6 @@ import msgspec
 from inventory_stream.gateway.endpoint import Call, Endpoint, Handler, Reply, Scope
 from inventory_stream.gateway.idempotency import command_id_of, key_of, sku_of
 from inventory_stream.gateway.outcomes import answer_of
-from inventory_stream.gateway.prefer import wait_seconds_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reservation_answers import explanation, reservation_answer
 from inventory_stream.gateway.reserving import Reserving
@@ -37,8 +36,6 @@ _Act = Extend | Confirm | Release | Cancel | Fulfil | Return
 """What is done to a reservation that is there."""
 
 ADDRESS: Final = "/v1/reservations"
-WAIT_SECONDS_MIN: Final = 0.1
-"""Shortest wait, so that a command is with Kafka before its 202: handing over takes milliseconds."""
 
 _TAG: Final = "reservations"
 _ASKED: Final = ("not-answered", "not-ready")
@@ -141,8 +138,8 @@ class ReservationRoutes:
 
     async def reserve(self, call: Call) -> Reply:
         """Hold units."""
-        prefers = wait_seconds_of(call.headers, self._wait_seconds_max)
-        within_seconds = self._answer_seconds if prefers is None else max(prefers, WAIT_SECONDS_MIN)
+        prefers = call.wait_seconds
+        within_seconds = prefers or self._answer_seconds
         asked = self._reserving.asked(call.caller, key_of(call), call.body)
         # Who gets a 202 is promised an answer later: then the ledger has as long as one may wait at most.
         decide_seconds = None if prefers is None else self._wait_seconds_max
@@ -166,7 +163,11 @@ class ReservationRoutes:
     async def reserve_many(self, call: Call) -> Reply:
         """Hold units for many."""
         results = await self._reserving.decide_many(
-            call.caller, key_of(call), call.body.reservations, call.headers, self._answer_seconds
+            call.caller,
+            key_of(call),
+            call.body.reservations,
+            call.headers,
+            call.wait_seconds or self._answer_seconds,
         )
         return Reply(HTTPStatus.OK, BatchAnswer(results))
 
@@ -222,7 +223,7 @@ class ReservationRoutes:
                 sku=asked_sku(reservation_id, call.query.sku),
                 **fields,
             )
-            decision = await self._desk.ask(command, self._answer_seconds)
+            decision = await self._desk.ask(command, call.wait_seconds or self._answer_seconds)
             status, headers = answer_of(decision)
             return Reply(status, reservation_answer(decision), headers)
 

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from inventory_stream.flows.shelf import MemoryShelf
-from inventory_stream.gateway.idempotency import reservation_id_of
+from inventory_stream.gateway.idempotency import hidden_key, reservation_id_of
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.commands import Inspect, Reserve
 from models.outcomes import Outcome
@@ -133,6 +133,32 @@ async def test_who_prefers_to_wait_is_given_an_address_to_ask() -> None:
         assert (answer["state"], answer["outcome"]) == ("held", "INSPECTED")
 
 
+@pytest.mark.parametrize("act", ["extend", "confirm", "release", "cancel", "fulfilments", "returns"])
+async def test_every_write_waits_as_long_as_its_caller_prefers(act: str) -> None:
+    """`Prefer: wait` counts for each write, at most as long as one may; the answer names what it heard."""
+    async with shopping() as shop:
+        held = (await told(await shop.reserve(2)))["reservation_id"]
+        body = {"extend": {"ttl_seconds": 60}, "returns": {"units": 1}}.get(act, {})
+        address = f"/v1/reservations/{held}/{act}"
+        for prefers, waits in [("wait=3", 3.0), ("wait=90", 30.0), ("wait=0", 0.1)]:
+            response = await shop.post(address, body, Prefer=prefers)
+            assert shop.desk.waited[-1] == waits
+            assert response.headers["Preference-Applied"] == f"wait={waits:g}"
+        plain = await shop.post(address, body)
+        assert shop.desk.waited[-1] == 1.0
+        assert "Preference-Applied" not in plain.headers
+
+
+async def test_a_batch_waits_as_its_caller_prefers_and_says_so_when_it_is_refused_too() -> None:
+    """The wait is that of the whole request, and a refusal tells it as well."""
+    async with shopping() as shop:
+        line = {"sku": "A", "location": "L1", "units": 1}
+        await shop.post("/v1/reservations:batch", {"reservations": [line]}, Prefer="wait=3")
+        assert shop.desk.waited[-1] == 3.0
+        refused = await shop.post("/v1/reservations", {**line, "units": 99}, Prefer="wait=3")
+        assert (refused.status, refused.headers["Preference-Applied"]) == (409, "wait=3")
+
+
 async def test_a_reservation_that_nobody_made_is_not_found() -> None:
     """404, and without the SKU where the id does not tell it, 422."""
     async with shopping() as shop:
@@ -252,7 +278,7 @@ async def test_a_shopper_who_holds_the_last_unit_hears_so_again() -> None:
     """A retry is no new request: where the ledger wrote of the reservation, the shelf is not believed."""
     recent = Recent()
     async with shopping(1, empty_shelf(START_MS), recent) as shop:
-        recent.ids.add(reservation_id_of("anna", "k", "A"))
+        recent.ids.add(reservation_id_of("anna", hidden_key(b"", "anna", "k"), "A"))
         assert (await shop.reserve(1, key="k")).status == 201
         await assert_problem(await shop.reserve(1, key="l"), "all-reserved")
 
