@@ -4,6 +4,8 @@ They wait in a line: as `backordered` until the deadline, as `backorders_confirm
 leaves units free at their location is theirs before anybody new hears of it, the oldest reservation first.
 """
 
+from typing import Final
+
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.claims import held_of, waiting_of
 from inventory_stream.ledger.identity import keep_receipt
@@ -17,7 +19,9 @@ from inventory_stream.ledger.stock import answered_before
 from inventory_stream.ledger.waiting import let_go, oldest, youngest_first
 from models.commands import SetBackorder
 from models.outcomes import Outcome
-from models.rows import BackorderRow, IncomingRow, backorder_key
+from models.rows import BackorderRow, IncomingRow, ReservationRow, backorder_key
+
+_PAYS: Final = frozenset({"confirm", "record_order"})
 
 
 def set_backorder(state: PartitionState, command: SetBackorder, arrival_ms: int, batch: Batch) -> int:  # noqa: ARG001  # one shape
@@ -71,8 +75,10 @@ def fill(state: PartitionState, batch: Batch, position: Position) -> None:
             position.reserved += soft
             note_held(position, reservation, line, was_held)
         if paid:
-            # After what the last count had taken off: the source cannot have known these units (R9).
-            allocate_units(position, line, paid, max(batch.now_ms, position.orders_through_ms + 1))
+            # The next netting count has taken them off since they were paid for. What the last one had
+            # taken off it was never given back: it was not allocated then (R9).
+            since_ms = max(_paid_ms(reservation, batch.now_ms), position.orders_through_ms + 1)
+            allocate_units(position, line, paid, since_ms)
         assert position.uncommitted >= 0, "I2: filled without physical cover"
         let_go(batch, position, line, soft=soft, confirmed=paid)
         batch.touch(position)
@@ -93,7 +99,7 @@ def adjust_promises(batch: Batch, position: Position, incoming: IncomingRow) -> 
         return 0, 0
     waiting = max(0, row.used - max(0, position.available_to_promise))
     awaited = _awaited(incoming, position.sku, position.location)
-    row.units = min(row.units, max(waiting, awaited))
+    row.units = min(row.units, awaited)
     batch.claim(position, backorder_key(row.sku, row.location), row)
     return waiting, max(0, waiting - awaited)
 
@@ -113,3 +119,12 @@ def _awaited(incoming: IncomingRow | None, sku: str, location: str) -> int:
     """Units that an incoming still brings of a SKU to a location."""
     is_its = incoming is not None and (incoming.sku, incoming.location) == (sku, location)
     return incoming.open_units if incoming is not None and is_its else 0
+
+
+def _paid_ms(reservation: ReservationRow, now_ms: int) -> int:
+    """Say since when all of an order's paid units were: its last confirm that the row still tells (R27).
+
+    Without one: now, so that a netting count adds too few units rather than too many.
+    """
+    confirms = (given.at_ms for given in reservation.answers if given.kind in _PAYS)
+    return max(confirms, default=now_ms)

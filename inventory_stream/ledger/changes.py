@@ -119,7 +119,8 @@ def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: 
             refusal = Outcome.LIMIT_REACHED
         if refusal is None and chosen is None:
             hopes = zip(places, open_lines, strict=True)
-            hope = sum(hoped(position, path, arrival_ms, line) for position, line in hopes)
+            # The line that has most: more units are granted at one.
+            hope = max(hoped(position, path, arrival_ms, line) for position, line in hopes)
             refusal = _refusal(hope, more)
         if refusal is not None:
             why_not = breakdown_on(places, path, arrival_ms)

@@ -36,7 +36,8 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
     the broker is known to hold no undecided record: a confirm in time must never lose (R17, R18).
 
     Returns:
-        Whether all of it is done; when not, seal the batch and call again.
+        Whether all of it is done, and what waited has what it left free (R24); when not, seal the batch
+        and call again.
     """
     deadlines = state.deadlines
     while deadlines and deadlines[0] < before_ms:
@@ -60,7 +61,9 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
             state.due_entries -= 1
         del state.due[deadline_ms]
         heappop(deadlines)
-    return not state.timed or _step_pools(state, batch, before_ms)
+    if state.timed and not _step_pools(state, batch, before_ms):
+        return False
+    return not state.to_fill
 
 
 def _step_pools(state: PartitionState, batch: Batch, until_ms: int) -> bool:

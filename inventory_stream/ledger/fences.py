@@ -75,7 +75,8 @@ def set_channel_fence(
 def _find_held(position: Position, path: str) -> None:
     """Count what a fence that existed before still has reserved: the new one gets it back."""
     claims = position.claims_made()
-    for reservation in position.reservations:
+    # By id: one that left and came back is listed twice.
+    for reservation in {row.reservation_id: row for row in position.reservations}.values():
         line = line_at(reservation, position.location)
         if line is not None and reservation.path == path:
             claims.note_held(reservation, held_of(line))

@@ -39,9 +39,13 @@ def is_over(state: PartitionState, limit: PurchaseLimitRow) -> bool:
 
 
 def standing_limit(state: PartitionState, limit_id: str) -> PurchaseLimitRow | None:
-    """Give a limit of an id that is not over; all of them share when they were opened."""
+    """Give the limit of an id that is over last, if it is not yet; all share when they were opened.
+
+    A recovery may have read them in another order (I8).
+    """
     stated = state.limited.get(limit_id, {}).values()
-    return next((limit for limit in stated if not is_over(state, limit)), None)
+    standing = (limit for limit in stated if not is_over(state, limit))
+    return max(standing, key=lambda limit: (limit.ends_ms, limit.sku), default=None)
 
 
 def allowance(state: PartitionState, limits: Iterable[PurchaseLimitRow], customer: str) -> int:
@@ -130,6 +134,7 @@ def fold_limits(state: PartitionState, batch: Batch, budget: int) -> int:
             continue
         if standing_ms > ends_ms:
             heappush(over, (standing_ms, key))
+            _keep_until(state, batch, key, standing_ms)
             continue
         forget_stated(state, key.removeprefix(b"s/").decode())
         budget -= 1
@@ -163,6 +168,18 @@ def _end_of(state: PartitionState, key: bytes, ends_of: dict[str, int]) -> int |
         ends_of[first] = max((limit.ends_ms for limit in state.limited.get(first, {}).values()), default=0)
     # Stated anew, a limit may end later than when the use was first counted.
     return max(use.ends_ms, ends_of[first])
+
+
+def _keep_until(state: PartitionState, batch: Batch, key: bytes, ends_ms: int) -> None:
+    """Have the row of a use say until when it is kept, as the queue does: a recovery asks it (I8)."""
+    kind, _, rest = key.removeprefix(b"s/").decode().partition("/")
+    if kind != "limit":
+        return
+    limit_id, customer = map(decode_id, rest.split("/"))
+    use = state.limit_uses[limit_id, customer]
+    if use.ends_ms < ends_ms:  # else the entry was of an earlier use
+        use.ends_ms = ends_ms
+        batch.put(key, use)
 
 
 def _decided_ms(state: PartitionState) -> int:

@@ -185,7 +185,9 @@ def end_if_over(state: PartitionState, batch: Batch, reservation: ReservationRow
 
 def _orders_at(position: Position) -> tuple[str, ...]:
     names: dict[str, None] = {}
-    for row in islice(reversed(position.by_age()), SHORT_ORDERS_SOUGHT):
+    # Those that ended are listed until the next walk; a recovery never knew them (I8).
+    live = (row for row in reversed(position.by_age()) if not row.ended_ms)
+    for row in islice(live, SHORT_ORDERS_SOUGHT):
         line = line_at(row, position.location)
         if line is not None and line.allocated:
             names[row.paid_order_id or row.order_id or row.reservation_id] = None

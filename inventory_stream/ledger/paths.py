@@ -192,6 +192,20 @@ def offered_again(position: Position, path: str, arrival_ms: int) -> Offer:
     return 0, max(0, position.available_to_promise) if pool.late_from_common else 0
 
 
+def may_wait_at(position: Position, path: str, arrival_ms: int, *, is_late: bool = False) -> bool:
+    """Whether what a path cannot cover at a position may wait there (R3, R24); `is_late`: by a late confirm.
+
+    Only where the path may have all that is common: else who waits would get, by the next fill, the very
+    units that the path does not offer.
+    """
+    if path.startswith(SALE):
+        pool = pool_at(position, path)
+        if pool is None or not (is_selling(pool, arrival_ms) or (is_late and pool.late_from_common)):
+            return False
+    _, common = (offered_again if is_late else offer)(position, path, arrival_ms)
+    return position.available_to_promise <= common
+
+
 def breakdown_on(asked: Sequence[Position], path: str, arrival_ms: int) -> Breakdown:
     """Give the numbers behind a refusal, with what the path offered where it is not the common one."""
     why_not = breakdown_of(asked)

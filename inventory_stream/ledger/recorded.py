@@ -127,7 +127,9 @@ def _force(
         line = line_made_at(reservation, where)
         line.granted += units
         claims = position.claims
-        if claims is not None and reservation.recorded and command.channel in claims.fences:
+        # What it has of another channel's fence goes back to that one (R22): it keeps its path.
+        is_free = not any(held.from_path for held in reservation.lines)
+        if claims is not None and reservation.recorded and is_free and command.channel in claims.fences:
             reservation.path = CHANNEL + command.channel
         own, _ = offer(position, reservation.path, arrival_ms)
         netted = allocate_units(position, line, units, ordered_ms)

@@ -19,7 +19,16 @@ from inventory_stream.ledger.identity import (
 from inventory_stream.ledger.limits import allowance, count, limits_on
 from inventory_stream.ledger.lines import Shipped, add_shipped, line_made_at
 from inventory_stream.ledger.movements import end_if_over, epoch_ms, stamp
-from inventory_stream.ledger.paths import COMMON, breakdown_on, closed_to, draw, hoped, is_path, offer
+from inventory_stream.ledger.paths import (
+    COMMON,
+    breakdown_on,
+    closed_to,
+    draw,
+    hoped,
+    is_path,
+    may_wait_at,
+    offer,
+)
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.together import decide_together
@@ -315,10 +324,14 @@ def _with_waiting(
 
     By the strategy: first_fit takes the first location that has enough of both, or the one with the most.
     """
+    free = {
+        position: free_units(position) if may_wait_at(position, command.path, arrival_ms) else 0
+        for position in asked
+    }
     if command.strategy != "split" and len(asked) > 1:
         chosen, most = None, 0
         for position in asked:
-            there = sum(offer(position, command.path, arrival_ms)) + free_units(position)
+            there = sum(offer(position, command.path, arrival_ms)) + free[position]
             if there > most:
                 chosen, most = position, there
             if most >= units:
@@ -330,7 +343,7 @@ def _with_waiting(
     missing = units - sum(taken for _, taken in plan)
     waits = []
     for position in asked:
-        waiting = min(missing, free_units(position))
+        waiting = min(missing, free[position])
         if waiting:
             waits.append((position, waiting))
             missing -= waiting
