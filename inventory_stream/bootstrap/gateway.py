@@ -75,14 +75,15 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         on_dropped=_nobody_hears if monitor is None else monitor.dropped,
     )
     pipe = CommandPipe.to_kafka(settings)
+    shelf = MemoryShelf(kafka.partitions, partition_of_sku, tail.is_fresh, tail.is_caught_up)
     desk = LedgerDesk(
         pipe,
         partitions=kafka.partitions,
         now_ms=clock.now_ms,
         is_caught_up=tail.is_all_caught_up,
         waiting_max=gateway.waiting_max,
+        version_of=shelf.version,
     )
-    shelf = MemoryShelf(kafka.partitions, partition_of_sku, tail.is_fresh, tail.is_caught_up)
     recent = RecentReservations()
     # Whoever is answered finds the shelf as new as the answer.
     tail.listen(shelf, recent, desk)
@@ -124,9 +125,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         endpoints,
         [*PageRoutes(endpoints).routes(), *(route for part in parts for route in part.routes)],
         authenticate=guard.authenticate,
-        limits=Limits(
-            gateway.request_bytes_max, gateway.request_seconds_max, gateway.wait_seconds_max
-        ),
+        limits=Limits(gateway.request_bytes_max, gateway.request_seconds_max, gateway.wait_seconds_max),
         monitor=SILENT_ACCESS if monitor is None else monitor,
         middlewares=[guard.middleware],
         auditor=Auditor(trail, monitor=sale_monitor),

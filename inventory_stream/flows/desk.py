@@ -91,6 +91,8 @@ class LedgerDesk:
         is_caught_up: Whether every partition was read to its end: before that, an old answer would be taken
             for a new one.
         waiting_max: Most askers at once.
+        version_of: The newest version of a SKU that was read, for repeats: whoever asks again has to read
+            what the first answer told as well. It hears of rows before the desk does.
     """
 
     def __init__(
@@ -101,12 +103,14 @@ class LedgerDesk:
         now_ms: Callable[[], int],
         is_caught_up: Callable[[], bool],
         waiting_max: int,
+        version_of: Callable[[str], Version | None],
     ) -> None:
         self._way = way
         self._partitions = partitions
         self._now_ms = now_ms
         self._is_caught_up = is_caught_up
         self._waiting_max = waiting_max
+        self._version_of = version_of
         self._by_key: dict[bytes, list[_Question]] = {}
         self.waiting = 0
         """How many wait now."""
@@ -167,8 +171,11 @@ class LedgerDesk:
                 offset = None if sku is None else newest.get(encode_id(sku).encode())
                 version = None if offset is None else Version(generation_ms, offset)
                 decision = answer_in(row, question.command, version)
-                if decision is not None and not question.is_of_earlier_try(decision):
-                    self._answer(question, partition, decision)
+                if decision is None or question.is_of_earlier_try(decision):
+                    continue
+                if decision.is_repeat and decision.units and version is None and sku is not None:
+                    decision = decision._replace(version=self._version_of(sku))
+                self._answer(question, partition, decision)
 
     def start_over(self, partition: int) -> None:
         """Keep waiting: what was asked will be decided in the new log, or its asker gives up."""

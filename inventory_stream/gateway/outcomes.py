@@ -140,7 +140,9 @@ def problem_of(decision: Decision) -> Problem:
     members: dict[str, Any] = {"outcome": decision.outcome.name, "sku": decision.row.sku}
     if decision.row.reservation_id is not None:
         members["reservation_id"] = decision.row.reservation_id
-    members |= numbers_of(decision.breakdown)
+    # Of no reservation there is no place either: the numbers would be those of nowhere.
+    if decision.outcome is not Outcome.UNKNOWN_RESERVATION:
+        members |= numbers_of(decision.breakdown)
     headers = headers_of(decision)
     if answer.status == 503:
         headers["Retry-After"] = "1"

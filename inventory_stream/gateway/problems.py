@@ -42,7 +42,6 @@ KINDS: Final[dict[str, Kind]] = {
     "conflict": Kind(409, "The state of things does not allow it"),
     "key-reused": Kind(422, "The Idempotency-Key was used for another request"),
     "id-reused": Kind(422, "The id was used for something else"),
-    "precondition": Kind(412, "What the request depends on has changed"),
     "waiting-room": Kind(403, "The sale has a waiting room, and the request carries no admission of it"),
 }
 """Every kind of problem by its slug."""

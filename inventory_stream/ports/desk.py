@@ -23,8 +23,8 @@ class Decision(NamedTuple):
 
     `units` were moved, `at_ms` is the decision's `now` (R26). `row` is the reservation after the decision,
     or the receipt of a command that has no reservation. `version` is that of the SKU's newest position row
-    that came with the answer, None where none came: the decision moved nothing, or is a repeat. `is_repeat`:
-    it was decided before and is heard again (R27).
+    that came with the answer, of a repeat the SKU's newest; None where nothing moved. `is_repeat`: it was
+    decided before and is heard again (R27).
     """
 
     outcome: Outcome

@@ -32,8 +32,9 @@ REQUEST_HEADERS: Final[dict[str, Json]] = {
     "Prefer": {
         "name": "Prefer",
         "in": "header",
-        "description": "`wait=N` (RFC 7240): rather wait up to N seconds, as far as the gateway allows. Without "
-        "an answer by then a single reserve is 202 with the address at which it will be; all else is 503.",
+        "description": "`wait=N` (RFC 7240): rather wait up to N seconds, as far as the gateway allows. "
+        "Without an answer by then a single reserve is 202 with the address at which it will be, "
+        "and all else 503.",
         "schema": _TEXT,
         "example": "wait=10",
     },

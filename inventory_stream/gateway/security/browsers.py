@@ -16,8 +16,8 @@ ASKED_HEADERS_MAX: Final = 1_024
 """Of a preflight's list of headers: ours have 200 characters."""
 
 EXPOSED: Final = (
-    "ETag, Location, Link, Retry-After, RateLimit, RateLimit-Policy, Preference-Applied, "
-    "Content-Location, WWW-Authenticate, X-Request-Id, Inventory-Version, Idempotent-Replay"
+    "ETag, Location, Retry-After, RateLimit, RateLimit-Policy, Preference-Applied, WWW-Authenticate, "
+    "X-Request-Id, Inventory-Version, Idempotent-Replay"
 )
 """Headers of answers that a page may read beside the few that every page may."""
 

@@ -117,16 +117,17 @@ class LineAnswer(Struct):
 class ReservationAnswer(Struct, omit_defaults=True):
     """A reservation, and what the request did to it.
 
-    `outcome` is the ledger's word for the request (docs/http/reservations.md), `moved_units` what it moved.
-    `deadline_ms` ends what is held. `was_repeat`: the request had been decided before. From `state` on it is
-    left out where the ledger keeps no such reservation: of a fact that matched none, or that waits for it.
+    `outcome` is the ledger's word for the request (docs/http/reservations.md), `moved_units` what it moved,
+    `decided_at_ms` when: a read decides nothing and has none. `deadline_ms` ends what is held. `was_repeat`:
+    the request had been decided before. From `state` on it is left out where the ledger keeps no such reservation:
+    of a fact that matched none, or that waits for it.
     """
 
     reservation_id: str
     sku: str
     outcome: str
     moved_units: int
-    decided_at_ms: int
+    decided_at_ms: int = 0
     was_repeat: bool = False
     version: str | None = None
     state: State | None = None

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from inventory_stream.flows.desk import RESEND_SECONDS, LedgerDesk
 from inventory_stream.ports.desk import Decision, DeskClosedError, NotAnsweredError
+from inventory_stream.ports.projection import Version
 from models.commands import (
     POSITIONAL,
     Adjust,
@@ -45,6 +46,7 @@ class World:
     held: list[Command] = field(default_factory=list)
     sent: list[Command] = field(default_factory=list)
     waiting_max: int = 10
+    versions: dict[str, Version] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.desk = LedgerDesk(
@@ -53,6 +55,7 @@ class World:
             now_ms=lambda: self.ledger.now_ms,
             is_caught_up=lambda: self.is_caught_up,
             waiting_max=self.waiting_max,
+            version_of=self.versions.get,
         )
         self.ledger.hears = self.desk.take
 
@@ -119,6 +122,17 @@ async def test_a_command_hears_its_decision_and_the_version_it_made(world: World
     refused = await world.desk.ask(reserve(9, "c2", "R2"), DEADLINE_SECONDS)
     assert (refused.outcome, refused.version) == (Outcome.SOLD_OUT, None)
     assert refused.breakdown is not None
+
+
+async def test_a_repeat_of_what_moved_units_has_the_version_of_its_sku(world: World) -> None:
+    """Who was cut off and asks again can read the write as well; a repeat of a refusal moved nothing."""
+    world.versions["A"] = Version(START_MS, 4_711)
+    for command in (reserve(2), reserve(9, "c2", "R2")):
+        first = await world.desk.ask(command, DEADLINE_SECONDS)
+        assert first.version != world.versions["A"]
+        again = await world.desk.ask(command, DEADLINE_SECONDS)
+        assert again.is_repeat
+        assert again.version == (world.versions["A"] if first.units else None)
 
 
 async def test_a_repeat_hears_the_first_answer(world: World) -> None:

@@ -13,7 +13,7 @@ from models.commands import Inspect, Reserve
 from models.outcomes import Outcome
 from models.rows import PositionRow, encode_row, position_key
 from tests.fakes.desk import START_MS
-from tests.unit.gateway.core.shop import Shop, shopping, told
+from tests.unit.gateway.core.shop import ID_SECRET, Shop, shopping, told
 from tests.unit.gateway.core.test_app import assert_problem
 
 
@@ -131,6 +131,7 @@ async def test_who_prefers_to_wait_is_given_an_address_to_ask() -> None:
         shop.desk.silent = False
         answer = await told(await shop.client.get(response.headers["Location"]))
         assert (answer["state"], answer["outcome"]) == ("held", "INSPECTED")
+        assert "decided_at_ms" not in answer, "a look decides nothing"
 
 
 @pytest.mark.parametrize("act", ["extend", "confirm", "release", "cancel", "fulfilments", "returns"])
@@ -162,7 +163,9 @@ async def test_a_batch_waits_as_its_caller_prefers_and_says_so_when_it_is_refuse
 async def test_a_reservation_that_nobody_made_is_not_found() -> None:
     """404, and without the SKU where the id does not tell it, 422."""
     async with shopping() as shop:
-        await assert_problem(await shop.client.get("/v1/reservations/R1?sku=A"), "not-found")
+        unknown = await shop.client.get("/v1/reservations/R1?sku=A")
+        await assert_problem(unknown, "not-found")
+        assert "breakdown" not in await told(unknown), "it would be the numbers of no place at all"
         await assert_problem(await shop.client.get("/v1/reservations/R1"), "invalid")
 
 
@@ -278,7 +281,7 @@ async def test_a_shopper_who_holds_the_last_unit_hears_so_again() -> None:
     """A retry is no new request: where the ledger wrote of the reservation, the shelf is not believed."""
     recent = Recent()
     async with shopping(1, empty_shelf(START_MS), recent) as shop:
-        recent.ids.add(reservation_id_of("anna", hidden_key(b"", "anna", "k"), "A"))
+        recent.ids.add(reservation_id_of("anna", hidden_key(ID_SECRET, "anna", "k"), "A"))
         assert (await shop.reserve(1, key="k")).status == 201
         await assert_problem(await shop.reserve(1, key="l"), "all-reserved")
 
