@@ -30,10 +30,12 @@ class _Watch:
 class LiveHub:
     """Tells readers of changes, in rounds.
 
-    A round takes all that changed since the one before, looks at the shelf once (one moment for all of
-    it), encodes each topic once and marks it untold with each of its readers, then writes to them, those
-    with the lower version of a partition first. So whoever heard a version heard all before it that still
-    counts, which is what `Token` says. Slow readers keep their marks and are tried again at each tick.
+    A round takes all that changed and all that was asked since the one before, looks at the shelf once (one
+    moment for all of it), encodes each topic once and marks it untold with each reader to whom it is news,
+    then writes to them, those with the lower version of a partition first. Nothing is written but so: whoever
+    heard a version heard all before it that still counts, which is what `Token` says, and no reader is given
+    more than it takes, whether it asks or things change. Slow readers keep their marks and are tried again at
+    each tick.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class LiveHub:
         self._watches: dict[str, _Watch] = {}
         self._frames: dict[Topic, Frame] = {}
         self._changed: set[str] = set()
-        self._forced: set[Topic] = set()
+        self._asking: set[Reader] = set()
         self._fresh: dict[int, bool] = {}
         self._wake = asyncio.Event()
         self._behind: set[Reader] = set()
@@ -85,36 +87,36 @@ class LiveHub:
             reader.end(Ending.SHUTDOWN)
 
     def follow(self, reader: Reader, topics: Collection[Topic], since: Token | None = None) -> None:
-        """Send what topics show now, but for what `since` covers, and from then on their changes."""
+        """Have the next round tell what topics show, but for what `since` covers, and later rounds changes.
+
+        A topic that the reader follows already costs nothing: it has heard of it, or will.
+        """
         heartbeat_seconds = self.limits.heartbeat_seconds
         self._readers.setdefault(reader, (self._second + len(self._readers)) % heartbeat_seconds)
-        fresh_topics = [topic for topic in topics if topic not in reader.topics]
-        frames = []
-        for topic, view in zip(
-            fresh_topics, self._shelf.availability([topic.sku for topic in fresh_topics]), strict=True
-        ):
-            watch = self._watch(topic.sku)
-            watch.readers.setdefault(topic.channel, set()).add(reader)
+        if self._is_stopping:
+            reader.end(Ending.SHUTDOWN)
+        for topic in topics:
+            if topic in reader.topics:
+                continue
+            self._watch(topic.sku).readers.setdefault(topic.channel, set()).add(reader)
             reader.topics.add(topic)
-            is_fresh = self._fresh[watch.partition]
-            made = frame(topic, view, watch.partition, is_fresh=is_fresh)
-            known = self._frames.setdefault(topic, made)
-            if known.shows != made.shows:
-                # The others have not heard of this yet, and a round must not take it for old news.
-                self._forced.add(topic)
-                self._on_change((topic.sku,))
-            if not (since and view and is_fresh and since.covers(watch.partition, view.version)):
-                frames.append(made)
-        reader.send(frames)
+            reader.asked[topic] = since
+            if topic not in self._frames:
+                self._changed.add(topic.sku)
+        if reader.asked:
+            self._asking.add(reader)
+            self._wake.set()
 
     def leave(self, reader: Reader, topics: Collection[Topic] | None = None) -> None:
         """Tell a reader no more of these topics; None: of any, it goes."""
         for topic in list(reader.topics if topics is None else reader.topics.intersection(topics)):
             reader.topics.discard(topic)
+            reader.asked.pop(topic, None)
             reader.untold.discard(topic)
             self._unwatch(reader, topic)
         if topics is None:
             self._readers.pop(reader, None)
+            self._asking.discard(reader)
             self._behind.discard(reader)
 
     def _watch(self, sku: str) -> _Watch:
@@ -132,8 +134,8 @@ class LiveHub:
         followers.discard(reader)
         if followers:
             return
-        del watch.readers[topic.channel], self._frames[topic]
-        self._forced.discard(topic)
+        del watch.readers[topic.channel]
+        self._frames.pop(topic, None)  # there is none before the first round
         if not watch.readers:
             watch.subscription.close()
             del self._watches[topic.sku]
@@ -159,7 +161,7 @@ class LiveHub:
                 await asyncio.sleep(max(0.0, began + self.limits.interval_seconds - loop.time()))
 
     def _cut(self) -> list[Reader]:
-        """Encode what changed, at one moment of the shelf, and give the readers it is news to."""
+        """Encode what changed or is new here, at one moment of the shelf, and give the readers with news."""
         skus = [sku for sku in self._changed if sku in self._watches]
         self._changed.clear()
         news: list[Reader] = []
@@ -168,14 +170,21 @@ class LiveHub:
             for channel, followers in watch.readers.items():
                 topic = Topic(sku, channel)
                 made = frame(topic, view, watch.partition, is_fresh=self._fresh[watch.partition])
-                if made.shows == self._frames[topic].shows and topic not in self._forced:
-                    continue
+                known = self._frames.get(topic)
                 self._frames[topic] = made
-                for reader in followers:
-                    if not reader.untold:
-                        news.append(reader)
-                    reader.untold.add(topic)
-        self._forced.clear()
+                if known and made.shows != known.shows:
+                    for reader in followers:
+                        _mark(reader, topic, news)
+        for reader in self._asking:
+            for topic, since in reader.asked.items():
+                made = self._frames[topic]
+                is_heard = (
+                    self._fresh[made.partition] and since and since.covers(made.partition, made.version)
+                )
+                if not is_heard:
+                    _mark(reader, topic, news)
+            reader.asked.clear()
+        self._asking.clear()
         return news
 
     async def _tell(self, readers: list[Reader]) -> None:
@@ -184,7 +193,7 @@ class LiveHub:
         for first in range(0, len(readers), SLICE_READERS):
             for reader in readers[first : first + SLICE_READERS]:
                 reader.tell(self._frames, now, self.limits.behind_seconds_max)
-                if reader.untold:
+                if reader in self._readers and (reader.untold or reader.is_behind):
                     self._behind.add(reader)
                 else:
                     self._behind.discard(reader)
@@ -208,3 +217,10 @@ class LiveHub:
         self._fresh = now
         if turned:
             self._on_change([sku for sku, watch in self._watches.items() if watch.partition in turned])
+
+
+def _mark(reader: Reader, topic: Topic, news: list[Reader]) -> None:
+    """Mark a topic untold. Who has marks from before is behind, and is tried at the ticks."""
+    if not reader.untold:
+        news.append(reader)
+    reader.untold.add(topic)

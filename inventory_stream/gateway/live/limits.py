@@ -8,9 +8,9 @@ READER_SKUS_MAX: Final = 200
 (one value for each at most is ever waiting for it)."""
 
 BEHIND_BYTES: Final = 16 * 1024
-"""Unsent bytes from which a reader counts as slow and its changes are held back: some 60 events. With the
-kernel's `SEND_BUFFER_BYTES` and one write of at most `READER_SKUS_MAX` events, a reader that never reads
-costs less than 150 KB."""
+"""Unsent bytes from which a reader counts as slow: some 60 events. Until it took all of them, what it asks
+and what changes is held back. With the kernel's `SEND_BUFFER_BYTES` and one write of at most
+`READER_SKUS_MAX` events, a reader that never reads costs less than 150 KB."""
 
 SEND_BUFFER_BYTES: Final = 32 * 1024
 """The kernel's send buffer of one reader (Linux doubles it). Left alone it grows to megabytes, and a slow
@@ -23,12 +23,12 @@ while thousands are told of a change."""
 MESSAGE_BYTES_MAX: Final = 32 * 1024
 """A message from a WebSocket reader: 200 ids of 128 characters fit."""
 
-MESSAGE_PAUSE_SECONDS: Final = 0.05
-"""Pause after a message from a WebSocket reader: each may cost 200 encodings, so 20 a second at most."""
+ASKED_PER_SECOND: Final = 50
+"""What one WebSocket reader may ask in the long run: a message counts 1 for each SKU it names, a ping 1. A
+page that is scrolled through shows fewer."""
 
-BEHIND_PAUSE_SECONDS: Final = 0.5
-"""Between two looks whether a WebSocket reader took what was sent, before its next message is read: one that
-asks and never reads would otherwise have 50 KB kept for each of its questions."""
+ASKED_AT_ONCE: Final = 5 * READER_SKUS_MAX
+"""And at once, after a quiet time: a few pages in quick succession, or each SKU by a message of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +45,5 @@ class LiveLimits:
     """After so long each reader hears a comment (a ping), so that proxies, which often cut off at 60 s,
     keep the line and a dead one is noticed."""
     behind_seconds_max: float = 30.0
-    """A reader whose buffers were full for so long is cut off. Phones behind a bad line come back by
-    themselves, with their token."""
+    """A reader that is behind for so long is cut off: it takes less than 2 KB a second. Phones behind a bad
+    line come back by themselves, with their token."""

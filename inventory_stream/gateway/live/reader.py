@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from inventory_stream.gateway.live.frames import HEARTBEAT_SOCKET, HEARTBEAT_SSE, Frame, Topic
 from inventory_stream.gateway.live.limits import BEHIND_BYTES, SEND_BUFFER_BYTES
+from inventory_stream.gateway.live.token import Token  # noqa: TC001  # of an attribute's type
 
 _UNHEARD_MS: Final = 45_000
 """Three heartbeats without an acknowledgement of the other side's kernel: the line is dead, and the kernel
@@ -46,44 +47,55 @@ class Reader:
     """One connection. Written to only by the hub, and never more than it takes.
 
     `untold` are followed topics with a value newer than what was sent: a set of its own topics, so
-    that it is bounded however slow the reader is. What is sent of each is its value at the sending.
+    that it is bounded however slow the reader is. What is sent of each is its value at the sending. `asked`
+    are topics followed since the last round, with the token it resumes from.
     """
 
-    __slots__ = ("_behind_since", "_is_socket", "_pipe", "ended", "topics", "untold")
+    __slots__ = ("_behind_since", "_is_socket", "_pipe", "asked", "ended", "topics", "untold")
 
     def __init__(self, pipe: Pipe, *, is_socket: bool) -> None:
         self._pipe = pipe
         self._is_socket = is_socket
         self._behind_since: float | None = None
         self.topics: set[Topic] = set()
+        self.asked: dict[Topic, Token | None] = {}
         self.untold: set[Topic] = set()
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     @property
     def is_behind(self) -> bool:
-        """Whether more waits to be sent than is kept for a slow reader."""
-        return self._pipe.get_write_buffer_size() > BEHIND_BYTES
+        """Whether more than `BEHIND_BYTES` waited to be sent at a look, and not all of it was taken since."""
+        return self._behind_since is not None
 
-    def send(self, frames: list[Frame]) -> None:
+    def tell(self, frames: Mapping[Topic, Frame], now: float, behind_seconds_max: float) -> None:
+        """Write the newest value of each untold topic, unless it is behind; `now` is monotonic, in s.
+
+        Who stays behind for too long is cut, though it reads a little.
+        """
+        if self._pipe.is_closing():
+            self.end(Ending.GONE)
+            return
+        self._look(now)
+        if self._behind_since is None:
+            self._send([frames[topic] for topic in self.untold])
+            self.untold.clear()
+            self._look(now)
+        elif now - self._behind_since > behind_seconds_max:
+            self._pipe.abort()
+            self.end(Ending.TOO_SLOW)
+
+    def _look(self, now: float) -> None:
+        unsent_bytes = self._pipe.get_write_buffer_size()
+        if not unsent_bytes:
+            self._behind_since = None
+        elif unsent_bytes > BEHIND_BYTES and self._behind_since is None:
+            self._behind_since = now
+
+    def _send(self, frames: list[Frame]) -> None:
         """Write events in the order of their versions, which the resume token relies on."""
         if frames:
             frames.sort(key=_ORDER)
             self._pipe.write(b"".join([f.socket if self._is_socket else f.sse for f in frames]))
-
-    def tell(self, frames: Mapping[Topic, Frame], now: float, behind_seconds_max: float) -> None:
-        """Write the newest value of each untold topic, unless much still waits; `now` is monotonic, in s."""
-        if self._pipe.is_closing():
-            self.end(Ending.GONE)
-        elif self.is_behind:
-            if self._behind_since is None:
-                self._behind_since = now
-            elif now - self._behind_since > behind_seconds_max:
-                self._pipe.abort()
-                self.end(Ending.TOO_SLOW)
-        else:
-            self._behind_since = None
-            self.send([frames[topic] for topic in self.untold])
-            self.untold.clear()
 
     def beat(self) -> None:
         """Write a heartbeat; a reader that is behind has bytes on their way as it is."""

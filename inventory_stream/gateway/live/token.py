@@ -34,10 +34,11 @@ class Token(NamedTuple):
     def covers(self, partition: int, version: Version) -> bool:
         """Say whether the reader has heard of this version of a SKU.
 
-        A later generation is a ledger made anew: nothing of it was heard.
+        A later generation is a ledger made anew: nothing of it was heard. Nor is it known who heard that
+        there is no such SKU, which has no version (generation 0).
         """
         return (
             partition == self.partition
-            and version.generation_ms == self.version.generation_ms
+            and 0 < version.generation_ms == self.version.generation_ms
             and version.offset <= self.version.offset
         )

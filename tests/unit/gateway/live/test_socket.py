@@ -1,10 +1,15 @@
 import asyncio
+import base64
+import os
+import socket
+import struct
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from inventory_stream.gateway.live.limits import READER_SKUS_MAX, LiveLimits
+from inventory_stream.gateway.live.limits import ASKED_AT_ONCE, BEHIND_BYTES, READER_SKUS_MAX, LiveLimits
 from tests.unit.gateway.live.stocked import Stocked, served, until
 
 
@@ -110,3 +115,77 @@ async def test_what_is_no_websocket_is_refused() -> None:
     """A plain GET is answered 400 with the reason."""
     async with served(Stocked()) as (_, client), client.get("/v1/live/ws") as response:
         assert response.status == 400
+
+
+async def test_who_asks_too_much_is_let_go() -> None:
+    """A reader may ask for so many SKUs at once; the next message closes the line with the reason."""
+    async with served(Stocked()) as (hub, client), client.ws_connect("/v1/live/ws") as line:
+        message = {"type": "subscribe", "skus": [f"S{n}0" for n in range(READER_SKUS_MAX)]}
+        for _ in range(ASKED_AT_ONCE // READER_SKUS_MAX + 1):
+            await line.send_json(message)
+        told = 0
+        async with asyncio.timeout(5):
+            while (heard := await line.receive()).type is WSMsgType.TEXT:
+                told += 1
+        assert heard.data == 1008
+        assert "SKUs a second" in str(heard.extra)
+        assert told <= READER_SKUS_MAX
+        await until(lambda: not hub.readers)
+
+
+async def test_pings_are_answered_and_counted() -> None:
+    """A ping is answered; a flood of them is let go as any other."""
+    async with (
+        served(Stocked()) as (_, client),
+        client.ws_connect("/v1/live/ws", autoping=False) as line,
+    ):
+        for number in range(ASKED_AT_ONCE + 100):
+            await line.ping(b"%d" % number)
+        async with asyncio.timeout(5):
+            assert (await line.receive()).type is WSMsgType.PONG
+            while (heard := await line.receive()).type is WSMsgType.PONG:
+                pass
+        assert heard.data == 1008
+
+
+async def test_who_asks_and_never_reads_has_little_kept_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that asks anew all the time and takes nothing costs one write, however much it may ask."""
+    monkeypatch.setattr("inventory_stream.gateway.live.socket.ASKED_AT_ONCE", 1_000_000)
+    limits = LiveLimits(interval_seconds=0.001, behind_seconds_max=2.0)
+    skus = [f"{'S' * 20}{number}0" for number in range(READER_SKUS_MAX)]
+    asks = b"".join(
+        _masked(msgspec.json.encode({"type": kind, "skus": skus})) for kind in ("subscribe", "unsubscribe")
+    )
+    stocked = Stocked()
+    async with served(stocked, limits) as (hub, client):
+        loop = asyncio.get_running_loop()
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        line.setblocking(False)  # noqa: FBT003  # the name of the argument is its meaning
+        server = client.server
+        await loop.sock_connect(line, (server.host, server.port))
+        nonce = base64.b64encode(os.urandom(16))
+        await loop.sock_sendall(
+            line,
+            b"GET /v1/live/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + nonce + b"\r\n\r\n",
+        )
+        await until(lambda: hub.readers == 1)
+        (reader,) = hub._readers
+        most_bytes = 0
+        async with asyncio.timeout(20):
+            while not reader.ended.done():
+                try:
+                    await loop.sock_sendall(line, asks)
+                except ConnectionError:
+                    break
+                await asyncio.sleep(0.005)  # the rate of the attack
+                most_bytes = max(most_bytes, reader._pipe.get_write_buffer_size())
+        await until(lambda: hub.readers == 0)
+        line.close()
+    assert BEHIND_BYTES < most_bytes < BEHIND_BYTES + 300 * READER_SKUS_MAX
+
+
+def _masked(payload: bytes) -> bytes:
+    """Put a text into a WebSocket frame from a client (RFC 6455, 5.2), masked with zeros."""
+    return b"\x81" + bytes((0x80 | 126,)) + struct.pack(">H", len(payload)) + bytes(4) + payload
