@@ -119,8 +119,8 @@ class ReservationAnswer(Struct, omit_defaults=True):
 
     `outcome` is the ledger's word for the request (docs/http/reservations.md), `moved_units` what it moved,
     `decided_at_ms` when: a read decides nothing and has none. `deadline_ms` ends what is held. `was_repeat`:
-    the request had been decided before. From `state` on it is left out where the ledger keeps no such reservation:
-    of a fact that matched none, or that waits for it.
+    the request had been decided before. From `state` on it is left out where the ledger keeps no such
+    reservation: of a fact that matched none, or that waits for it.
     """
 
     reservation_id: str
