@@ -37,7 +37,7 @@ class Stock(NamedTuple):
 
     `available` is the total of all `locations`, or what the channel asked for is shown (R25). `sales` has the
     unsold units of open sales. `version` is `<generation>:<offset>` of the newest row that it reflects. Not
-    `is_fresh`: nobody could be asked who is up to date, and this is the newest that there was.
+    `is_fresh`: nobody who is up to date could be asked, and this is the newest that there was.
     """
 
     sku: str

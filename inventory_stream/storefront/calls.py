@@ -18,6 +18,7 @@ CALL_SECONDS_MAX: Final = 5.0
 """Longest wait for one answer; a gateway answers within 2 s or says 503."""
 _WAIT_SECONDS_MAX: Final = 5.0
 _ANSWER_BYTES_MAX: Final = 16 * 1_048_576
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
 
 
 class _TryAgainError(RetryableError):
@@ -114,15 +115,29 @@ class GatewayCalls:
             async with self.session.request(
                 method, path.removeprefix("/"), params=query, json=body, headers=headers
             ) as answer:
-                content = await answer.content.read(_ANSWER_BYTES_MAX)
+                content = await read_body(answer.content, _ANSWER_BYTES_MAX)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _TryAgainError(repr(error), 0.0, None) from error
         if answer.ok:
-            return msgspec.json.decode(content, type=kind)
+            try:
+                return msgspec.json.decode(content, type=kind)
+            except _UNREADABLE as error:
+                raise _TryAgainError(f"its answer cannot be read: {error}", 0.0, None) from error
         refused = refusal(answer.status, content)
         if answer.status in AGAIN:
             raise _TryAgainError(str(refused), _seconds(answer.headers.get("Retry-After")), refused)
         raise refused
+
+
+async def read_body(content: aiohttp.StreamReader, bytes_max: int) -> bytes:
+    """Read a body to its end, however its pieces arrive, or as far as it may go."""
+    body = bytearray()
+    while len(body) < bytes_max:
+        part = await content.read(bytes_max - len(body))
+        if not part:
+            break
+        body += part
+    return bytes(body)
 
 
 def refusal(status: int, content: bytes) -> Refused:
@@ -130,7 +145,7 @@ def refusal(status: int, content: bytes) -> Refused:
     try:
         members = msgspec.json.decode(content, type=dict[str, Any])
         return Refused(status, msgspec.convert(members, Problem), members)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except _UNREADABLE:
         return Refused(status, Problem(), {})
 
 

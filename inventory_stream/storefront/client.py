@@ -21,6 +21,8 @@ WITHIN_SECONDS: Final = 15.0
 MAX_AGE_SECONDS: Final = 0.5
 """How old stock from memory may be: a page of a crowded sale then asks Redis twice a second, not a
 thousand times."""
+STALE_SECONDS_MAX: Final = 60.0
+"""How old stock may be where nobody answers: a page outlives a restart, and no outage shows it for hours."""
 
 
 class Storefront:
@@ -68,6 +70,7 @@ class Storefront:
         *,
         channel: str | None = None,
         max_age_seconds: float = MAX_AGE_SECONDS,
+        stale_seconds_max: float = STALE_SECONDS_MAX,
     ) -> Mapping[str, Stock]:
         """Give what can be sold of each SKU; those that the ledger has never heard of are left out.
 
@@ -75,11 +78,12 @@ class Storefront:
             skus: Which.
             channel: As this channel is shown them (R25).
             max_age_seconds: How old an answer from memory may be; 0: none from memory.
+            stale_seconds_max: How old it may be where nobody answers; it is not `is_fresh` then.
 
         Raises:
-            Unreachable: neither Redis nor the gateway answers. Refused: the gateway says no.
+            Unreachable: neither Redis nor the gateway answers, nor memory. Refused: the gateway says no.
         """
-        found = await self._shelf.read(skus, max_age_seconds)
+        found = await self._shelf.read(skus, max_age_seconds, stale_seconds_max)
         return {sku: shown_in(stock, channel) for sku, stock in found.items()}
 
     async def reserve(
@@ -145,7 +149,11 @@ class Storefront:
         query = {"skus": ",".join(skus), **({} if channel is None else {"channel": channel})}
         async for event in events(self._calls, "/v1/live", query):
             if event.name in {"availability", "stale"}:
-                yield msgspec.json.decode(event.data, type=LiveStock)
+                try:
+                    stock = msgspec.json.decode(event.data, type=LiveStock)
+                except msgspec.DecodeError:
+                    continue  # of another version of the gateway; the next one says all anew
+                yield stock
 
     async def _act(
         self, reservation_id: str, act: str, body: Mapping[str, Any], idempotency_key: str | None

@@ -1,5 +1,6 @@
 """Stock as a shop reads it: its own memory first, then Redis, then the gateway."""
 
+import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -16,6 +17,10 @@ KEPT_MAX: Final = 50_000
 """SKUs in memory, about 1 KB each; the oldest answer goes first."""
 _HEARTBEAT_SECONDS: Final = 0.5
 """How long a look at heartbeats counts: they live 2 s, so a dead projection is noticed within 2.5 s."""
+REDIS_SECONDS_MAX: Final = 0.25
+"""Longest wait for Redis, where a read takes under 1 ms: then the gateway is asked, and a shopper waits."""
+REDIS_ILL_SECONDS: Final = 1.0
+"""How long Redis is left alone after it did not answer, so that one read a second pays for the wait."""
 
 
 class _Kept(NamedTuple):
@@ -32,9 +37,17 @@ class Shelf:
         self._calls = calls
         self._kept: dict[str, _Kept] = {}
         self._beating: dict[int, float] = {}
+        self._ill_until = 0.0
 
-    async def read(self, skus: Collection[str], max_age_seconds: float) -> dict[str, Stock]:
+    async def read(
+        self, skus: Collection[str], max_age_seconds: float, stale_seconds_max: float
+    ) -> dict[str, Stock]:
         """Give what is known of each SKU; those that the ledger has never heard of are left out.
+
+        Args:
+            skus: Which.
+            max_age_seconds: How old an answer from memory may be.
+            stale_seconds_max: How old it may be where nobody answers.
 
         Raises:
             UnreachableError: neither Redis nor the gateway answers, and memory has not all of them.
@@ -49,35 +62,40 @@ class Shelf:
         }
         missing = [sku for sku in wanted if sku not in found]
         if missing:
-            fresh = await self._read_anew(missing)
+            fresh = await self._read_anew(missing, stale_seconds_max)
             self._keep(fresh)
             found |= fresh
         return found
 
-    async def _read_anew(self, skus: Sequence[str]) -> dict[str, Stock]:
-        old: dict[str, Stock] = {}
-        missing = list(skus)
-        if self._view is not None:
-            try:
-                old = await self._from_redis(self._view, skus)
-            except UnreachableError:
-                old = {}
-            missing = [sku for sku in skus if sku not in old or not old[sku].is_fresh]
+    async def _read_anew(self, skus: Sequence[str], stale_seconds_max: float) -> dict[str, Stock]:
+        old = await self._from_redis_if_well(skus)
+        missing = [sku for sku in skus if sku not in old or not old[sku].is_fresh]
         if not missing:
             return old
         try:
             return old | await self._from_gateway(missing)
         except UnreachableError:
             # Better what was true a moment ago than an empty page; it says of itself that it is old.
+            oldest = time.monotonic() - stale_seconds_max
             kept = {
-                sku: self._kept[sku].stock._replace(source=Source.CACHE, is_fresh=False)
+                sku: found.stock._replace(source=Source.CACHE, is_fresh=False)
                 for sku in missing
-                if sku in self._kept
+                if (found := self._kept.get(sku)) is not None and found.read_at >= oldest
             }
             stale = kept | old
             if not all(sku in stale for sku in skus):
                 raise
             return stale
+
+    async def _from_redis_if_well(self, skus: Sequence[str]) -> dict[str, Stock]:
+        if self._view is None or time.monotonic() < self._ill_until:
+            return {}
+        try:
+            async with asyncio.timeout(REDIS_SECONDS_MAX):
+                return await self._from_redis(self._view, skus)
+        except (UnreachableError, TimeoutError):
+            self._ill_until = time.monotonic() + REDIS_ILL_SECONDS
+            return {}
 
     async def _from_redis(self, view: AvailabilityView, skus: Sequence[str]) -> dict[str, Stock]:
         shown = [one for one in await view.read(skus) if one is not None]
@@ -144,6 +162,7 @@ def _of_gateway(one: SkuAvailability) -> Stock:
         is_sold_out=one.is_sold_out,
         version=one.version,
         source=Source.GATEWAY,
+        is_fresh=one.is_fresh,
         locations=one.locations,
         channels=one.channels,
         sales=one.sales,

@@ -140,6 +140,24 @@ test("a stream is read however its bytes are cut, heartbeats are no news, and it
   assert.equal(asked[1].headers["last-event-id"], "0-1:5");
 });
 
+test("a stream comes back when the gateway asked it to", async (t) => {
+  const event = 'event: availability\ndata: {"sku":"TEE","available":3}\n\n';
+  const { base } = await gateway(t, (response) => {
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
+    response.end(`retry: 1600\n\nretry: soon\n\n${event}`);
+  });
+  const heard = [];
+  let watch;
+  await within(
+    new Promise((resolve) => {
+      watch = client(base).watch(["TEE"], { onChange: () => heard.push(performance.now()) === 2 && resolve() });
+    }),
+    "two events",
+  );
+  watch.close();
+  assert.ok(heard[1] - heard[0] >= 790);
+});
+
 test("a stream that is refused ends with the refusal instead of asking for ever", async (t) => {
   const { asked, base } = await gateway(t, json(403, { type: "/problems/not-allowed" }));
   const watch = client(base).watch(["TEE"], { onChange: () => {} });

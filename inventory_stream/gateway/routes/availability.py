@@ -63,7 +63,7 @@ class AvailabilityRoutes:
         self._now_ms = now_ms
         self._wait_seconds = wait_seconds
         self._cached = f"public, max-age={cache_seconds}, stale-while-revalidate={stale_seconds}"
-        self._written: Final[dict[tuple[str, _Asked], tuple[Version, Raw]]] = {}
+        self._written: Final[dict[tuple[str, _Asked, bool], tuple[Version, Raw]]] = {}
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Give the endpoints."""
@@ -118,7 +118,7 @@ class AvailabilityRoutes:
             raise _not_read()
         if query.at is not None:
             return self._at_day(skus, query.location, query.at)
-        version_of, written = self._shelf.version, self._written
+        version_of, is_fresh_of, written = self._shelf.version, self._shelf.is_sku_fresh, self._written
         bodies: list[Raw] = []
         unknown: list[str] = []
         versions: list[str] = []
@@ -127,9 +127,13 @@ class AvailabilityRoutes:
             if version is None:
                 unknown.append(sku)
                 continue
-            known = written.get((sku, asked))
-            bodies.append(known[1] if known is not None and known[0] == version else self._write(sku, asked))
-            versions.append(f"{sku}@{version[0]}:{version[1]}")
+            is_fresh = is_fresh_of(sku)
+            known = written.get((sku, asked, is_fresh))
+            if known is not None and known[0] == version:
+                bodies.append(known[1])
+            else:
+                bodies.append(self._write(sku, asked, is_fresh=is_fresh))
+            versions.append(f"{sku}@{version[0]}:{version[1]}:{is_fresh:d}")
         etag = etag_of(*versions, *unknown)
         headers = {"Cache-Control": self._cached, "ETag": etag}
         if is_known(call, etag):
@@ -154,11 +158,12 @@ class AvailabilityRoutes:
         (view,) = self._shelf.availability([sku])
         if view is None:
             raise _unknown(sku)
-        etag = etag_of(f"{sku}@{view.version}")
+        is_fresh = self._shelf.is_sku_fresh(sku)
+        etag = etag_of(f"{sku}@{view.version}:{is_fresh:d}")
         headers = {"ETag": etag, **(UNCACHED if least is not None else {"Cache-Control": self._cached})}
         if is_known(call, etag):
             return unchanged(headers)
-        return Reply(HTTPStatus.OK, _told(view, asked), headers)
+        return Reply(HTTPStatus.OK, _told(view, asked, is_fresh=is_fresh), headers)
 
     async def names(self, call: Call) -> Reply:
         """Answer a page of SKUs."""
@@ -182,16 +187,16 @@ class AvailabilityRoutes:
                 headers={"Retry-After": "1"},
             )
 
-    def _write(self, sku: str, asked: _Asked) -> Raw:
+    def _write(self, sku: str, asked: _Asked, *, is_fresh: bool) -> Raw:
         """Write a SKU that the shelf knows as JSON, and keep it."""
         (view,) = self._shelf.availability([sku])
         if view is None:  # nothing waited since it was asked for
             raise _unknown(sku)
-        body = Raw(_encode(_told(view, asked)))
+        body = Raw(_encode(_told(view, asked, is_fresh=is_fresh)))
         written = self._written
         if len(written) >= _WRITTEN_MAX:
             del written[next(iter(written))]
-        written[sku, asked] = view.version, body
+        written[sku, asked, is_fresh] = view.version, body
         return body
 
     def _at_day(self, skus: Sequence[str], location: str | None, day: date) -> Reply:
@@ -205,7 +210,12 @@ class AvailabilityRoutes:
                 unknown.append(sku)
                 continue
             units = {one.location: one.units[-1] for one in outlooks}
-            told = _told(view, (None, None, None)) if view is not None else _never_there(sku)
+            is_fresh = self._shelf.is_sku_fresh(sku)
+            told = (
+                _never_there(sku, is_fresh=is_fresh)
+                if view is None
+                else _told(view, (None, None, None), is_fresh=is_fresh)
+            )
             told.locations = units
             told.total = sum(units.values())
             told.available = told.total if location is None else units.get(location, 0)
@@ -250,7 +260,7 @@ def _asked(location: str | None, channel: str | None, sale: str | None, day: dat
     return location, channel, sale
 
 
-def _told(view: SkuView, asked: _Asked) -> SkuAvailability:
+def _told(view: SkuView, asked: _Asked, *, is_fresh: bool) -> SkuAvailability:
     shown = view.shown
     location, channel, sale = asked
     available = shown.total
@@ -272,12 +282,13 @@ def _told(view: SkuView, asked: _Asked) -> SkuAvailability:
         shown.sales,
         str(view.version),
         view.at_ms,
+        is_fresh,
     )
 
 
-def _never_there(sku: str) -> SkuAvailability:
+def _never_there(sku: str, *, is_fresh: bool) -> SkuAvailability:
     """A SKU that is on the way and was never anywhere."""
-    return SkuAvailability(sku, 0, 0, 0, 0, True, {}, {}, {}, "0:0", 0)  # noqa: FBT003  # in the order of its fields
+    return SkuAvailability(sku, 0, 0, 0, 0, True, {}, {}, {}, "0:0", 0, is_fresh)  # noqa: FBT003  # in the order of its fields
 
 
 def _not_read() -> Problem:

@@ -49,8 +49,10 @@ class SkuAvailability(Struct):
 
     `available` counts what was asked for, else `total`, which is the sum of `locations` (R5). `backorder` may
     be promised beyond it before it is there (R24). `channels` has what each channel with a policy or a
-    ring-fence is shown (R25), `sales` the unsold units of every open pool. `short` is promised beyond stock.
-    `as_of_ms` is when the ledger wrote the newest row of the SKU.
+    ring-fence is shown (R25), `sales` the unsold units of every pool that is not closed, also before its
+    sale starts: they are set aside already. `short` is promised beyond stock. `as_of_ms` is when the ledger
+    wrote the newest row of the SKU. `is_fresh` False: the gateway does not hear the ledger now, and the truth
+    may be newer.
     """
 
     sku: str
@@ -64,6 +66,7 @@ class SkuAvailability(Struct):
     sales: dict[str, int]
     version: str
     as_of_ms: int
+    is_fresh: bool
 
 
 class Availability(Struct):

@@ -16,6 +16,8 @@ const BACK_OFF_MS = { first: 200, longest: 5_000 };
 const SILENCE_MS = 40_000;
 /** Longest event that is read: one is about 300 bytes. */
 const EVENT_CHARACTERS_MAX = 65_536;
+/** Longest base of coming back that a gateway may ask for with `retry:`; it asks for 1 to 5 s. */
+const RETRY_MS_MAX = 30_000;
 const AGAIN = new Set([408, 425, 429, 502, 503, 504]);
 
 /** What the gateway refused, as its problem details (RFC 9457) say it. */
@@ -68,7 +70,8 @@ export class InventoryStream {
   }
 
   /**
-   * What can be sold now: `{skus: [{sku, available, ...}], unknown: [...]}`.
+   * What can be sold now: `{skus: [{sku, available, is_fresh, ...}], unknown: [...]}`. `is_fresh` false: the
+   * gateway does not hear the ledger, and the truth may be newer.
    * @param {string[]} skus at most 200
    * @param {{channel?: string}} [options]
    */
@@ -200,14 +203,19 @@ export class InventoryStream {
   #follow(path, onState, onEvent) {
     const stopping = new AbortController();
     let last = "";
+    let backOff = BACK_OFF_MS;
     const run = async () => {
       for (let attempt = 0; !stopping.signal.aborted; attempt += 1) {
-        if (attempt) await pause(this.#waitMs(attempt), stopping.signal).catch(() => {});
+        if (attempt) await pause(this.#waitMs(attempt - 1, undefined, backOff), stopping.signal).catch(() => {});
         if (stopping.signal.aborted) return;
         try {
           await this.#listen(path, last, stopping.signal, (event) => {
             attempt = 0;
             if (event.id !== undefined) last = event.id;
+            if (event.retryMs !== undefined) {
+              const first = Math.min(event.retryMs, RETRY_MS_MAX);
+              backOff = { first, longest: Math.max(first, BACK_OFF_MS.longest) };
+            }
             if (event.data) onEvent(event);
           });
         } catch (error) {
@@ -258,8 +266,8 @@ export class InventoryStream {
   }
 
   /** Exponential, with jitter: a crowd that was cut off together must not come back together. */
-  #waitMs(attempt, last) {
-    const most = Math.min(BACK_OFF_MS.longest, BACK_OFF_MS.first * 2 ** attempt);
+  #waitMs(attempt, last, { first, longest } = BACK_OFF_MS) {
+    const most = Math.min(longest, first * 2 ** attempt);
     return Math.max(last?.retryAfterMs ?? 0, most * (0.5 + this.#random() / 2));
   }
 }
@@ -286,6 +294,7 @@ function eventOf(text) {
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
     if (field === "id") event.id = value;
     else if (field === "event") event.name = value;
+    else if (field === "retry" && /^[0-9]+$/.test(value)) event.retryMs = Number(value);
     else if (field === "data") event.data += (event.data && "\n") + value;
   }
   return event;

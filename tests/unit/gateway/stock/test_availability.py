@@ -49,6 +49,22 @@ async def test_a_tag_stands_until_something_changes(shop: Shop) -> None:
         assert (await shop.ask("GET", address, If_None_Match=changed.headers["ETag"])).status == 200
 
 
+async def test_what_may_be_old_says_so_and_has_a_tag_of_its_own(shop: Shop) -> None:
+    """A gateway that no longer hears the ledger answers on, without passing for fresh, also in a cache."""
+    await shop.stock("A", "L1", 5)
+    at = "&at=2023-11-15"
+    for address in ("/v1/availability?skus=A", "/v1/availability/A", f"/v1/availability?skus=A{at}"):
+        shop.is_fresh = True
+        fresh = await shop.ask("GET", address)
+        shop.is_fresh = False
+        old = await shop.ask("GET", address, If_None_Match=fresh.headers.get("ETag", "none"))
+        told = [one.body["skus"][0] if "?" in address else one.body for one in (fresh, old)]
+        assert [one["is_fresh"] for one in told] == [True, False], address
+        assert {one["available"] for one in told} == {5}
+        shop.is_fresh = True
+        assert (await shop.ask("GET", address)).body == fresh.body
+
+
 async def test_what_was_written_before_is_not_told_after_a_change(shop: Shop) -> None:
     """The JSON that is kept of a SKU goes with the first change of it."""
     await shop.stock("A", "L1", 5)
