@@ -21,6 +21,16 @@ async def test_an_adjustment_moves_on_hand_and_tells_how(shop: Shop) -> None:
     assert heard.headers["Inventory-Version"] == heard.body["version"]
 
 
+async def test_a_statement_waits_as_long_as_its_caller_prefers(shop: Shop) -> None:
+    """`Prefer: wait` is not only for shoppers: a feed may rather wait than send again."""
+    body = {**PLACE, "delta": 7, **NOW}
+    heard = await shop.ask("POST", "/v1/stock/adjustments", body, Prefer="wait=9")
+    assert (shop.desk.waited[-1], heard.headers["Preference-Applied"]) == (9.0, "wait=9")
+    heard = await shop.ask("POST", "/v1/stock/adjustments:batch", {"lines": [body]})
+    assert shop.desk.waited[-1] == 1.0
+    assert "Preference-Applied" not in heard.headers
+
+
 async def test_the_same_key_hears_the_same_answer_once(shop: Shop) -> None:
     """R27: repeated, nothing moves; with another body the key stands for something else."""
     body = {**PLACE, "delta": 7, **NOW}
