@@ -1,5 +1,6 @@
 """How much one GraphQL question may ask for, judged before anything is looked up."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,12 +12,11 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     IntValueNode,
-    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
-    VariableNode,
     Visitor,
+    value_from_ast_untyped,
     visit,
 )
 from strawberry.extensions import SchemaExtension
@@ -30,6 +30,8 @@ ALIASES_MAX: Final = 20
 SPREADS_MAX: Final = 16
 """Uses of fragments. Fragments that use each other twice double with each step, and the rules that come
 after this one walk all of it: 16 uses make at most 256 visits."""
+DIGITS_MAX: Final = 20
+"""Of a whole number: an Int has 10 at most, and Python raises an error at more than 4,300."""
 COST_MAX: Final = 1_000
 """Values in the answer, about: 8 us each, so that a question holds others up for some 10 ms at most."""
 LIST_DEFAULT: Final = 10
@@ -55,18 +57,19 @@ def check(document: DocumentNode, variables: Mapping[str, Any]) -> None:
     """Judge a question.
 
     Raises:
-        GraphQLError: it uses too many fragments, or its answer would be too large.
+        GraphQLError: it uses too many fragments, a number is too long, or its answer would be too large.
     """
-    spreads = _Spreads()
-    visit(document, spreads)
-    if spreads.found > SPREADS_MAX:
-        raise GraphQLError(f"{spreads.found} uses of fragments; {SPREADS_MAX} are allowed.")
+    words = _Words()
+    visit(document, words)
+    if words.spreads > SPREADS_MAX:
+        raise GraphQLError(f"{words.spreads} uses of fragments; {SPREADS_MAX} are allowed.")
     fragments = {
         part.name.value: part for part in document.definitions if isinstance(part, FragmentDefinitionNode)
     }
     for part in document.definitions:
         if isinstance(part, OperationDefinitionNode):
-            cost = _cost(part.selection_set, fragments, variables, frozenset())
+            given = {**_defaults(part), **variables}
+            cost = _cost(part.selection_set, fragments, given, frozenset())
             if cost > COST_MAX:
                 raise GraphQLError(
                     f"The question costs {cost}; {COST_MAX} are allowed. A field costs 1, within a list 1 "
@@ -74,19 +77,34 @@ def check(document: DocumentNode, variables: Mapping[str, Any]) -> None:
                 )
 
 
-class _Spreads(Visitor):
+def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
+    """Give what the variables are that the request leaves out."""
+    return {
+        part.variable.name.value: value_from_ast_untyped(part.default_value)
+        for part in operation.variable_definitions or ()
+        if part.default_value
+    }
+
+
+class _Words(Visitor):
+    """Counts uses of fragments, and refuses numbers that nobody means."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.found = 0
+        self.spreads = 0
 
     def enter_fragment_spread(self, *_: object) -> None:
-        self.found += 1
+        self.spreads += 1
+
+    def enter_int_value(self, node: IntValueNode, *_: object) -> None:
+        if len(node.value) > DIGITS_MAX:
+            raise GraphQLError(f"A number has {len(node.value)} digits; {DIGITS_MAX} are allowed.", node)
 
 
 def _cost(
     selections: SelectionSetNode | None,
     fragments: Mapping[str, FragmentDefinitionNode],
-    variables: Mapping[str, Any],
+    variables: dict[str, Any],
     inside: frozenset[str],
 ) -> int:
     cost = 0
@@ -103,7 +121,7 @@ def _cost(
     return cost
 
 
-def _entries(field: FieldNode, variables: Mapping[str, Any]) -> int:
+def _entries(field: FieldNode, variables: dict[str, Any]) -> int:
     """Say how many times what is below a field comes in the answer."""
     counts = [argument for argument in field.arguments or () if argument.name.value in _COUNTS]
     if counts:
@@ -115,14 +133,15 @@ LISTS: Final = frozenset({"locations", "channels", "sales", "lines", "storesNear
 """Fields that are lists without an argument that must be given."""
 
 
-def _number(value: ValueNode, variables: Mapping[str, Any]) -> int:
-    given: Any = LIST_DEFAULT
-    if isinstance(value, ListValueNode):
-        return len(value.values)
-    if isinstance(value, IntValueNode):
-        given = int(value.value)
-    elif isinstance(value, VariableNode):
-        given = variables.get(value.name.value, LIST_DEFAULT)
+def _number(value: ValueNode, variables: dict[str, Any]) -> int:
+    """Say how many entries the value of `first` or `ids` means, however it is given.
+
+    As GraphQL takes it: a float without a fraction is an Int, a value alone a list of one. What is neither
+    is refused after this, or is null where the field's default counts.
+    """
+    given = value_from_ast_untyped(value, variables)
     if isinstance(given, list):
         return len(given)
-    return max(0, given) if isinstance(given, int) else 1
+    if isinstance(given, str):
+        return 1
+    return int(min(max(0, given), sys.maxsize)) if isinstance(given, int | float) else LIST_DEFAULT

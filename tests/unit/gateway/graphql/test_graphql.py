@@ -127,6 +127,54 @@ async def test_cost_counts_what_lists_hold_whether_written_or_in_variables(shop:
     )
 
 
+HUNDRED = "[" + ", ".join(f'"SKU-{number}"' for number in range(100)) + "]"
+LOCATIONS = "skus(ids: $ids) { locations(first: $n) { name units } }"
+FRAGMENT = f"fragment F on Query {{ {LOCATIONS} }}"
+OTHER = 'query Other { sku(id: "A") { id } }'
+SKIPPED = f"skus(ids: {HUNDRED}) @include(if: $on) {{ locations {{ name }} }}"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        (f"query($ids: [String!]! = {HUNDRED}, $n: Int! = 100) {{ {LOCATIONS} }}", {}),
+        (f"query($ids: [String!]! = {HUNDRED}, $n: Int! = 1) {{ {LOCATIONS} }}", {"n": 100}),
+        (f"query($ids: [String!]! = [], $n: Int! = 100) {{ {LOCATIONS} }}", {"ids": ["A"] * 100}),
+        (f"query($ids: [String!]! = {HUNDRED}, $n: Int = null) {{ {LOCATIONS} }}", {}),
+        (f"query($ids: [String!]! = {HUNDRED}, $n: Int! = 1e999) {{ {LOCATIONS} }}", {}),
+        (f"query($ids: [String!]! = {HUNDRED}, $n: Int! = 9) {{ ...F }} {FRAGMENT}", {}),
+        (f"{OTHER} query($ids: [String!]! = {HUNDRED}, $n: Int! = 9) {{ {LOCATIONS} }}", {}),
+        (f"query($on: Boolean! = false) {{ {SKIPPED} }}", {}),
+        (f"query($ids: [String!]!, $n: Int!) {{ {LOCATIONS} }}", {"ids": ["A"] * 100, "n": 100.0}),
+        ("query($a: String! = 1) { skus(ids: [" + "$a " * 60 + "]) { locations(first: 100) { name } } }", {}),
+    ],
+)
+async def test_no_way_to_give_a_number_gets_past_the_cost(
+    shop: Shop, query: str, variables: dict[str, object]
+) -> None:
+    """Defaults of variables, variables in lists and numbers written as floats count as what they are."""
+    assert "The question costs" in await shop.refused(query, **variables)
+
+
+async def test_one_costly_field_under_four_names_is_refused(shop: Shop) -> None:
+    """A question without variables whose defaults ask for 80,000 values is refused."""
+    fields = " ".join(f"a{number}: {LOCATIONS}" for number in range(1, 5))
+    refusal = await shop.refused(f"query($ids: [String!]! = {HUNDRED}, $n: Int! = 100) {{ {fields} }}")
+    assert "costs 80404" in refusal
+
+
+async def test_what_is_given_comes_before_the_default(shop: Shop) -> None:
+    """A question whose defaults would cost too much is answered with variables that do not."""
+    query = f"query($ids: [String!]! = {HUNDRED}, $n: Int! = 100) {{ {LOCATIONS} }}"
+    assert (await shop.ask(query, ids=["A"], n=1)).errors == []
+
+
+async def test_a_number_of_thousands_of_digits_is_refused(shop: Shop) -> None:
+    """What Python would not read as a number is the question's fault, not the gateway's."""
+    for query in ("{ sales(first: %s) { id } }", "query($n: Int! = %s) { sales(first: $n) { id } }"):
+        assert "digits" in await shop.refused(query % ("9" * 5_000))
+
+
 async def test_fragments_that_double_cost_no_time(shop: Shop) -> None:
     """Fragments that use each other twice, over and over, are refused before anything walks them."""
     names = [chr(ord("A") + number) for number in range(20)]
