@@ -27,7 +27,8 @@ from inventory_stream.gateway.reserving import Reserving
 from inventory_stream.gateway.routes.pages import PageRoutes
 from inventory_stream.gateway.routes.reservations import ReservationRoutes
 from inventory_stream.gateway.security.audit import Auditor
-from inventory_stream.gateway.security.guard import Guard, LimitedCustomers, customer_hasher
+from inventory_stream.gateway.security.guard import Guard, LimitedCustomers, customer_hasher, id_secret
+from inventory_stream.gateway.security.public import PublicBounds
 from inventory_stream.gateway.waiting_room import WaitingRoomParts
 from inventory_stream.ports.access import SILENT_ACCESS
 from inventory_stream.ports.audit import AUDIT
@@ -103,6 +104,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         recent=recent,
         door=waiting_room.admissions,
         monitor=sale_monitor,
+        public=PublicBounds(gateway.public_units_max, gateway.public_ttl_seconds_max),
     )
     core = Core(
         settings=settings,
@@ -129,6 +131,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         monitor=SILENT_ACCESS if monitor is None else monitor,
         middlewares=[guard.middleware],
         auditor=Auditor(trail, monitor=sale_monitor),
+        id_secret=id_secret(gateway),
     )
     guard.attach(app)
 

@@ -19,11 +19,12 @@ from msgspec import Struct
 from inventory_stream.errors import RetryableError
 from inventory_stream.gateway.decode import body_of, check_acceptable, path_of, query_of, raw_body_of
 from inventory_stream.gateway.endpoint import Call, Caller, Endpoint, Scope
-from inventory_stream.gateway.idempotency import check_key
+from inventory_stream.gateway.idempotency import check_key, hidden_key
 from inventory_stream.gateway.prefer import APPLIED_HEADER, wait_seconds_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.security.audit import Auditor
 from inventory_stream.gateway.security.authenticator import require_scope
+from inventory_stream.gateway.security.public import not_for_public
 from inventory_stream.ports.access import SILENT_ACCESS, AccessMonitor
 from inventory_stream.ports.desk import NotAnsweredError
 
@@ -68,6 +69,7 @@ def new_app(
     monitor: AccessMonitor = SILENT_ACCESS,
     middlewares: Sequence[Middleware] = (),
     auditor: Auditor | None = None,
+    id_secret: bytes = b"",
 ) -> web.Application:
     """Build the application; nothing listens yet.
 
@@ -79,12 +81,13 @@ def new_app(
         monitor: Hears of each answer.
         middlewares: Between the outermost, which gives every refusal its form, and the endpoints.
         auditor: Puts admin acts on record; None: for tests of anything else.
+        id_secret: By which ids follow from keys, the same for all gateways; empty: for tests.
     """
     app = web.Application(
         client_max_size=limits.request_bytes_max, middlewares=[_answering(monitor), *middlewares]
     )
     for endpoint in endpoints:
-        handler = _handler(endpoint, authenticate, limits, auditor)
+        handler = _handler(endpoint, authenticate, limits, auditor, id_secret)
         if endpoint.method == "GET":
             app.router.add_get(endpoint.path, handler)  # HEAD comes with it
         else:
@@ -114,10 +117,15 @@ def unreadable(reason: str) -> web.Response:
 
 
 def _handler(
-    endpoint: Endpoint, authenticate: Authenticate, limits: Limits, auditor: Auditor | None
+    endpoint: Endpoint,
+    authenticate: Authenticate,
+    limits: Limits,
+    auditor: Auditor | None,
+    id_secret: bytes,
 ) -> AiohttpHandler:
     handle, scope, body_kind, query_kind = endpoint.handle, endpoint.scope, endpoint.body, endpoint.query
     is_write, seconds_max = endpoint.is_write, limits.request_seconds_max
+    is_closed_to_public = is_write and not endpoint.is_public
     is_act = scope is Scope.ADMIN and endpoint.method != "GET"
 
     async def answer(request: web.Request) -> web.Response:
@@ -126,10 +134,14 @@ def _handler(
         if scope is not None:
             caller = await authenticate(request)
             require_scope(caller, scope)
+            if is_closed_to_public and caller.is_public:
+                raise not_for_public(endpoint.summary)
         path = path_of(request)
         query = query_of(request, query_kind)
+        key = ""
         if is_write:
-            check_key(request.headers)
+            given = check_key(request.headers, is_public=caller.is_public)
+            key = hidden_key(id_secret, caller.name, given)
         wait_seconds = wait_seconds_of(request.headers, limits.wait_seconds_max) if is_write else None
         if wait_seconds is not None:
             request[_APPLIED_KEY] = f"wait={wait_seconds:g}"
@@ -138,7 +150,7 @@ def _handler(
             body = await raw_body_of(request, seconds_max=seconds_max)
         elif body_kind is not None:
             body = await body_of(request, body_kind, seconds_max=seconds_max)
-        call = Call(caller, path, query, body, request.headers, wait_seconds)
+        call = Call(caller, path, query, body, request.headers, key, wait_seconds)
         if is_act and auditor is not None:
             reply = await auditor.witness(
                 caller=caller.name,

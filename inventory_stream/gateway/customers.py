@@ -6,7 +6,6 @@ can try names against it. docs/http/security.md says how the secret is changed.
 """
 
 import hmac
-from collections.abc import Mapping
 from typing import Final
 
 from pydantic import SecretStr
@@ -19,39 +18,21 @@ _HEX_DIGITS: Final = 32
 
 
 class CustomerHasher:
-    """Turns any customer text into its hash under the key that counts now.
+    """Turns any customer text into its hash under one secret, which `key_id` names."""
 
-    `secrets` by key id: the one of `key_id` makes hashes, the others only recognise those made before
-    a rotation.
-    """
-
-    def __init__(self, key_id: str, secrets: Mapping[str, SecretStr]) -> None:
-        """Take the keys.
-
-        Raises:
-            KeyError: there is no secret of `key_id`.
-        """
-        self._secrets = {one: secret.get_secret_value().encode() for one, secret in secrets.items()}
+    def __init__(self, key_id: str, secret: SecretStr) -> None:
+        """Take the secret."""
         self._key_id = key_id
-        self._secret = self._secrets[key_id]
+        self._secret = secret.get_secret_value().encode()
 
     def hash(self, customer: str) -> str:
         """Give the name under which the ledger counts this customer. 3 us; equal texts, equal names.
 
         The text counts byte for byte: a shop that takes `A@x` and `a@x` for one customer folds them first.
         """
-        return f"k{self._key_id}:{_digits(self._secret, customer)}"
-
-    def is_same(self, customer: str, hashed: str) -> bool:
-        """Say whether a hash, perhaps of the key before, is this customer's; in equal time."""
-        key_id, _, digits = hashed.removeprefix("k").partition(":")
-        secret = self._secrets.get(key_id)
-        return secret is not None and hmac.compare_digest(digits.encode(), _digits(secret, customer).encode())
+        # Lone surrogates, which JSON may carry, have no UTF-8 of their own; they must not end the request.
+        content = customer.encode("utf-8", "surrogatepass")
+        return f"k{self._key_id}:{hmac.digest(self._secret, content, 'sha256').hex()[:_HEX_DIGITS]}"
 
     def __repr__(self) -> str:
         return f"CustomerHasher(key_id={self._key_id!r})"
-
-
-def _digits(secret: bytes, customer: str) -> str:
-    # Lone surrogates, which JSON may carry, have no UTF-8 of their own; they must not end the request.
-    return hmac.digest(secret, customer.encode("utf-8", "surrogatepass"), "sha256").hex()[:_HEX_DIGITS]

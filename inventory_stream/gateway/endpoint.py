@@ -23,8 +23,8 @@ class Scope(StrEnum):
 class Caller:
     """Who asks, as far as it was proven. `name` is the key's id or the token's subject, never a secret.
 
-    `requests_per_second` is the key's own rate, None: the setting's. `is_public`: the key stands where
-    everybody can read it.
+    `requests_per_second` is the key's own rate, None: the setting's. `is_public`: the key or token is in the
+    hands of shoppers, see `security/public.py`. `customer`: whom alone it may act for; None: any.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Caller:
     channel: str | None = None
     requests_per_second: int | None = None
     is_public: bool = False
+    customer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Call:
 
     `body` and `query` are of the endpoint's own types, None where it has none; the body of a signed endpoint
     is its bytes. `path` has the decoded words of the address. Header names are compared without regard to
-    case. `wait_seconds`: how long the caller of a write would rather wait, bounded; None: it does not say.
+    case. `key` stands for the caller's Idempotency-Key in ids, see `idempotency.hidden_key`. `wait_seconds`:
+    how long the caller of a write would rather wait, bounded; None: it does not say.
     """
 
     caller: Caller
@@ -48,6 +50,7 @@ class Call:
     query: Any
     body: Any
     headers: Mapping[str, str]
+    key: str = ""
     wait_seconds: float | None = None
 
 
@@ -73,7 +76,8 @@ class Endpoint:
 
     `path` is in aiohttp's form (`/v1/reservations/{reservation_id}`). `scope` None: open to all.
     `answers` are the types of its good answers by status, `problems` the slugs of `problems.KINDS` that it
-    may answer beyond those that every endpoint may. `is_write`: takes an Idempotency-Key.
+    may answer beyond those that every endpoint may. `is_write`: takes an Idempotency-Key, and is closed to
+    public keys unless `is_public`.
     `is_signed`: a signature over the body is checked by the handler, which therefore gets its bytes.
     """
 
@@ -88,6 +92,7 @@ class Endpoint:
     query: type[Struct] | None = None
     problems: tuple[str, ...] = ()
     is_write: bool = False
+    is_public: bool = False
     is_signed: bool = False
 
 

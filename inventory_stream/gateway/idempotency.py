@@ -11,6 +11,8 @@ from inventory_stream.gateway.problems import Problem
 from models.ids import ID_CHARACTERS_MAX
 
 KEY_HEADER: Final = "Idempotency-Key"
+PUBLIC_KEY_CHARACTERS_MIN: Final = 16
+"""Of keys that come with a public API key, which all shoppers share: 16 random characters meet no other."""
 KEY_CHARACTERS_MAX: Final = 255
 """Longest key: what HTTP's own draft of this header suggests; it is hashed, so longer would cost nothing."""
 
@@ -29,11 +31,12 @@ _REMEMBERED_SKUS: Final = 8_192
 """Read out of ids: reading one takes 3 us, and a sale is of few. At most 128 characters each, 3 MB."""
 
 
-def check_key(headers: Mapping[str, str]) -> str:
-    """Give the Idempotency-Key of a request.
+def check_key(headers: Mapping[str, str], *, is_public: bool = False) -> str:
+    """Give the Idempotency-Key of a request; `is_public`: it came with a public key.
 
     Raises:
-        Problem: `malformed`: there is none, or it is not 1 to 255 visible ASCII characters.
+        Problem: `malformed`: there is none, or it is not 1 to 255 visible ASCII characters, 16 at least of
+            public callers.
     """
     key = headers.get(KEY_HEADER)
     if key is None:
@@ -46,12 +49,27 @@ def check_key(headers: Mapping[str, str]) -> str:
         raise Problem(
             "malformed", f"{KEY_HEADER} must have 1 to {KEY_CHARACTERS_MAX} visible ASCII characters"
         )
+    if is_public and len(key) < PUBLIC_KEY_CHARACTERS_MIN:
+        raise Problem(
+            "malformed",
+            f"with a public key, {KEY_HEADER} must have {PUBLIC_KEY_CHARACTERS_MIN} characters or more, "
+            "drawn at random, as `crypto.randomUUID()` does: all shoppers share the key",
+        )
     return key
 
 
+def hidden_key(secret: bytes, caller: str, key: str) -> str:
+    """Give what stands for an Idempotency-Key in all ids of a request.
+
+    It is keyed, so that nobody without the secret can tell from a caller's name and key the id of what was
+    reserved with them: such an id alone lets its reservation be read and released.
+    """
+    return _digest(caller, key, "", secret)
+
+
 def key_of(call: Call) -> str:
-    """Give a call's Idempotency-Key, which was checked before the endpoint was asked."""
-    return call.headers[KEY_HEADER]
+    """Give what a call's ids are made of."""
+    return call.key
 
 
 def command_id_of(caller: str, key: str, step: str) -> str:
@@ -95,10 +113,10 @@ def _escaped(sku: str) -> str:
     )
 
 
-def _digest(caller: str, key: str, step: str) -> str:
+def _digest(caller: str, key: str, step: str, secret: bytes = b"") -> str:
     # Length before each part: "a", "bc" and "ab", "c" are two things.
     text = f"{len(caller)}:{caller}{len(key)}:{key}{len(step)}:{step}"
-    raw = blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
+    raw = blake2b(text.encode(), digest_size=_DIGEST_BYTES, key=secret).digest()
     # Base 32 as `base64.b32encode` gives it in small letters, two digits at a time and in two halves, as
     # small numbers are shifted faster: 1.6 us with the hash, where the standard module takes 13.
     number, pairs = int.from_bytes(raw, "big") << 2, _PAIRS

@@ -138,7 +138,8 @@ def problem_of(decision: Decision) -> Problem:
     answer = ANSWERS[decision.outcome]
     assert answer.slug is not None, f"{decision.outcome.name} is no refusal"  # noqa: S101  # a bug of ours
     members: dict[str, Any] = {"outcome": decision.outcome.name, "sku": decision.row.sku}
-    if decision.row.reservation_id is not None:
+    # Not of another request, perhaps another's: whoever knows an id may act on its reservation.
+    if decision.row.reservation_id is not None and answer.slug not in {"key-reused", "id-reused"}:
         members["reservation_id"] = decision.row.reservation_id
     # Of no reservation there is no place either: the numbers would be those of nowhere.
     if decision.outcome is not Outcome.UNKNOWN_RESERVATION:

@@ -18,7 +18,7 @@ KINDS: Final[dict[str, Kind]] = {
     # What any endpoint may answer.
     "malformed": Kind(400, "The request is not what this endpoint reads"),
     "not-authenticated": Kind(401, "No valid key or token came with the request"),
-    "not-allowed": Kind(403, "The key or token lacks the scope"),
+    "not-allowed": Kind(403, "The key or token does not allow this"),
     "not-found": Kind(404, "There is nothing at this address"),
     "method-not-allowed": Kind(405, "The address does not take this method"),
     "not-acceptable": Kind(406, "None of the asked media types can be given"),

@@ -13,6 +13,7 @@ from inventory_stream.gateway.idempotency import command_id_of, reservation_id_o
 from inventory_stream.gateway.outcomes import ANSWERS, numbers_of, problem_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reservation_answers import reservation_answer
+from inventory_stream.gateway.security.public import PUBLIC_BOUNDS, PublicBounds, customer_of
 from inventory_stream.gateway.words.reservations import LineResult, ReserveBody
 from inventory_stream.ports.desk import Decision, Desk
 from inventory_stream.ports.sale_monitor import SILENT_SALE, SaleMonitor
@@ -70,6 +71,7 @@ class Reserving:
         recent: What the shelf may not be asked about.
         door: Of the waiting rooms; None: there are none.
         monitor: Hears of what is refused early.
+        public: What a public caller may hold at once.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Reserving:
         recent: Knows | None = None,
         door: Door | None = None,
         monitor: SaleMonitor = SILENT_SALE,
+        public: PublicBounds = PUBLIC_BOUNDS,
     ) -> None:
         self._desk = desk
         self._now_ms = now_ms
@@ -90,6 +93,7 @@ class Reserving:
         self._recent = recent
         self._door = door
         self._monitor = monitor
+        self.public: Final = public
 
     @property
     def door(self) -> Door | None:
@@ -105,16 +109,23 @@ class Reserving:
         if (body.location is None) == (body.group is None):
             raise Problem("invalid", "name a location, or a group of locations, and not both")
         path, sale_id = path_of(body.sale_id, body.path)
+        if caller.is_public:
+            self.public.check_units(body.units, path)
+            self.public.check_ttl(body.ttl_seconds)
         channel = body.channel or caller.channel
         if caller.channel not in {None, channel} or (
             path.startswith(_CHANNEL) and caller.channel not in {None, path.removeprefix(_CHANNEL)}
         ):
             raise Problem("not-allowed", f"the key is of the channel {caller.channel!r}")
+        named = customer_of(caller, body.customer)
         customer = None
-        if body.customer is not None:
+        if named is not None:
             if self._customers is None:
                 raise Problem("not-ready", "this gateway has no gateway.customer_key to hide customers with")
-            customer = self._customers.hash(body.customer)
+            customer = self._customers.hash(named)
+            if caller.is_public:
+                # Shoppers who share a key, and by chance its word, are still two.
+                key = f"{key} {customer}"
         command = Reserve(
             command_id_of(caller.name, key, f"reserve {line}"),
             reservation_id_of(caller.name, key, body.sku, line),

@@ -35,6 +35,10 @@ class GatewaySecuritySettings(Section):
     jwt_leeway_seconds: float = Field(
         5.0, ge=0.0, le=60.0, description="how far the issuer's clock may differ from ours"
     )
+    jwt_customer_is_subject: bool = Field(
+        False,  # noqa: FBT003  # pydantic takes the default so
+        description="tokens are of shoppers: each acts for its sub alone and may do what a public key may",
+    )
     cors_origins: str = Field(
         "",
         max_length=4_096,
@@ -60,18 +64,28 @@ class GatewaySecuritySettings(Section):
     customer_requests_per_second: int = Field(
         10, ge=1, le=1_000_000, description="of each customer that a shop names; beyond it 429"
     )
+    public_units_max: int = Field(
+        10, ge=1, le=1_000_000, description="units of one reservation made with a public key; beyond it 403"
+    )
+    public_ttl_seconds_max: int = Field(
+        900,
+        ge=1,
+        le=604_800,
+        description="how long one may be held at once with a public key, and extended by; beyond it 403",
+    )
+    streams_per_client_max: int = Field(
+        50,
+        ge=1,
+        le=1_000_000,
+        description="live streams and WebSockets, and streams of waiting rooms, of each address at once, but "
+        "for keys that are not public; beyond it 429",
+    )
     customer_key: SecretStr | None = Field(
         None,
         description="secret by which customers are hidden, 32 characters or more; the same for all gateways",
     )
     customer_key_id: str = Field(
         "1", pattern=r"^[a-z0-9]{1,8}$", description="its name, which every hidden customer begins with"
-    )
-    customer_key_before: SecretStr | None = Field(
-        None, description="the secret before, by which customers hidden earlier are still recognised"
-    )
-    customer_key_before_id: str | None = Field(
-        None, pattern=r"^[a-z0-9]{1,8}$", description="the name that it had"
     )
 
     @field_validator("jwks_url")
@@ -111,7 +125,7 @@ class GatewaySecuritySettings(Section):
                 raise ValueError(f"{network!r} is no network, like 10.0.0.0/8 or 2001:db8::/32") from None
         return ",".join(each)
 
-    @field_validator("customer_key", "customer_key_before")
+    @field_validator("customer_key")
     @classmethod
     def _is_long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and len(secret.get_secret_value().encode()) < SECRET_BYTES_MIN:
@@ -131,20 +145,6 @@ class GatewaySecuritySettings(Section):
             raise ValueError(
                 f"gateway.{named[0]} needs gateway.{claims[0]}, which is not set: without it a token for "
                 f"another service would open this one; set {variable(('gateway', claims[0]))}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _key_before_is_whole(self) -> Self:
-        if (self.customer_key_before is None) != (self.customer_key_before_id is None):
-            raise ValueError(
-                "gateway.customer_key_before and gateway.customer_key_before_id belong together: set both, "
-                f"{variable(('gateway', 'customer_key_before'))} and its _ID, or none"
-            )
-        if self.customer_key_before_id == self.customer_key_id:
-            raise ValueError(
-                f"gateway.customer_key_before_id = {self.customer_key_id} is the name of the key that counts "
-                f"now: give the new key another one by {variable(('gateway', 'customer_key_id'))}"
             )
         return self
 

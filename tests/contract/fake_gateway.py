@@ -71,7 +71,7 @@ class FakeGateway:
         def now_ms() -> int:
             return desk.now_ms
 
-        customers = CustomerHasher("1", {"1": SecretStr("c" * 32)})
+        customers = CustomerHasher("1", SecretStr("c" * 32))
         settings = GatewaySettings(token_key=SecretStr("t" * 64))
         stocks = ShelfStocks(shelf)
         self.rooms = rooms = WaitingRoomParts(

@@ -94,6 +94,7 @@ def shared_problems(paths: Json) -> Json:
 
 def _problem(status: int, slugs: list[str]) -> Json:
     names = ("Retry-After",) if status in {429, 503} else ()
+    names = ("WWW-Authenticate",) if status in {401, 403} else names
     kinds = {"properties": {"type": {"enum": [PROBLEM_BASE + slug for slug in slugs]}}}
     plain: Json = {}
     if status == HTTPStatus.BAD_REQUEST:

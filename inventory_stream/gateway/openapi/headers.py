@@ -80,6 +80,7 @@ ANSWER_HEADERS: Final[dict[str, Json]] = {
     "RateLimit-Policy": {"description": "How many requests a caller may make in how long.", "schema": _TEXT},
     "RateLimit": {"description": "How many are left, and when all are again.", "schema": _TEXT},
     "Retry-After": {"description": "Seconds to wait before the same request.", "schema": _SECONDS},
+    "WWW-Authenticate": {"description": "How to prove who asks, or the scope that lacks.", "schema": _TEXT},
     "ETag": {"description": "What the answer shows, in a word.", "schema": _TEXT},
     "Cache-Control": {"description": "How long a cache may answer in our place.", "schema": _TEXT},
     "Location": {"description": "Where the thing is, or will be.", "schema": _TEXT},

@@ -235,11 +235,11 @@ class OrderRoutes:
     async def _noted(self, call: Call) -> Sequence[HeldLine]:
         """Give the lines that were noted for who placed the order.
 
-        A public key is everybody's: who has no more than that shows that an order is theirs by its
+        A public key is everybody's, and order ids can be guessed: what it reserved is read by the ids of its
         reservations, which nobody can guess.
         """
         if call.caller.is_public:
-            raise Problem("not-found", "with a public key, name the reservations of the order")
+            raise Problem("not-found", "orders are not shown to public keys: ask for its reservations")
         try:
             note = await self._notes.find(call.path["order_id"])
         except InventoryStreamError:

@@ -96,6 +96,7 @@ class ReservationRoutes:
                 body=ReserveBody,
                 problems=(*_WRITE, *_GRANT),
                 is_write=True,
+                is_public=True,
             ),
             Endpoint(
                 "POST",
@@ -128,9 +129,9 @@ class ReservationRoutes:
                 query=SkuQuery,
                 problems=("not-found", "invalid", *_ASKED),
             ),
-            self._act("extend", Extend, ExtendBody, "Move the deadline, up to a total"),
+            self._act("extend", Extend, ExtendBody, "Move the deadline, up to a total", is_public=True),
             self._act("confirm", Confirm, ConfirmBody, "It is paid: what is held stays", ("expired",)),
-            self._act("release", Release, ReleaseBody, "Give back what is held"),
+            self._act("release", Release, ReleaseBody, "Give back what is held", is_public=True),
             self._act("cancel", Cancel, CancelBody, "The order is off: what has not left is free again"),
             self._act("fulfilments", Fulfil, FulfilBody, "It left the building", scope=Scope.STOCK),
             self._act("returns", Return, ReturnBody, "It came back", scope=Scope.STOCK),
@@ -198,6 +199,7 @@ class ReservationRoutes:
         problems: tuple[str, ...] = (),
         *,
         scope: Scope = Scope.STOREFRONT,
+        is_public: bool = False,
     ) -> Endpoint:
         return Endpoint(
             "POST",
@@ -211,14 +213,21 @@ class ReservationRoutes:
             query=SkuQuery,
             problems=(*_WRITE, *_ACT, *problems),
             is_write=True,
+            is_public=is_public,
         )
 
     def _handler(self, name: str, kind: type[_Act]) -> Handler:
         async def handle(call: Call) -> Reply:
             reservation_id = call.path["reservation_id"]
             fields: dict[str, Any] = msgspec.structs.asdict(call.body)
+            step = name
+            if call.caller.is_public:
+                # Shoppers who share a key, and by chance its word, each act on their own.
+                step = f"{name} {reservation_id}"
+                if isinstance(call.body, ExtendBody):
+                    self._reserving.public.check_ttl(call.body.ttl_seconds)
             command = kind(
-                command_id_of(call.caller.name, key_of(call), name),
+                command_id_of(call.caller.name, key_of(call), step),
                 reservation_id=reservation_id,
                 sku=asked_sku(reservation_id, call.query.sku),
                 **fields,

@@ -1,6 +1,9 @@
 """Everything between the network and the endpoints: built from the settings, hung into the app."""
 
+import hmac
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Self
 
 from aiohttp import hdrs, web
@@ -19,6 +22,7 @@ from inventory_stream.gateway.security.jwks import KeySet
 from inventory_stream.gateway.security.jwks_sources import from_address, from_file
 from inventory_stream.gateway.security.key_file import KeyFileError
 from inventory_stream.gateway.security.key_ring import KeyRing
+from inventory_stream.gateway.security.streams import Streams
 from inventory_stream.gateway.security.tokens import TokenReader
 from inventory_stream.settings import GatewaySettings, variable
 
@@ -42,6 +46,7 @@ class Guard:
         self._by_key = Buckets(settings.key_requests_per_second)
         self._by_address = Buckets(settings.client_requests_per_second)
         self._by_customer = Buckets(settings.customer_requests_per_second)
+        self._streams = Streams(settings.streams_per_client_max)
 
     @classmethod
     def of(cls, settings: GatewaySettings) -> Self:
@@ -95,6 +100,20 @@ class Guard:
             Problem: `too-many-requests`.
         """
         _check("customer", self._by_customer.take(customer))
+
+    @contextmanager
+    def holding_stream(self, request: web.Request) -> Iterator[None]:
+        """Count a stream while it is open; a proven key that is not public has as many as it wants.
+
+        Raises:
+            Problem: `too-many-requests`: its address has as many as it may.
+        """
+        who = request.get(_WHO)
+        if isinstance(who, Caller) and not who.is_public:
+            yield
+            return
+        with self._streams.holding(self._addresses.of(request)):
+            yield
 
     async def _admit(self, request: web.Request) -> dict[str, str]:
         """Find out who asks and count the request; gives the headers of the limit that is nearest."""
@@ -151,10 +170,15 @@ def customer_hasher(settings: GatewaySettings) -> CustomerHasher:
             f"set {variable(('gateway', 'customer_key'))} to the output of `openssl rand -hex 32`, the same "
             "for all gateways"
         )
-    secrets = {settings.customer_key_id: settings.customer_key}
-    if settings.customer_key_before is not None and settings.customer_key_before_id is not None:
-        secrets[settings.customer_key_before_id] = settings.customer_key_before
-    return CustomerHasher(settings.customer_key_id, secrets)
+    return CustomerHasher(settings.customer_key_id, settings.customer_key)
+
+
+def id_secret(settings: GatewaySettings) -> bytes:
+    """Give the secret by which ids follow from keys: of `token_key`, else of `customer_key`."""
+    secret = settings.token_key or settings.customer_key
+    assert secret is not None  # noqa: S101  # without `customer_key` there is no gateway, see above
+    # Not the key itself, which signs other things; and blake2b takes no key of more than 64 bytes.
+    return hmac.digest(secret.get_secret_value().encode(), b"ids of requests", "sha256")
 
 
 def _token_reader(settings: GatewaySettings) -> TokenReader | None:
@@ -169,6 +193,7 @@ def _token_reader(settings: GatewaySettings) -> TokenReader | None:
         issuer=settings.jwt_issuer or "",  # the settings see to it that both are there
         audience=settings.jwt_audience or "",
         leeway_seconds=settings.jwt_leeway_seconds,
+        is_of_shoppers=settings.jwt_customer_is_subject,
     )
 
 

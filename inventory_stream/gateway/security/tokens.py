@@ -1,5 +1,6 @@
 """Tokens (JWT) of an issuer: whose they are, what they allow, until when."""
 
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import jwt
@@ -31,8 +32,17 @@ class Read(NamedTuple):
 class TokenReader:
     """Checks tokens of one issuer for one audience."""
 
-    def __init__(self, keys: KeySet, *, issuer: str, audience: str, leeway_seconds: float) -> None:
+    def __init__(
+        self,
+        keys: KeySet,
+        *,
+        issuer: str,
+        audience: str,
+        leeway_seconds: float,
+        is_of_shoppers: bool = False,
+    ) -> None:
         """Take what tokens are held against; see `GatewaySecuritySettings`."""
+        self._is_of_shoppers = is_of_shoppers
         self.keys = keys
         self._issuer = issuer
         self._audience = audience
@@ -69,7 +79,10 @@ class TokenReader:
             )
         except (jwt.PyJWTError, OverflowError) as error:  # OverflowError: a time beyond all calendars
             raise TokenError(f"the token does not hold: {error}") from None
-        return Read(_caller(claims), float(claims["exp"]) + self._leeway_seconds)
+        caller = _caller(claims)
+        if self._is_of_shoppers:
+            caller = replace(caller, is_public=True, customer=caller.name)
+        return Read(caller, float(claims["exp"]) + self._leeway_seconds)
 
 
 def _caller(claims: dict[str, Any]) -> Caller:

@@ -60,7 +60,7 @@ class OrderShop:
     def client(self) -> "TestClient[Any, Any]":
         """Give a client of a new gateway; what stands behind it stays."""
         notes = OrderNotes(self.notes)
-        customers = CustomerHasher("1", {"1": SecretStr("c" * 32)})
+        customers = CustomerHasher("1", SecretStr("c" * 32))
         settling = SettlePayment(self.desk, notes, self.told, "authorised", sku_of)
         endpoints = (
             *OrderRoutes(self.desk, notes, customers, self.door, ANSWER_SECONDS).endpoints(),

@@ -124,14 +124,20 @@ async def test_without_redis_orders_go_on_by_their_reservations() -> None:
 
 
 async def test_order_of_another_caller_cannot_be_found() -> None:
-    """Order ids can be guessed: by id alone an order answers to who placed it, never to a public key."""
+    """Order ids can be guessed: an order answers to who placed it, and a public key settles none."""
     shop = stocked()
     async with shop.client() as client:
         await shop.call(client, "POST", ORDERS, order(("A", 2)))
-        for caller in (replace(shop.caller, name="other"), replace(shop.caller, is_public=True)):
-            shop.caller = caller
-            status, problem = await shop.call(client, "POST", f"{ORDERS}/O1/cancel", {})
-            assert (status, problem["type"]) == (404, "/problems/not-found")
+        public = replace(shop.caller, is_public=True)
+        shop.caller = replace(shop.caller, name="other")
+        status, problem = await shop.call(client, "POST", f"{ORDERS}/O1/cancel", {})
+        assert (status, problem["type"]) == (404, "/problems/not-found")
+        shop.caller = public
+        status, problem = await shop.call(client, "GET", f"{ORDERS}/O1")
+        assert (status, problem["type"]) == (404, "/problems/not-found")
+        for address in (ORDERS, f"{ORDERS}/O1/confirm", f"{ORDERS}/O1/release", f"{ORDERS}/O1/cancel"):
+            status, problem = await shop.call(client, "POST", address, order(("A", 2)))
+            assert (status, problem["type"]) == (403, "/problems/not-allowed"), address
     assert units(shop.desk, "A") == (5, 2, 0)
 
 

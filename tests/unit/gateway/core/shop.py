@@ -19,15 +19,20 @@ from models.commands import Adjust, Command
 from tests.fakes.desk import FakeDesk
 
 ALL_SCOPES = frozenset(Scope)
+ID_SECRET = b"i" * 32
 
 
 async def by_name(request: web.Request) -> Caller:
-    """Prove a caller by the plain name and scopes in the header: `anna` or `anna:stock,admin`."""
+    """Prove a caller by the plain name and scopes in the header: `anna` or `anna:stock,admin`.
+
+    `page` is the name of a public key.
+    """
     header = request.headers.get("Authorization")
     if header is None:
         raise not_authenticated("say who you are")
     name, _, scopes = header.partition(":")
-    return Caller(name, frozenset(map(Scope, scopes.split(","))) if scopes else ALL_SCOPES)
+    granted = frozenset(map(Scope, scopes.split(","))) if scopes else ALL_SCOPES
+    return Caller(name, granted, is_public=name == "page")
 
 
 class Backwards:
@@ -55,7 +60,13 @@ async def serving(
     endpoints: Sequence[Endpoint], accesses: Accesses | None = None, limits: Limits | None = None
 ) -> AsyncIterator[TestClient[web.Request, web.Application]]:
     """Serve endpoints."""
-    app = new_app(endpoints, authenticate=by_name, limits=limits or Limits(), monitor=accesses or Accesses())
+    app = new_app(
+        endpoints,
+        authenticate=by_name,
+        limits=limits or Limits(),
+        monitor=accesses or Accesses(),
+        id_secret=ID_SECRET,
+    )
     async with TestClient(TestServer(app), headers={"Authorization": "anna"}) as client:
         yield client
 

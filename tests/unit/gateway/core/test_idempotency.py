@@ -4,7 +4,13 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from inventory_stream.gateway.idempotency import command_id_of, reservation_id_of, sku_of
+from inventory_stream.gateway.idempotency import (
+    check_key,
+    command_id_of,
+    hidden_key,
+    reservation_id_of,
+    sku_of,
+)
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.routes.reservations import address_of, asked_sku
 from models.ids import ID_CHARACTERS_MAX
@@ -48,6 +54,26 @@ def test_an_id_is_the_same_for_ever() -> None:
     """A gateway of a later version must give a retry the ids that this one gave."""
     assert reservation_id_of("anna", "k", "shoe/42") == "shoe~2F42.xmrx5ox73piffti5b26l4fu3la"
     assert command_id_of("anna", "k", "confirm") == "http:q4ifxiondb2f5zljz6vskayamu"
+
+
+def test_what_stands_for_a_key_cannot_be_told_without_the_secret() -> None:
+    """Callers' names and keys can be guessed; by the secret each request's ids are its own, for ever."""
+    words = {
+        hidden_key(secret, caller, key)
+        for secret in (b"", b"s" * 32, b"t" * 32)
+        for caller in ("anna", "bob")
+        for key in ("k", "l")
+    }
+    assert len(words) == 12
+    assert hidden_key(b"s" * 32, "anna", "k") == "xzw3ykh3quuvam6ee7ewlbbvk4"
+
+
+def test_a_key_that_all_shoppers_may_use_is_long() -> None:
+    """With a public key short words would meet another shopper's."""
+    assert check_key({"Idempotency-Key": "k" * 15}) == "k" * 15
+    assert check_key({"Idempotency-Key": "k" * 16}, is_public=True) == "k" * 16
+    with pytest.raises(Problem, match="16 characters"):
+        check_key({"Idempotency-Key": "k" * 15}, is_public=True)
 
 
 def test_an_address_names_the_sku_where_the_id_does_not() -> None:
