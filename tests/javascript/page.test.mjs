@@ -200,6 +200,46 @@ test("a door that takes no admission, however many it gets, is asked a bounded n
   assert.equal(shop.kept("ticket"), "T");
 });
 
+test("a ticket is asked for again as the same, and who comes back shows it", async (t) => {
+  let isDown = true;
+  const shop = await visit(
+    t,
+    { tickets: () => (isDown ? problem(503, "not-ready") : json(201, { ticket: "T" })), events: () => stream({ state: "used", ticket: "T" }) },
+    { product: ROOM },
+  );
+  await shop.until("shop");
+  shop.press("buy");
+  await shop.until("unknown");
+  isDown = false;
+  shop.press("ask-again");
+  await shop.until("shop");
+  assert.equal(new Set(shop.of("tickets").map((one) => one.key)).size, 1);
+  assert.equal(shop.kept("ticket"), null);
+  shop.press("buy");
+  await shop.until("waiting");
+  assert.equal(JSON.parse(shop.of("tickets").at(-1).body).ticket, "T");
+});
+
+test("who lost the ticket gets another one at the end", async (t) => {
+  const shop = await visit(
+    t,
+    {
+      tickets: ({ body }) => (JSON.parse(body).ticket_lost ? json(201, { ticket: "U" }) : problem(409, "conflict")),
+      events: () => stream({ state: "waiting", ticket: "U", position: 2, of: 2 }),
+    },
+    { product: ROOM },
+  );
+  await shop.until("shop");
+  shop.press("buy");
+  await shop.until("waiting");
+  const deadline = Date.now() + SOON_MS;
+  while (shop.kept("ticket") !== "U") {
+    assert.ok(Date.now() < deadline, "a ticket");
+    await new Promise((resolve) => wait(resolve, 5));
+  }
+  assert.equal(shop.of("tickets").length, 2);
+});
+
 test("a checkout that is not answered keeps the reservation, and paying again is the same", async (t) => {
   let isDown = true;
   const reservation = await held().json();

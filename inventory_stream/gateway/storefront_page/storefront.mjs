@@ -115,8 +115,8 @@ async function wait() {
   try {
     let ticket = memory.get("ticket");
     if (!ticket) {
-      ticket = (await stream.joinWaitingRoom(shop.sale_id, memory.get("customer"))).ticket;
-      memory.set("ticket", ticket);
+      ticket = await takeTicket();
+      keepTicket(ticket);
     }
     waiting?.close();
     waiting = stream.watchTicket(shop.sale_id, ticket, {
@@ -131,19 +131,40 @@ async function wait() {
   }
 }
 
+/** With the key of the first attempt, so that a lost answer costs no place; an old ticket is shown. */
+async function takeTicket() {
+  const key = memory.get("join-key") ?? newKey();
+  memory.set("join-key", key);
+  const join = (more) => stream.joinWaitingRoom(shop.sale_id, memory.get("customer"), { key, ...more });
+  try {
+    return (await join({ ticket: memory.get("known-ticket") ?? undefined })).ticket;
+  } catch (error) {
+    if (error.kind !== "conflict") throw error;
+    // The browser forgot a ticket that the room knows of.
+    return (await join({ ticketLost: true })).ticket;
+  }
+}
+
+function keepTicket(ticket) {
+  memory.set("ticket", ticket);
+  memory.set("known-ticket", ticket);
+  memory.drop("join-key");
+}
+
 function notWaiting(error) {
   if (isNotKnown(error)) return notKnown(error);
+  memory.drop("known-ticket", "join-key");
   leaveRoom();
   failed(error, "shop");
 }
 
-/** Nothing of the room is kept, and no wish that it was for. */
+/** Nothing of the room is kept but which ticket was the shopper's, and no wish that it was for. */
 function leaveRoom() {
   memory.drop("ticket", "admission", "refused", "key");
 }
 
 function standing(place) {
-  memory.set("ticket", place.ticket);
+  keepTicket(place.ticket);
   if (place.state === "waiting") {
     if (document.body.dataset.view !== "waiting") show("waiting");
     const minutes = Math.ceil((place.estimate_seconds ?? 0) / 60);

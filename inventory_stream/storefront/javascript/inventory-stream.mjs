@@ -143,12 +143,15 @@ export class InventoryStream {
   }
 
   /**
-   * Takes a ticket of a sale's waiting room; the same customer gets the same one.
-   * @param {string} saleId @param {string} customer @param {{key?: string}} [options]
+   * Takes a ticket of a sale's waiting room, or shows the one that the customer has.
+   * @param {string} saleId @param {string} customer
+   * @param {{key?: string, ticket?: string, ticketLost?: boolean}} [options] `key`: the same for each attempt;
+   *   `ticket`: with a public key who has one must show it, else `conflict`; `ticketLost`: one at the end instead
    */
-  async joinWaitingRoom(saleId, customer, { key = newKey() } = {}) {
+  async joinWaitingRoom(saleId, customer, { key = newKey(), ticket, ticketLost = false } = {}) {
     const path = `/v1/waiting-rooms/${encodeURIComponent(saleId)}/tickets`;
-    return (await this.#send("POST", path, { body: { customer }, key })).body;
+    const body = { customer, ...(ticket && { ticket }), ...(ticketLost && { ticket_lost: true }) };
+    return (await this.#send("POST", path, { body, key })).body;
   }
 
   /**
