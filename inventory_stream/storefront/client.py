@@ -128,7 +128,7 @@ class Storefront:
     async def confirm(
         self, reservation_id: str, *, order_id: str | None = None, idempotency_key: str | None = None
     ) -> Reservation:
-        """Say that it is paid.
+        """Say that it is paid; a public key may not.
 
         Raises:
             Refused: kind `expired`: it came too late and the units are gone; refund. Else as `reserve`.

@@ -116,7 +116,7 @@ export class InventoryStream {
     return this.#act(id, "extend", { ttl_seconds: ttlSeconds }, options);
   }
 
-  /** The order is paid. @param {string} id @param {object} [order] `{order_id?}` @param {{key?: string}} [options] */
+  /** The order is paid: a server says so, a public key may not. @param {string} id @param {object} [order] `{order_id?}` @param {{key?: string}} [options] */
   confirm(id, order = {}, options) {
     return this.#act(id, "confirm", order, options);
   }
