@@ -156,7 +156,8 @@ async def take_tickets(rooms: RedisWaitingRooms, room: Room, tickets: int) -> li
     began = time.monotonic()
     for first in range(0, tickets, LOOK_TICKETS_MAX):
         part = ids[first : first + LOOK_TICKETS_MAX]
-        places += await rooms.enter(room, [Entry(one, draw(seed_bytes, one)) for one in part])
+        entered = await rooms.enter(room, [Entry(one, draw(seed_bytes, one)) for one in part])
+        places += [place for place in entered if place is not None]
     seconds = time.monotonic() - began
     print(f"{tickets:,} tickets taken by {LOOK_TICKETS_MAX} a script: {tickets / seconds:,.0f}/s")
     return places

@@ -8,11 +8,11 @@ import structlog
 
 from inventory_stream.errors import RetryableError
 from inventory_stream.flows.waiting_room.directory import RoomDirectory, RoomsUnknownError
-from inventory_stream.flows.waiting_room.draw import ticket_id
+from inventory_stream.flows.waiting_room.draw import owner_of
 from inventory_stream.flows.waiting_room.sale_stock import Stocks
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.tokens import Purpose, Signed, TokenError, TokenSigner
-from inventory_stream.ports.waiting_room import Room, WaitingRooms
+from inventory_stream.ports.waiting_room import Binding, Room, WaitingRooms
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +29,26 @@ _NOTE_SECONDS_MAX: Final = 0.25
 admission is used can be missing."""
 
 
+async def _unknown(_reservation_id: str) -> bool:
+    return False
+
+
+class Retry(NamedTuple):
+    """What the door should know of reservations.
+
+    `is_known`: the ledger wrote of this one. `undecided_ms`: for so long it may be granted, None: not known.
+    `came_to_nothing` says of the one that the admission was used for before whether it holds nothing.
+    """
+
+    is_known: bool = False
+    undecided_ms: int | None = None
+    came_to_nothing: Callable[[str], Awaitable[bool]] = _unknown
+
+
+FINAL: Final = Retry()
+"""Nothing is known: the first reservation keeps the admission until it is refused."""
+
+
 class Held(NamedTuple):
     """An admission that a reservation goes through the door with."""
 
@@ -36,6 +56,8 @@ class Held(NamedTuple):
     ticket_id: str
     turn: int
     reservation_id: str
+    is_first: bool = False
+    """Whether nothing was sent for this reservation before, as far as the room knows."""
 
 
 class Admissions:
@@ -60,7 +82,12 @@ class Admissions:
         self._now_ms = now_ms
 
     async def check(
-        self, sale_id: str, customer: str | None, token: str | None, reservation_id: str
+        self,
+        sale_id: str,
+        customer: str | None,
+        token: str | None,
+        reservation_id: str,
+        retry: Retry = FINAL,
     ) -> Held | None:
         """See whether a reservation may go to the ledger; None: the sale has no waiting room.
 
@@ -68,11 +95,14 @@ class Admissions:
             sale_id: Of the path that the reservation takes.
             customer: The customer's keyed hash, for whom the admission must be.
             token: What came in the header `Waiting-Room-Admission`.
-            reservation_id: An admission is for the first one that comes with it. A retry is the same.
+            reservation_id: An admission is for the first one that comes with it. A retry is the same, and
+                passes also after the admission's end: the ledger has its answer.
+            retry: What else is known of this reservation, and of the one before it.
 
         Raises:
             Problem: waiting-room.
             RoomsUnknownError: whether the sale has one is not known.
+            NotAnsweredError, DeskClosedError: of `retry`.
         """
         signed = self._read(sale_id, token)
         if isinstance(signed, Signed):
@@ -81,26 +111,48 @@ class Admissions:
             return None
         if isinstance(signed, Problem):
             raise signed
+        self._see_owner(sale_id, customer, signed)
+        room = self._directory.find(sale_id)
+        if self._now_ms() > signed.number + _GRACE_MS and not retry.is_known:
+            await self._see_bound(room, signed, reservation_id)
+        return None if room is None else await self._bind(room, signed, reservation_id, retry)
+
+    def _see_owner(self, sale_id: str, customer: str | None, signed: Signed) -> None:
         if customer is None:
             raise Problem("waiting-room", "name the customer for whom the admission is")
-        if signed.ticket_id != ticket_id(sale_id, customer):
+        if not signed.ticket_id.startswith(owner_of(sale_id, customer)):
             raise Problem("waiting-room", "the admission is another customer's")
-        if self._now_ms() > signed.number + _GRACE_MS:
+
+    async def _see_bound(self, room: Room | None, signed: Signed, reservation_id: str) -> None:
+        bound = None
+        if room is not None:
+            bound = await self._note(lambda: self._rooms.bound(room, signed.ticket_id, signed.turn))
+        if bound != reservation_id:
             raise Problem("waiting-room", "the admission ran out: take a new ticket")
-        room = self._directory.find(sale_id)
-        if room is None:
-            return None
-        held = Held(room, signed.ticket_id, signed.turn, reservation_id)
-        bound_to = await self._note(
-            lambda: self._rooms.bind(room, signed.ticket_id, signed.turn, reservation_id)
-        )
-        if bound_to is not None and bound_to != reservation_id:
+
+    async def _bind(self, room: Room, signed: Signed, reservation_id: str, retry: Retry) -> Held:
+        ticket, turn, _ = signed
+
+        async def bind(instead_of: str | None = None) -> Binding | None:
+            return await self._note(
+                lambda: self._rooms.bind(room, ticket, turn, reservation_id, retry.undecided_ms, instead_of)
+            )
+
+        binding = await bind()
+        if binding is not None and binding.is_over and await retry.came_to_nothing(binding.reservation_id):
+            binding = await bind(binding.reservation_id)
+        if binding is not None and binding.reservation_id != reservation_id:
             raise Problem("waiting-room", "the admission was used for another reservation")
-        return held
+        return Held(room, ticket, turn, reservation_id, binding is not None and binding.is_new)
+
+    async def withdraw(self, held: Held) -> None:
+        """Hear that nothing was sent to the ledger this time. Never raises."""
+        if held.is_first:
+            await self.settle(held, is_granted=False)
 
     async def settle(self, held: Held, *, is_granted: bool) -> None:
         """Note what came of it: a grant uses the admission up, a refusal gives it back. Never raises."""
-        room, ticket, turn, reservation_id = held
+        room, ticket, turn, reservation_id, _ = held
         if is_granted:
             await self._note(lambda: self._rooms.spend(room, ticket, turn))
         else:

@@ -44,13 +44,16 @@ class Room(Struct, frozen=True):
 class Entry(NamedTuple):
     """One who comes in. `draw`: the number that decides among those who came before the opening.
 
-    `turn` and `arrived_us` are those of a ticket that is presented again, None without one.
+    `turn` and `arrived_us` are those of a ticket that is presented again, None without one. A turn without
+    an arrival: a new place, at the end also before the opening. `owner`: a word for the customer, who may
+    have one such ticket at a time; None: the ticket id says who it is.
     """
 
     ticket_id: str
     draw: int
     turn: int | None = None
     arrived_us: int | None = None
+    owner: str | None = None
 
 
 class Place(NamedTuple):
@@ -110,6 +113,18 @@ class Look(NamedTuple):
     standings: Sequence[Standing]
 
 
+class Binding(NamedTuple):
+    """What an admission is bound to.
+
+    `is_over`: that reservation can be granted no more, and no grant of it was noted. `is_new`: it was bound
+    just now.
+    """
+
+    reservation_id: str
+    is_over: bool = False
+    is_new: bool = False
+
+
 class WaitingRooms(Protocol):
     """The rooms. Time is the server's own: several gateways must not differ about who came first.
 
@@ -130,8 +145,10 @@ class WaitingRooms(Protocol):
     async def forget(self, sale_ids: Sequence[str]) -> None:
         """Take rooms off the list; what is left of them goes by itself a day after their end."""
 
-    async def enter(self, room: Room, entries: Sequence[Entry]) -> Sequence[Place]:
+    async def enter(self, room: Room, entries: Sequence[Entry]) -> Sequence[Place | None]:
         """Let people in to wait, `LOOK_TICKETS_MAX` at most; who is there already keeps the place.
+
+        None for an owner of whom another ticket waits or is let in: nothing was done.
 
         Without a turn: the newest ticket of its holder, or a new place at the end. With one: the place
         that it stands for, unless it is over; it is given back as it is, and `look` tells.
@@ -150,8 +167,23 @@ class WaitingRooms(Protocol):
     async def leave(self, room: Room, ticket_id: str, turn: int) -> None:
         """Give up a place or an admission. May be repeated."""
 
-    async def bind(self, room: Room, ticket_id: str, turn: int, reservation_id: str) -> str:
-        """Bind an admission to a reservation, the first one wins; give the one that it is bound to."""
+    async def bind(
+        self,
+        room: Room,
+        ticket_id: str,
+        turn: int,
+        reservation_id: str,
+        undecided_ms: int | None = None,
+        instead_of: str | None = None,
+    ) -> Binding:
+        """Bind an admission to a reservation, the first one wins; give the one that it is bound to.
+
+        `undecided_ms`: for so long the ledger may grant it, from now; None: nobody knows. `instead_of`:
+        take the place of this one, of which nothing came, if that time is over.
+        """
+
+    async def bound(self, room: Room, ticket_id: str, turn: int) -> str | None:
+        """Give the reservation that an admission is bound to."""
 
     async def unbind(self, room: Room, ticket_id: str, turn: int, reservation_id: str) -> None:
         """Free an admission of a reservation that was refused."""

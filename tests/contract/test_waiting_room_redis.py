@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from inventory_stream.adapters.redis.waiting_room import RedisWaitingRooms
 from inventory_stream.adapters.redis.waiting_room_keys import room_keys
 from inventory_stream.errors import UnreachableError
-from inventory_stream.ports.waiting_room import LOOK_TICKETS_MAX, Entry
+from inventory_stream.ports.waiting_room import LOOK_TICKETS_MAX, Binding, Entry
 from inventory_stream.settings import RedisSettings
 from tests.contract.waiting_room_suite import (
     PRESENT_SECONDS,
@@ -60,6 +60,7 @@ class TestRedisWaitingRooms(WaitingRoomSuite):
         room = await bench.rooms.open_room(bench.room())
         await came(bench, room, *"abc")
         await bench.rooms.admit(room, "g1", 2)
+        await bench.rooms.enter(room, [Entry("own", -1, owner="o")])
         await bench.rooms.bind(room, "a", 0, "R1")
         await bench.rooms.spend(room, "a", 0)
         there = [key for key in room_keys(room.sale_id) if await bench.operator.exists(key)]
@@ -102,7 +103,7 @@ class TestRedisWaitingRooms(WaitingRoomSuite):
         assert list(await rooms.rooms()) == [room]
         await rooms.enter(room, [Entry("a", -1)])
         assert await rooms.admit(room, "g1", 1) == ["a"]
-        assert await rooms.bind(room, "a", 0, "R1") == "R1"
+        assert await rooms.bind(room, "a", 0, "R1") == Binding("R1", is_new=True)
         await rooms.spend(room, "a", 0)
         await rooms.look(room, [("a", 0)], is_here=True)
         await rooms.forget([room.sale_id])

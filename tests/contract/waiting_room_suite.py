@@ -7,7 +7,16 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from inventory_stream.ports.waiting_room import Entry, Kind, Look, Place, Room, RoomGoneError, WaitingRooms
+from inventory_stream.ports.waiting_room import (
+    Binding,
+    Entry,
+    Kind,
+    Look,
+    Place,
+    Room,
+    RoomGoneError,
+    WaitingRooms,
+)
 
 WAIT_SECONDS_MAX = 10.0
 HOUR_MS = 3_600_000
@@ -47,7 +56,14 @@ async def kinds(bench: Bench, room: Room, *places: Place) -> list[Kind]:
 
 async def came(bench: Bench, room: Room, *tickets: str) -> list[Place]:
     """Let people come, one after another."""
-    return [(await bench.rooms.enter(room, [Entry(ticket, -1)]))[0] for ticket in tickets]
+    return [await enter_one(bench.rooms, room, Entry(ticket, -1)) for ticket in tickets]
+
+
+async def enter_one(rooms: WaitingRooms, room: Room, entry: Entry) -> Place:
+    """Let one come whom nothing keeps out."""
+    (place,) = await rooms.enter(room, [entry])
+    assert place is not None
+    return place
 
 
 async def look_at(bench: Bench, room: Room, place: Place) -> Look:
@@ -95,7 +111,8 @@ class WaitingRoomSuite:
         """Two who come within the same microsecond still have an order, the one of their coming."""
         room = await bench.rooms.open_room(bench.room())
         entries = [Entry(f"t{number}", -1) for number in range(50)]
-        arrivals = [place.arrived_us for place in await bench.rooms.enter(room, entries)]
+        arrivals = [place.arrived_us for place in await bench.rooms.enter(room, entries) if place is not None]
+        assert len(arrivals) == 50
         assert arrivals == sorted(set(arrivals))
 
     async def test_those_before_the_opening_go_in_by_draw_and_before_later_ones(self, bench: Bench) -> None:
@@ -110,7 +127,7 @@ class WaitingRoomSuite:
         late = Place("late", 0, 0)
         while late.arrived_us < room.opens_ms * 1_000:
             assert time.monotonic() < deadline
-            (late,) = await bench.rooms.enter(room, [Entry("late", -(2**52))])
+            late = await enter_one(bench.rooms, room, Entry("late", -(2**52)))
             if late.arrived_us < room.opens_ms * 1_000:
                 await bench.rooms.leave(room, "late", late.turn)
                 await bench.pass_ms(5)
@@ -184,16 +201,64 @@ class WaitingRoomSuite:
         room = await bench.rooms.open_room(bench.room())
         await came(bench, room, "a")
         await bench.rooms.admit(room, "g1", 1)
+        assert await bench.rooms.bound(room, "a", 0) is None
         bound = await asyncio.gather(
             bench.rooms.bind(room, "a", 0, "R1"), bench.other.bind(room, "a", 0, "R2")
         )
-        assert len(set(bound)) == 1
-        winner, loser = (bound[0], "R2" if bound[0] == "R1" else "R1")
-        assert await bench.other.bind(room, "a", 0, winner) == winner
+        assert len({one.reservation_id for one in bound}) == 1
+        assert sorted(one.is_new for one in bound) == [False, True]
+        winner = bound[0].reservation_id
+        loser = "R2" if winner == "R1" else "R1"
+        assert await bench.other.bind(room, "a", 0, winner) == Binding(winner)
+        assert await bench.other.bound(room, "a", 0) == winner
         await bench.rooms.unbind(room, "a", 0, loser)
-        assert await bench.other.bind(room, "a", 0, loser) == winner
+        assert await bench.other.bind(room, "a", 0, loser, 1, winner) == Binding(winner)
         await bench.rooms.unbind(room, "a", 0, winner)
-        assert await bench.other.bind(room, "a", 0, loser) == loser
+        assert await bench.other.bind(room, "a", 0, loser) == Binding(loser, is_new=True)
+
+    async def test_admission_of_a_reservation_that_came_to_nothing_goes_to_another(
+        self, bench: Bench
+    ) -> None:
+        """Only when it can be granted no more, only to who says whose place it takes, and not once used."""
+        room = await bench.rooms.open_room(bench.room())
+        await came(bench, room, "a")
+        await bench.rooms.admit(room, "g1", 1)
+        await bench.rooms.bind(room, "a", 0, "R1", 60_000)
+        assert await bench.other.bind(room, "a", 0, "R2", 60_000, "R1") == Binding("R1")
+        assert await bench.rooms.bind(room, "a", 0, "R1", 50) == Binding("R1")
+        await bench.pass_ms(60)
+        for instead_of in (None, "R3"):
+            over = await bench.other.bind(room, "a", 0, "R2", 60_000, instead_of)
+            assert over == Binding("R1", is_over=True)
+        assert await bench.other.bind(room, "a", 0, "R2", 50, "R1") == Binding("R2", is_new=True)
+        await bench.rooms.spend(room, "a", 0)
+        await bench.pass_ms(60)
+        assert await bench.rooms.bind(room, "a", 0, "R3", 60_000, "R2") == Binding("R2")
+
+    async def test_owner_has_one_ticket_at_a_time(self, bench: Bench) -> None:
+        """Another ticket of the same owner is refused while the first waits or is in, and only then."""
+        room = await bench.rooms.open_room(bench.room())
+        first = await enter_one(bench.rooms, room, Entry("a1", -1, owner="a"))
+        assert await bench.other.enter(room, [Entry("a2", -1, owner="a")]) == [None]
+        assert await bench.other.enter(room, [Entry("a1", -1, owner="a")]) == [first]
+        assert (await look_at(bench, room, first)).state.waiting == 1
+        assert await bench.rooms.admit(room, "g1", 1) == ["a1"]
+        assert await bench.other.enter(room, [Entry("a2", -1, owner="a")]) == [None]
+        await bench.rooms.spend(room, "a1", 0)
+        second = await enter_one(bench.rooms, room, Entry("a2", -1, owner="a"))
+        assert await kinds(bench, room, second) == [Kind.WAITING]
+
+    async def test_place_at_the_end_is_not_drawn(self, bench: Bench) -> None:
+        """A ticket in place of a lost one comes after all who were drawn, and asked again it is the same."""
+        room = await bench.rooms.open_room(bench.room(opens_in_ms=60_000))
+        last = await enter_one(bench.rooms, room, Entry("lost", -(2**52), turn=1))
+        (drawn,) = await came(bench, room, "drawn")
+        assert await enter_one(bench.other, room, Entry("lost", -(2**52), turn=1)) == last
+        positions = [(await look_at(bench, room, one)).standings[0].position for one in (drawn, last)]
+        assert positions == [1, 2]
+        await bench.rooms.leave(room, "lost", last.turn)
+        again = await enter_one(bench.rooms, room, Entry("lost", -(2**52), turn=1))
+        assert again.turn == last.turn + 1
 
     async def test_used_admission_is_over_and_stays_bound(self, bench: Bench) -> None:
         """After the grant nothing frees the admission, and its holder may come again at the end."""
@@ -204,7 +269,7 @@ class WaitingRoomSuite:
         for _ in range(2):
             await bench.rooms.spend(room, "a", 0)
         await bench.rooms.unbind(room, "a", 0, "R1")
-        assert await bench.other.bind(room, "a", 0, "R2") == "R1"
+        assert await bench.other.bind(room, "a", 0, "R2") == Binding("R1")
         (again,) = await came(bench, room, "a")
         assert await kinds(bench, room, first, again) == [Kind.USED, Kind.WAITING]
 

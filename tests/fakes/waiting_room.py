@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from inventory_stream.errors import UnreachableError
 from inventory_stream.ports.waiting_room import (
+    Binding,
     Entry,
     Kind,
     Look,
@@ -34,8 +35,9 @@ class FakeRoom:
     seen_ms: dict[str, int] = field(default_factory=dict)
     admitted: dict[tuple[str, int], int] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
-    bound: dict[tuple[str, int], str] = field(default_factory=dict)
+    bound: dict[tuple[str, int], tuple[str, int | None]] = field(default_factory=dict)
     arrived_us: dict[str, int] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
 
     def ahead(self, ticket: str) -> int:
         """Count those before a ticket."""
@@ -97,15 +99,21 @@ class FakeWaitingRooms:
         for sale_id in sale_ids:
             self._reach().terms.pop(sale_id, None)
 
-    async def enter(self, room: Room, entries: Sequence[Entry]) -> Sequence[Place]:
+    async def enter(self, room: Room, entries: Sequence[Entry]) -> Sequence[Place | None]:
         """See the port."""
         state = self._state(room)
         return [self._enter_one(room, state, entry) for entry in entries]
 
-    def _enter_one(self, room: Room, state: FakeRoom, entry: Entry) -> Place:
-        ticket, draw, turn, arrived_us = entry
+    def _enter_one(self, room: Room, state: FakeRoom, entry: Entry) -> Place | None:
+        ticket, draw, turn, arrived_us, owner = entry
+        if owner is not None:
+            other = state.owners.get(owner, ticket)
+            is_there = other in state.waiting or (other, state.turns.get(other, 0)) in state.admitted
+            if other != ticket and is_there:
+                return None
+            state.owners[owner] = ticket
         over = state.turns.get(ticket, 0)
-        mine = over if turn is None else turn
+        mine = over if turn is None else turn if arrived_us is not None else max(turn, over)
         if mine < over:
             assert arrived_us is not None
             return Place(ticket, mine, arrived_us)
@@ -200,14 +208,33 @@ class FakeWaitingRooms:
         state.present.discard(ticket)
         return True
 
-    async def bind(self, room: Room, ticket_id: str, turn: int, reservation_id: str) -> str:
+    async def bind(
+        self,
+        room: Room,
+        ticket_id: str,
+        turn: int,
+        reservation_id: str,
+        undecided_ms: int | None = None,
+        instead_of: str | None = None,
+    ) -> Binding:
         """See the port."""
-        return self._state(room).bound.setdefault((ticket_id, turn), reservation_id)
+        state, mine, now_ms = self._state(room), (ticket_id, turn), self._server.now_ms
+        is_new = mine not in state.bound
+        there, until_ms = state.bound.get(mine, (reservation_id, None))
+        is_over = until_ms is not None and until_ms < now_ms and state.turns.get(ticket_id, 0) <= turn
+        if there != reservation_id and not (is_over and there == instead_of):
+            return Binding(there, is_over)
+        state.bound[mine] = reservation_id, None if undecided_ms is None else now_ms + undecided_ms
+        return Binding(reservation_id, is_new=is_new or there != reservation_id)
+
+    async def bound(self, room: Room, ticket_id: str, turn: int) -> str | None:
+        """See the port."""
+        return self._state(room).bound.get((ticket_id, turn), (None, None))[0]
 
     async def unbind(self, room: Room, ticket_id: str, turn: int, reservation_id: str) -> None:
         """See the port."""
         state, mine = self._state(room), (ticket_id, turn)
-        if state.bound.get(mine) == reservation_id and state.turns.get(ticket_id, 0) <= turn:
+        if state.bound.get(mine, ("", None))[0] == reservation_id and state.turns.get(ticket_id, 0) <= turn:
             del state.bound[mine]
 
     async def close(self) -> None:

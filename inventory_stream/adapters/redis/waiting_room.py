@@ -16,6 +16,7 @@ from inventory_stream.adapters.redis.scripts import Call, Scripts
 from inventory_stream.ports.waiting_room import (
     ADMIT_TICKETS_MAX,
     LOOK_TICKETS_MAX,
+    Binding,
     Entry,
     Kind,
     Look,
@@ -99,14 +100,16 @@ class RedisWaitingRooms:
             with reaching(self._address):
                 await self._again(lambda: self._client.hdel(keys.ROOMS, *sale_ids))
 
-    async def enter(self, room: Room, entries: Sequence[Entry]) -> Sequence[Place]:
+    async def enter(self, room: Room, entries: Sequence[Entry]) -> Sequence[Place | None]:
         """See the port."""
         arguments = [_expiry(room)]
-        for ticket_id, draw, turn, arrived_us in _bounded(entries):
-            arguments += (ticket_id, str(draw), _text(turn), _text(arrived_us))
+        for ticket_id, draw, turn, arrived_us, owner in _bounded(entries):
+            arguments += (ticket_id, str(draw), _text(turn), _text(arrived_us), owner or "")
         flat = await self._run(_ENTER, room, arguments)
         return [
             Place(entry.ticket_id, int(flat[2 * at]), int(flat[2 * at + 1]))
+            if int(flat[2 * at]) >= 0
+            else None
             for at, entry in enumerate(entries)
         ]
 
@@ -145,13 +148,29 @@ class RedisWaitingRooms:
         """See the port."""
         await self._run(_END, room, (ticket_id, str(turn), "0", _expiry(room)))
 
-    async def bind(self, room: Room, ticket_id: str, turn: int, reservation_id: str) -> str:
+    async def bind(
+        self,
+        room: Room,
+        ticket_id: str,
+        turn: int,
+        reservation_id: str,
+        undecided_ms: int | None = None,
+        instead_of: str | None = None,
+    ) -> Binding:
         """See the port."""
-        return str(await self._run(_BIND, room, (ticket_id, str(turn), reservation_id, "1", _expiry(room))))
+        more = (_expiry(room), _text(undecided_ms), instead_of or "")
+        answer = await self._run(_BIND, room, (ticket_id, str(turn), reservation_id, "1", *more))
+        bound, is_over, is_new = answer
+        return Binding(str(bound), bool(is_over), bool(is_new))
+
+    async def bound(self, room: Room, ticket_id: str, turn: int) -> str | None:
+        """See the port."""
+        answer = await self._run(_BIND, room, (ticket_id, str(turn), "", "", _expiry(room), "", ""))
+        return str(answer[0]) or None
 
     async def unbind(self, room: Room, ticket_id: str, turn: int, reservation_id: str) -> None:
         """See the port."""
-        await self._run(_BIND, room, (ticket_id, str(turn), reservation_id, "0", _expiry(room)))
+        await self._run(_BIND, room, (ticket_id, str(turn), reservation_id, "0", _expiry(room), "", ""))
 
     async def spend(self, room: Room, ticket_id: str, turn: int) -> None:
         """See the port."""

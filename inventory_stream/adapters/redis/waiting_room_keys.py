@@ -12,8 +12,10 @@
     waiting-room:{<sale>}:seen      sorted set: ticket id by when its holder was last there, ms
     waiting-room:{<sale>}:admitted  sorted set: <ticket id>.<turn> by the end of the admission, ms
     waiting-room:{<sale>}:turns     hash: ticket id -> turns that are over, for those with any
-    waiting-room:{<sale>}:bound     hash: <ticket id>.<turn> -> reservation id of its admission
+    waiting-room:{<sale>}:bound     hash: <ticket id>.<turn> -> until when its reservation may be granted
+                                    (ms; empty: not known), a blank, the reservation id
     waiting-room:{<sale>}:arrived   hash: ticket id -> arrival, us since the Unix epoch
+    waiting-room:{<sale>}:owners    hash: word for a customer -> ticket id that a public key last took
 
 A place is a number, smallest first: below 0 for those who came before the opening, their draw; else
 the arrival. All keys but the first expire a day after the room's end.
@@ -25,7 +27,7 @@ from models.ids import encode_id
 
 ROOMS: Final = "waiting-rooms"
 
-_PARTS: Final = ("state", "waiting", "present", "seen", "admitted", "turns", "bound", "arrived")
+_PARTS: Final = ("state", "waiting", "present", "seen", "admitted", "turns", "bound", "arrived", "owners")
 
 
 def room_keys(sale_id: str) -> tuple[str, ...]:

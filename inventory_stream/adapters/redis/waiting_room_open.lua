@@ -1,7 +1,7 @@
 -- Open a room unless it is there. KEYS: those of the room (waiting_room_keys.py), then the list of rooms.
 -- ARGV: sale id, terms, opens_us, closes_ms, hold_ms (0: a new room; else its data was lost), expiry_ms.
 -- Returns the terms that hold.
-local state, rooms = KEYS[1], KEYS[9]
+local state, rooms = KEYS[1], KEYS[10]
 local clock = redis.call('TIME')
 local now_ms = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('HSETNX', rooms, ARGV[1], ARGV[2])

@@ -1,5 +1,6 @@
 """Which sales have a waiting room, as one gateway knows it, also while Redis is gone or was flushed."""
 
+import asyncio
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -47,6 +48,8 @@ class RoomDirectory:
         self._read_ms = 0
         self.is_reachable = False
         """Whether the last reading succeeded: saves a wait for a server that is gone."""
+        self.is_wanted = asyncio.Event()
+        """Set when the list should be read at once."""
 
     async def refresh(self) -> None:
         """Read the list, put back what is missing, drop what is long over.
@@ -95,9 +98,10 @@ class RoomDirectory:
         return [room for room in self._known.values() if now_ms < room.closes_ms]
 
     def hint(self, sale_id: str) -> None:
-        """Hear that something signed speaks of a sale's room, which is then one that was lost."""
+        """Hear that something signed speaks of a sale's room: it is new here, or was lost."""
         if sale_id not in self._known:
             self._hinted.add(sale_id)
+            self.is_wanted.set()
 
     def needs_admission(self, sale_id: str, starts_ms: int | None) -> bool:
         """Say whether a reservation of a sale needs an admission; `starts_ms` None: start not known.

@@ -20,6 +20,9 @@ DRAW_SPAN: Final = 1 << _DRAW_BITS
 # 15 bytes are 20 characters without padding; two of 100,000 people share an id with 1 in 2**86.
 _TICKET_ID_BYTES: Final = 15
 
+# Of 20. Two of 100,000 people share so much with 1 in 2**39, and could then use each other's admissions.
+_OWNER_CHARACTERS: Final = 12
+
 
 def ticket_id(sale_id: str, customer: str) -> str:
     """Give the one ticket id of a customer (a keyed hash) in a sale's room, the same at every gateway."""
@@ -27,6 +30,20 @@ def ticket_id(sale_id: str, customer: str) -> str:
         f"{sale_id}\0{customer}".encode(), digest_size=_TICKET_ID_BYTES, person=b"waiting-room"
     )
     return urlsafe_b64encode(digest.digest()).decode()
+
+
+def owner_of(sale_id: str, customer: str) -> str:
+    """Give the part of a customer's ticket ids that says whose they are: 9 bytes, 12 characters."""
+    return ticket_id(sale_id, customer)[:_OWNER_CHARACTERS]
+
+
+def shown_ticket_id(sale_id: str, customer: str, word: str) -> str:
+    """Give a ticket id that only who knows `word` can ask for again; its end has 48 bits of the word.
+
+    For callers who cannot prove whom they ask for. The seed is not known when a word is chosen.
+    """
+    digest = hashlib.blake2b(f"{customer}\0{word}".encode(), digest_size=6, person=b"waiting-room")
+    return owner_of(sale_id, customer) + urlsafe_b64encode(digest.digest()).decode()
 
 
 def seed(key: bytes, room: Room) -> bytes:

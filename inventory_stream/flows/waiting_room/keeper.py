@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Final
 
 import structlog
@@ -16,8 +17,13 @@ from inventory_stream.ports.sale_monitor import SILENT_SALE, SaleMonitor
 
 log = structlog.get_logger(__name__)
 
+Pause = Callable[[], Awaitable[None]]
+
 _REFRESH_SECONDS: Final = 1.0
 """How soon a gateway knows a new room, or notices that Redis lost one."""
+
+_SOONEST_SECONDS: Final = 0.1
+"""How soon the list is read again when a ticket speaks of a room that is not on it."""
 
 _ADMIT_SECONDS: Final = 0.25
 """How long a unit that became free waits for the next person; 500 of them go in at each step."""
@@ -52,12 +58,12 @@ class Keeper:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run inside the block; at its end every stream is ended."""
-        steps: tuple[tuple[str, Callable[[], Awaitable[object]], float], ...] = (
-            ("refresh", self._directory.refresh, _REFRESH_SECONDS),
-            ("admit", self._admit, _ADMIT_SECONDS),
-            ("look", self._crowd.look, _LOOK_SECONDS),
-            ("stock", self._look_at_stock, _STOCK_SECONDS),
-            ("count", self.count, _COUNT_SECONDS),
+        steps: tuple[tuple[str, Callable[[], Awaitable[object]], Pause], ...] = (
+            ("refresh", self._directory.refresh, self._until_wanted),
+            ("admit", self._admit, partial(asyncio.sleep, _ADMIT_SECONDS)),
+            ("look", self._crowd.look, partial(asyncio.sleep, _LOOK_SECONDS)),
+            ("stock", self._look_at_stock, partial(asyncio.sleep, _STOCK_SECONDS)),
+            ("count", self.count, partial(asyncio.sleep, _COUNT_SECONDS)),
         )
         tasks = [asyncio.create_task(_again(*step), name=f"waiting room {step[0]}") for step in steps]
         try:
@@ -74,8 +80,17 @@ class Keeper:
         Raises:
             UnreachableError: the server does not answer.
         """
+        self._lobby.tidy()
         states = [await self._lobby.state(room) for room in self._directory.rooms()]
         self._monitor.rooms(sum(one.waiting for one in states), sum(one.in_flight for one in states))
+
+    async def _until_wanted(self) -> None:
+        wanted = self._directory.is_wanted
+        await asyncio.sleep(_SOONEST_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REFRESH_SECONDS - _SOONEST_SECONDS):
+                await wanted.wait()
+        wanted.clear()
 
     async def _admit(self) -> None:
         self._monitor.admitted(await self._admitter.step())
@@ -84,7 +99,7 @@ class Keeper:
         self._crowd.look_at_stock()
 
 
-async def _again(name: str, step: Callable[[], Awaitable[object]], pause_seconds: float) -> None:
+async def _again(name: str, step: Callable[[], Awaitable[object]], pause: Pause) -> None:
     is_failing = False
     while True:
         try:
@@ -102,4 +117,4 @@ async def _again(name: str, step: Callable[[], Awaitable[object]], pause_seconds
             is_failing = True
         except Exception:  # a bug in one step must not end the room for all who wait
             log.exception("waiting_room_step_broke", step=name)
-        await asyncio.sleep(pause_seconds)
+        await pause()

@@ -1,5 +1,6 @@
 """The waiting room over HTTP: rooms for who runs a sale, tickets for who wants in."""
 
+import secrets
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
@@ -9,12 +10,14 @@ from msgspec import Struct
 
 from inventory_stream.errors import RetryableError
 from inventory_stream.flows.waiting_room.directory import OPEN_AHEAD_MS, RoomDirectory
-from inventory_stream.flows.waiting_room.draw import commitment, seed, ticket_id
+from inventory_stream.flows.waiting_room.draw import commitment, owner_of, seed, shown_ticket_id, ticket_id
 from inventory_stream.flows.waiting_room.lobby import Lobby
 from inventory_stream.flows.waiting_room.sale_stock import Stocks
 from inventory_stream.flows.waiting_room.told import State, Told, tell
 from inventory_stream.gateway.endpoint import Call, Endpoint, Reply, Scope
+from inventory_stream.gateway.idempotency import KEY_HEADER
 from inventory_stream.gateway.problems import Problem
+from inventory_stream.gateway.security.public import customer_of
 from inventory_stream.gateway.tokens import Purpose, Signed, TokenError, TokenSigner
 from inventory_stream.gateway.words.waiting_room import Join, NewRoom, RoomShown, TicketShown
 from inventory_stream.ports.waiting_room import Place, Room
@@ -31,6 +34,9 @@ ROOM_MS_MAX: Final = 30 * 86_400_000
 
 ROOMS_MAX: Final = 1_000
 """Rooms that are not over yet. Every gateway reads all of them each second, 200 bytes each."""
+
+_KEY_CHARACTERS_MIN: Final = 16
+"""Of an Idempotency-Key that nobody guesses; the SDK's have 36."""
 
 _AHEAD_MS_MAX: Final = 366 * 86_400_000
 
@@ -108,8 +114,12 @@ class Tickets:
             place = Place(*self.signer.read(Purpose.TICKET, sale_id, ticket))
         except TokenError as error:
             raise Problem("not-found", f"the ticket does not hold: {error}") from None
-        self._directory.hint(sale_id)
-        return self.room(sale_id), place
+        room = self._directory.find(sale_id)
+        if room is None:
+            # Signed by us: there is a room, which another gateway opened just now or Redis lost.
+            self._directory.hint(sale_id)
+            raise Problem("not-ready", "this gateway does not know the ticket's room yet", headers=_RETRY)
+        return room, place
 
     def shown(self, room: Room, place: Place, told: Told) -> TicketShown:
         """Put what is told into the words of the API."""
@@ -181,11 +191,11 @@ class WaitingRoomRoutes:
                 "POST",
                 _TICKETS,
                 self._join,
-                "Take a ticket; the same customer gets the same ticket and place",
+                "Take a ticket; the same customer has the same place",
                 _TAG,
                 {201: TicketShown},
                 body=Join,
-                problems=("sale-closed", "invalid", *_UNKNOWN),
+                problems=("sale-closed", "invalid", "conflict", *_UNKNOWN),
             ),
             Endpoint(
                 "GET",
@@ -260,14 +270,36 @@ class WaitingRoomRoutes:
         room = self._tickets.room(call.path["sale_id"])
         if self._tickets.now_ms() >= room.closes_ms:
             raise Problem("sale-closed", "the waiting room is closed")
-        ticket = ticket_id(room.sale_id, self._customers.hash(asked.customer))
+        customer = self._customers.hash(customer_of(call.caller, asked.customer) or asked.customer)
         held = None
         if asked.ticket is not None:
             _, held = self._tickets.read(room.sale_id, asked.ticket)
-            if held.ticket_id != ticket:
+            if not held.ticket_id.startswith(owner_of(room.sale_id, customer)):
                 raise Problem("invalid", "the ticket is another customer's")
-        place = await self._lobby.join(room, ticket, held)
+        place = await self._place(call, room, customer, held)
+        if place is None:
+            raise Problem(
+                "conflict",
+                "the customer has a ticket: send it as `ticket`; if it is lost, `ticket_lost`: true gives a "
+                "new one at the end of the line",
+            )
         return Reply(201, await self._standing(room, place), _NO_STORE)
+
+    async def _place(self, call: Call, room: Room, customer: str, held: Place | None) -> Place | None:
+        """Give a customer's place; None: a public caller must show the ticket."""
+        sale_id = room.sale_id
+        if not call.caller.is_public or call.caller.customer is not None:
+            ticket = ticket_id(sale_id, customer) if held is None else held.ticket_id
+            return await self._lobby.join(room, ticket, held)
+        if held is not None:
+            return await self._lobby.join(room, held.ticket_id, held, owner_of(sale_id, customer))
+        # With the key of the first try a retry gets its ticket; whoever does not know it gets another.
+        key = call.headers.get(KEY_HEADER, "")
+        word = key if len(key) >= _KEY_CHARACTERS_MIN else secrets.token_urlsafe()
+        if call.body.ticket_lost:
+            return await self._lobby.join_last(room, shown_ticket_id(sale_id, customer, f"lost {word}"))
+        ticket = shown_ticket_id(sale_id, customer, word)
+        return await self._lobby.join(room, ticket, owner=owner_of(sale_id, customer))
 
     async def _show_ticket(self, call: Call) -> Reply:
         room, place = self._tickets.read(call.path["sale_id"], call.path["ticket"])

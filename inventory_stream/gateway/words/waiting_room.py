@@ -41,10 +41,16 @@ class RoomShown(Struct):
 
 
 class Join(Struct, forbid_unknown_fields=True):
-    """One who wants in. `ticket`: one that the customer has already, so that its place is surely kept."""
+    """One who wants in. `ticket`: one that the customer has already, so that its place is surely kept.
+
+    With a public key, which proves nobody, a customer who has a ticket must show it, else 409. `ticket_lost`
+    true gives a new one at the end of the line, which is not drawn; the old place stays with the old ticket.
+    With other keys the place is the customer's, and it changes nothing.
+    """
 
     customer: Annotated[str, Meta(min_length=1, max_length=1_024)]
     ticket: Token | None = None
+    ticket_lost: bool = False
 
 
 class TicketShown(Struct):

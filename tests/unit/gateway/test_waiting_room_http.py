@@ -15,6 +15,7 @@ from inventory_stream.flows.waiting_room.draw import draw
 from inventory_stream.flows.waiting_room.sale_stock import SaleStock
 from inventory_stream.gateway.app import new_app
 from inventory_stream.gateway.endpoint import Caller, Scope
+from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.waiting_room import WaitingRoomParts
 from inventory_stream.settings import GatewaySettings
 from tests.fakes.sale_stocks import FakeStocks
@@ -43,11 +44,14 @@ class Shop:
     stocks: FakeStocks
     scopes: set[Scope] = field(default_factory=lambda: set(Scope))
     wanted: dict[str, Any] = field(default_factory=dict)
+    caller: dict[str, Any] = field(default_factory=dict)
 
-    async def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        """Give status and document of an answer."""
+    async def call(self, method: str, path: str, body: object = None, **more: str) -> tuple[int, Any]:
+        """Give status and document of an answer; `more` are headers."""
         raw = None if body is None else orjson.dumps(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        headers = {name.replace("_", "-"): value for name, value in more.items()}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         async with self.client.request(method, path, data=raw, headers=headers) as answer:
             raw = await answer.read()
             return answer.status, orjson.loads(raw) if raw else None
@@ -85,14 +89,15 @@ async def shop() -> AsyncIterator[Shop]:
         lambda: server.now_ms,
     )
     scopes = set(Scope)
+    more: dict[str, Any] = {}
 
     async def authenticate(_request: object) -> Caller:
-        return Caller("shop", frozenset(scopes))
+        return Caller("shop", frozenset(scopes), **more)
 
     app = new_app(parts.endpoints(), parts.routes(), authenticate=authenticate)
     async with TestClient(TestServer(app)) as client:
         await parts.directory.refresh()
-        yield Shop(client, parts, server, stocks, scopes)
+        yield Shop(client, parts, server, stocks, scopes, caller=more)
 
 
 async def next_place(stream: Any) -> Any:  # noqa: ANN401  # aiohttp's stream, JSON
@@ -316,3 +321,119 @@ async def test_room_without_a_key_is_not_offered() -> None:
         async with client.post("/v1/waiting-rooms", json=wanted) as answer:
             assert answer.status == 503
             assert "gateway.token_key" in (await answer.json(content_type=None))["detail"]
+
+
+async def test_public_key_gives_a_place_only_to_who_shows_the_ticket(shop: Shop) -> None:
+    """Whoever knows a customer's name gets neither the ticket nor the place; the loser goes to the end."""
+    await shop.open()
+    shop.caller["is_public"] = True
+    mine = await shop.join("anna")
+    status, problem = await shop.call("POST", f"{ROOM}/tickets", {"customer": "anna"})
+    assert (status, problem["type"]) == (409, "/problems/conflict")
+    assert "ticket_lost" in problem["detail"]
+    assert (await shop.join("anna", ticket=mine["ticket"]))["ticket"] == mine["ticket"]
+    new = await shop.join("anna", ticket_lost=True)
+    assert new["ticket"] != mine["ticket"]
+    await shop.join("berta")
+    await shop.to_opening()
+    positions = {}
+    for name, ticket in (("mine", mine), ("new", new)):
+        _, shown = await shop.call("GET", f"{ROOM}/tickets/{ticket['ticket']}")
+        positions[name] = shown["position"]
+    assert positions["mine"] < positions["new"] == 3
+    stolen = {"customer": "berta", "ticket": mine["ticket"]}
+    assert (await shop.call("POST", f"{ROOM}/tickets", stolen))[0] == 422
+
+
+async def test_token_of_a_customer_needs_no_ticket_and_takes_nobody_elses(shop: Shop) -> None:
+    """Who is proven to be the customer has the one place, and cannot ask for another's."""
+    await shop.open()
+    shop.caller.update(is_public=True, customer="anna")
+    assert (await shop.join("anna"))["ticket"] == (await shop.join("anna"))["ticket"]
+    assert (await shop.call("POST", f"{ROOM}/tickets", {"customer": "berta"}))[0] == 403
+
+
+async def test_retry_of_a_public_join_with_its_key_gets_its_ticket(shop: Shop) -> None:
+    """An answer that was lost costs nobody the place; a word that anybody may guess opens nothing."""
+    await shop.open()
+    shop.caller["is_public"] = True
+    for body in ({"customer": "anna"}, {"customer": "anna", "ticket_lost": True}):
+        answers = [
+            await shop.call("POST", f"{ROOM}/tickets", body, Idempotency_Key="a-word-of-16-and-more")
+            for _ in range(2)
+        ]
+        assert answers[0][0] == 201
+        assert answers[0] == answers[1]
+    other = {"customer": "berta"}
+    assert (await shop.call("POST", f"{ROOM}/tickets", other, Idempotency_Key="1"))[0] == 201
+    assert (await shop.call("POST", f"{ROOM}/tickets", other, Idempotency_Key="1"))[0] == 409
+
+
+async def test_admission_of_a_public_ticket_is_the_customers(shop: Shop) -> None:
+    """A ticket with a part of its own still opens the door for its customer and for nobody else."""
+    await shop.open()
+    shop.caller["is_public"] = True
+    ticket = (await shop.join("anna"))["ticket"]
+    await shop.to_opening()
+    await shop.call("GET", f"{ROOM}/tickets/{ticket}")
+    assert await shop.parts.admitter.step() == 1
+    _, shown = await shop.call("GET", f"{ROOM}/tickets/{ticket}")
+    for name, is_let_in in (("anna", True), ("berta", False)):
+        check = shop.parts.admissions.check("drop", Hasher().hash(name), shown["admission"], "R1")
+        if is_let_in:
+            assert await check is not None
+        else:
+            with pytest.raises(Problem):
+                await check
+
+
+async def test_ticket_of_a_room_that_is_not_known_here_yet_is_503(shop: Shop) -> None:
+    """A ticket that another gateway signed is never called unknown; the list is read again at once."""
+    await shop.open()
+    ticket = (await shop.join("anna"))["ticket"]
+    terms = dict(shop.server.terms)
+    parts = WaitingRoomParts(
+        FakeWaitingRooms(shop.server),
+        shop.stocks,
+        Hasher(),
+        GatewaySettings(token_key=KEY),
+        lambda: shop.server.now_ms,
+    )
+
+    async def authenticate(_request: object) -> Caller:
+        return Caller("shop", frozenset(Scope))
+
+    app = new_app(parts.endpoints(), parts.routes(), authenticate=authenticate)
+    async with TestClient(TestServer(app)) as client:
+        shop.server.terms.clear()
+        await parts.directory.refresh()
+        async with client.get(f"{ROOM}/tickets/{ticket}") as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+        assert parts.directory.is_wanted.is_set()
+        shop.server.terms.update(terms)
+        deadline = asyncio.get_running_loop().time() + WAIT_SECONDS_MAX
+        async with parts.running():
+            while (await client.get(f"{ROOM}/tickets/{ticket}")).status != 200:
+                assert asyncio.get_running_loop().time() < deadline
+
+
+async def test_server_that_hangs_costs_little_and_is_not_named(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shopper waits half a second and the next ones not at all; the answer tells nothing of the server."""
+    await shop.open()
+    calls = 0
+
+    async def hang(*_args: object) -> None:
+        nonlocal calls
+        calls += 1
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(shop.parts.directory._rooms, "enter", hang)
+    began = asyncio.get_running_loop().time()
+    for name in ("anna", "berta", "cleo"):
+        status, problem = await shop.call("POST", f"{ROOM}/tickets", {"customer": name})
+        assert (status, problem["type"]) == (503, "/problems/not-ready")
+        assert "redis" not in problem["detail"].lower()
+    assert calls == 1
+    assert asyncio.get_running_loop().time() - began < 2.0

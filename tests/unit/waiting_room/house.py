@@ -67,7 +67,9 @@ class House:
 
     async def join(self, customer: str, gateway: Gateway | None = None) -> Place:
         """Let a customer come."""
-        return await (gateway or self.one).lobby.join(self.room, ticket_id(self.room.sale_id, customer))
+        place = await (gateway or self.one).lobby.join(self.room, ticket_id(self.room.sale_id, customer))
+        assert place is not None
+        return place
 
     def to_opening(self) -> None:
         """Let time pass to the opening."""

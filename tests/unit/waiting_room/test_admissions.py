@@ -1,13 +1,14 @@
 """The door: a reservation of a sale with a room passes with its own admission, and only once."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
 from inventory_stream.flows.waiting_room.directory import RoomsUnknownError
 from inventory_stream.flows.waiting_room.draw import ticket_id
 from inventory_stream.flows.waiting_room.sale_stock import SaleStock
-from inventory_stream.gateway.admissions import Admissions
+from inventory_stream.gateway.admissions import Admissions, Held, Retry
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.tokens import Purpose, Signed, TokenSigner
 from inventory_stream.ports.waiting_room import Kind
@@ -158,3 +159,62 @@ async def test_shop_without_a_key_sells_without_redis() -> None:
     house.stocks.first_ms = house.server.now_ms
     house.server.is_gone = True
     assert await door(house.one, None).check("plain", None, None, "R1") is None
+
+
+async def test_retry_after_the_end_of_the_admission_passes() -> None:
+    """Who holds a unit hears of it however late; nobody else gets through with an admission that is over."""
+    house = await opened()
+    token = await admitted(house)
+    assert await door(house.one).check("drop", "k1:aa", token, "R1") is not None
+    house.pass_ms(65_001)
+    assert await door(house.two).check("drop", "k1:aa", token, "R1") is not None
+    with pytest.raises(Problem, match="ran out"):
+        await door(house.two).check("drop", "k1:aa", token, "R2")
+    house.server.is_gone = True
+    assert await door(house.two).check("drop", "k1:aa", token, "R1", Retry(is_known=True)) is not None
+
+
+@pytest.mark.parametrize("is_nothing", [True, False])
+async def test_admission_comes_back_from_a_reservation_that_nobody_heard_of(*, is_nothing: bool) -> None:
+    """With another key the customer gets through once nothing can come of the first, and not if it holds."""
+    house = await opened()
+    token = await admitted(house)
+    asked: list[str] = []
+
+    async def came_to_nothing(reservation_id: str) -> bool:
+        asked.append(reservation_id)
+        return is_nothing
+
+    def retry(reservation_id: str) -> Awaitable[Held | None]:
+        known = Retry(undecided_ms=7_000, came_to_nothing=came_to_nothing)
+        return door(house.two).check("drop", "k1:aa", token, reservation_id, known)
+
+    assert await retry("R1") is not None
+    with pytest.raises(Problem, match="another reservation"):
+        await retry("R2")
+    assert asked == []
+    house.pass_ms(7_001)
+    if is_nothing:
+        assert await retry("R2") is not None
+        with pytest.raises(Problem, match="another reservation"):
+            await retry("R1")
+    else:
+        with pytest.raises(Problem, match="another reservation"):
+            await retry("R2")
+    assert asked == ["R1"]
+
+
+async def test_request_that_was_not_sent_gives_the_admission_back() -> None:
+    """But not what an earlier try of the same reservation may have got."""
+    house = await opened()
+    token = await admitted(house)
+    for _ in range(2):
+        held = await door(house.one).check("drop", "k1:aa", token, "R1")
+        assert held is not None
+        await door(house.one).withdraw(held)
+    assert await door(house.one).check("drop", "k1:aa", token, "R2") is not None
+    again = await door(house.one).check("drop", "k1:aa", token, "R2")
+    assert again is not None
+    await door(house.one).withdraw(again)
+    with pytest.raises(Problem, match="another reservation"):
+        await door(house.one).check("drop", "k1:aa", token, "R1")

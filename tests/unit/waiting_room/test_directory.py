@@ -107,3 +107,15 @@ async def test_room_ends_with_its_time_and_is_dropped_a_day_later() -> None:
     assert house.one.directory.find("drop") is None
     assert house.two.directory.find("drop") is None
     assert not house.server.terms
+
+
+async def test_nothing_is_kept_of_rooms_that_are_over() -> None:
+    """A gateway that runs for years does not remember each sale that it had."""
+    house = await House().open()
+    place = await house.join("a")
+    await house.one.lobby.stand_one(house.room, place)
+    house.one.lobby.tidy()
+    assert house.one.lobby.rooms_kept == 1
+    house.server.now_ms = house.room.closes_ms
+    house.one.lobby.tidy()
+    assert house.one.lobby.rooms_kept == 0
