@@ -13,8 +13,8 @@ from inventory_stream.bootstrap.gateway_orders import orders_part
 from inventory_stream.bootstrap.gateway_part import Core, Part
 from inventory_stream.gateway.asking import Asking
 from inventory_stream.gateway.endpoint import Scope
+from inventory_stream.gateway.graphql.asked import Sources
 from inventory_stream.gateway.graphql.endpoint import GraphqlRoutes
-from inventory_stream.gateway.graphql.schema import Sources
 from inventory_stream.gateway.live.hub import LiveHub
 from inventory_stream.gateway.live.limits import LiveLimits
 from inventory_stream.gateway.live.socket import LiveSocket
@@ -96,7 +96,7 @@ def _live(core: Core) -> Part:
             await asyncio.Event().wait()  # until cancelled
 
     return Part(
-        routes=(*LiveEvents(hub, admit).routes(), *LiveSocket(hub, admit).routes()),
+        routes=core.guard.counting((*LiveEvents(hub, admit).routes(), *LiveSocket(hub, admit).routes())),
         background=(run,),
         streams={"live": lambda: hub.readers},
         stop=hub.stop,
@@ -113,7 +113,7 @@ def _waiting_room(core: Core) -> Part:
 
     return Part(
         waiting_room.endpoints(),
-        tuple(waiting_room.routes()),
+        core.guard.counting(waiting_room.routes()),
         background=(run,),
         streams={"waiting-room": lambda: waiting_room.crowd.streams},
         stop=waiting_room.crowd.stop,

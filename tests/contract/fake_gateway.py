@@ -17,8 +17,8 @@ from inventory_stream.gateway.app import new_app
 from inventory_stream.gateway.asking import Asking
 from inventory_stream.gateway.customers import CustomerHasher
 from inventory_stream.gateway.endpoint import Caller, Endpoint, Scope
+from inventory_stream.gateway.graphql.asked import Sources
 from inventory_stream.gateway.graphql.endpoint import GraphqlRoutes
-from inventory_stream.gateway.graphql.schema import Sources
 from inventory_stream.gateway.idempotency import sku_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reserving import Reserving

@@ -7,7 +7,8 @@ from graphql import GraphQLError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from inventory_stream.gateway.endpoint import Call, Endpoint, Reply
-from inventory_stream.gateway.graphql.schema import Asked, Sources, is_ours, new_schema
+from inventory_stream.gateway.graphql.asked import Asked, Sources
+from inventory_stream.gateway.graphql.schema import is_ours, new_schema
 from inventory_stream.gateway.graphql.words import GraphqlAnswer, GraphqlBody
 from inventory_stream.gateway.problems import Problem
 

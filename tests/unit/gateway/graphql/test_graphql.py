@@ -6,9 +6,10 @@ import pytest
 
 from inventory_stream.gateway.asking import Asking
 from inventory_stream.gateway.endpoint import Call, Caller, Reply, Scope
+from inventory_stream.gateway.graphql.asked import Sources
 from inventory_stream.gateway.graphql.endpoint import GraphqlRoutes
 from inventory_stream.gateway.graphql.limits import COST_MAX, SPREADS_MAX
-from inventory_stream.gateway.graphql.schema import Sources, new_schema
+from inventory_stream.gateway.graphql.schema import new_schema
 from inventory_stream.gateway.graphql.words import GraphqlAnswer, GraphqlBody
 from inventory_stream.gateway.routes.sales import SaleRoutes
 from inventory_stream.gateway.routes.stores import StoreRoutes
