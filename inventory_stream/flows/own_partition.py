@@ -278,6 +278,7 @@ class OwnPartition:
             self._probes
             or self._repair
             or self._state.to_revoke
+            or self._state.to_fill
             or is_fold_due(self._state, self._wall_clock_ms())
             or now - self._alive_at >= self._alive_interval_seconds
             or now - self._claimed_at >= self._reclaim_interval_seconds

@@ -24,7 +24,8 @@ from inventory_stream.ledger.paths import (
     hoped,
     leave,
     note_held,
-    offer,
+    offered_more,
+    sells_to,
     unreserve,
 )
 from inventory_stream.ledger.position import Position
@@ -76,7 +77,7 @@ def reroute(state: PartitionState, command: Reroute, arrival_ms: int, batch: Bat
         offered = min(target.uncommitted, offered + min(hard, target.safety_stock))
         offered = offered if soft <= max(0, target.available_to_promise) else 0
     if units > offered:
-        hope = hoped(target, COMMON, arrival_ms, line_at(reservation, command.to_location))
+        hope = hoped(target, COMMON, arrival_ms, reservation)
         why_not = breakdown_of((target,))
         return answer(state, batch, reservation, command, _refusal(hope, units), breakdown=why_not)
     movements = _carry(state, batch, reservation, line, target, hard, soft, arrival_ms)
@@ -112,15 +113,15 @@ def set_units(state: PartitionState, command: SetUnits, arrival_ms: int, batch: 
         open_lines = [line for line in lines if _is_open(line, is_soft=bool(reserved))]
         places = [state.position(reservation.sku, line.location) for line in open_lines]
         path = reservation.path
-        offers = [offer(position, path, arrival_ms) for position in places]
+        offers = [offered_more(position, reservation, arrival_ms) for position in places]
         chosen = next((at for at, offered in enumerate(offers) if sum(offered) >= more), None)
-        refusal: Outcome | None = closed_to(places, path, arrival_ms)
+        its_own = [position for position in places if sells_to(position, reservation)]
+        refusal: Outcome | None = closed_to(its_own, path, arrival_ms)
         if refusal is None and not allowed_again(state, reservation, more):
             refusal = Outcome.LIMIT_REACHED
         if refusal is None and chosen is None:
-            hopes = zip(places, open_lines, strict=True)
             # The line that has most: more units are granted at one.
-            hope = max(hoped(position, path, arrival_ms, line) for position, line in hopes)
+            hope = max(hoped(position, path, arrival_ms, reservation) for position in its_own)
             refusal = _refusal(hope, more)
         if refusal is not None:
             why_not = breakdown_on(places, path, arrival_ms)

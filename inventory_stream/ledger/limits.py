@@ -80,9 +80,16 @@ def count_again(state: PartitionState, batch: Batch, reservation: ReservationRow
 
 
 def allowed_again(state: PartitionState, reservation: ReservationRow, units: int) -> bool:
-    """Whether a reservation's customer may have units more of it by the limits that it counts for."""
+    """Whether a reservation's customer may have units more of it by the limits that hold now (R19).
+
+    One from before a limit does not count for it, and so gets no more: its units could not be given back.
+    What was paid elsewhere is exempt (R20).
+    """
     limits = _limits_of(state, reservation)
-    return not limits or allowance(state, limits, reservation.customer or "") >= units
+    if limits and allowance(state, limits, reservation.customer or "") < units:
+        return False
+    standing = () if reservation.recorded else limits_on(state, reservation.sku, reservation.path)
+    return all(limit in limits for limit in standing)
 
 
 def give_back(state: PartitionState, batch: Batch, reservation: ReservationRow, units: int) -> None:

@@ -4,7 +4,7 @@ from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.limits import allowed_again, count_again
 from inventory_stream.ledger.movements import move, settle, stamp
 from inventory_stream.ledger.netting import note_allocated
-from inventory_stream.ledger.paths import draw, free, leave, may_wait_at, offered_again, unreserve
+from inventory_stream.ledger.paths import draw, free, leave, offered_again, unreserve
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState, line_at
 from inventory_stream.ledger.waiting import confirm_waiting, free_units, give_up, promise
@@ -194,21 +194,21 @@ def coverable(
     """
     if units and reservation.sku in state.moved_skus:
         return None
-    if units and reservation.limits and not allowed_again(state, reservation, units):
+    if units and state.purchase_limits and not allowed_again(state, reservation, units):
         return None
     plan = []
     for line in lines:
         taken = min(units, line.expired + line.revoked)
         if taken:
             position = state.position(reservation.sku, line.location)
-            offered = offered_again(position, reservation.path, arrival_ms)
+            offered = offered_again(position, reservation, arrival_ms)
+            if offered is None:
+                return None
             waiting = max(0, taken - sum(offered))
-            if waiting:
-                may_wait = reservation.allow_backorder and may_wait_at(
-                    position, reservation.path, arrival_ms, is_late=True
-                )
-                if not may_wait or waiting > free_units(position):
-                    return None
+            # As for a new grant: not while there are common units that its path does not offer.
+            may_wait = reservation.allow_backorder and position.available_to_promise <= offered[1]
+            if waiting > (free_units(position) if may_wait else 0):
+                return None
             plan.append((line, taken, offered[0], waiting))
             units -= taken
     return plan

@@ -14,7 +14,7 @@ from inventory_stream.ledger.breakdown import breakdown_of
 from inventory_stream.ledger.claims import CHANNEL, SALE, held_of
 from inventory_stream.ledger.limits import give_back
 from inventory_stream.ledger.position import Position
-from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.state import PartitionState, line_at
 from models.outcomes import Outcome
 from models.rows import Breakdown, FenceRow, Line, PoolRow, ReservationRow
 
@@ -162,48 +162,69 @@ def note_held(position: Position, reservation: ReservationRow, line: Line, was_h
         position.claims.note_held(reservation, held_of(line) - was_held)
 
 
-def hoped(position: Position, path: str, arrival_ms: int, line: Line | None = None) -> int:
-    """What a path could offer at a position if all reservations there expired, but `line`'s (R15)."""
+def hoped(position: Position, path: str, arrival_ms: int, but: ReservationRow | None = None) -> int:
+    """What a path could offer at a position if all reservations there expired, `but` one (R15)."""
     claims = position.claims
+    line = line_at(but, position.location) if but is not None else None
     freed = position.available_to_promise + position.reserved - (line.reserved if line is not None else 0)
     if claims is None:
         return 0 if path.startswith(SALE) else freed
     held = sum(claims.held.values())
     own = offer(position, path, arrival_ms)[0] + claims.held.get(path, 0)
-    if line is not None and path in claims.held:
+    if but is not None and line is not None and claims.owner_of(but) is not None:
         held -= held_of(line)
-        own -= held_of(line)
+        own -= held_of(line) if but.path == path else 0
     fence = claims.fences.get(path[len(CHANNEL) :]) if path.startswith(CHANNEL) else None
     if path.startswith(SALE) or (fence is not None and not fence.spill_over):
         return own
     return own + max(0, freed - held)
 
 
-def offered_again(position: Position, path: str, arrival_ms: int) -> Offer:
-    """What a late confirm may have there: the pool while it sells, then common unless forbidden (R17).
+def sells_to(position: Position, reservation: ReservationRow) -> bool:
+    """Whether a position's pool of a reservation's sale, if it has one, is its own.
 
-    A pool that is forgotten may have forbidden it.
+    One that was opened after the reservation is another, and would not get its units back (R22).
     """
+    if not reservation.path.startswith(SALE):
+        return True
+    pool = pool_at(position, reservation.path)
+    return pool is None or reservation.created_ms >= pool.opened_ms
+
+
+def offered_more(position: Position, reservation: ReservationRow, arrival_ms: int) -> Offer:
+    """Say what a reservation may have more of by its path, as `offer` (R19, R20)."""
+    return offer(position, reservation.path, arrival_ms) if sells_to(position, reservation) else (0, 0)
+
+
+def offered_again(position: Position, reservation: ReservationRow, arrival_ms: int) -> Offer | None:
+    """Say what a late confirm may have there: the pool while it sells, then common unless forbidden (R17).
+
+    None where it is forbidden: nothing, and not by waiting either. A pool that is forgotten may have
+    forbidden it. What was rerouted from the one location asked is common (R19).
+    """
+    path = reservation.path
+    common = 0, max(0, position.available_to_promise)
     if not path.startswith(SALE):
         return offer(position, path, arrival_ms)
+    if reservation.location not in {None, position.location}:
+        return common
     pool = pool_at(position, path)
-    if pool is None or is_selling(pool, arrival_ms):
+    if pool is None or not sells_to(position, reservation):
+        return None
+    if is_selling(pool, arrival_ms):
         return offer(position, path, arrival_ms)
-    return 0, max(0, position.available_to_promise) if pool.late_from_common else 0
+    return common if pool.late_from_common else None
 
 
-def may_wait_at(position: Position, path: str, arrival_ms: int, *, is_late: bool = False) -> bool:
-    """Whether what a path cannot cover at a position may wait there (R3, R24); `is_late`: by a late confirm.
+def may_wait_at(position: Position, path: str, arrival_ms: int) -> bool:
+    """Whether what a path cannot cover at a position may wait there (R3, R24).
 
-    Only where the path may have all that is common: else who waits would get, by the next fill, the very
-    units that the path does not offer.
+    Only where the path is open and may have all that is common: else who waits would get, by the next
+    fill, the very units that the path does not offer.
     """
-    if path.startswith(SALE):
-        pool = pool_at(position, path)
-        if pool is None or not (is_selling(pool, arrival_ms) or (is_late and pool.late_from_common)):
-            return False
-    _, common = (offered_again if is_late else offer)(position, path, arrival_ms)
-    return position.available_to_promise <= common
+    if closed_to((position,), path, arrival_ms) is not None:
+        return False
+    return position.available_to_promise <= offer(position, path, arrival_ms)[1]
 
 
 def breakdown_on(asked: Sequence[Position], path: str, arrival_ms: int) -> Breakdown:

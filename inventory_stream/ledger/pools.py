@@ -4,7 +4,8 @@ They are set aside at `fence_from`, sold from the start to the end by the arriva
 and the rest is common after the end. Times happen as deadlines do (R18): see `expiry.sweep`.
 """
 
-from heapq import heappush
+from heapq import heapify, heappush
+from typing import Final
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
@@ -15,8 +16,12 @@ from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.stock import answered_before
 from models.commands import ClosePool, OpenPool
+from models.ids import ID_CHARACTERS_MAX
 from models.outcomes import Outcome
 from models.rows import PoolRow, pool_key
+
+# Stale times that may be kept beyond twice as many as pools can have, two each, before a walk drops them.
+_STALE_MIN: Final = 1_024
 
 
 def open_pool(state: PartitionState, command: OpenPool, arrival_ms: int, batch: Batch) -> int:  # noqa: ARG001  # one shape
@@ -29,8 +34,11 @@ def open_pool(state: PartitionState, command: OpenPool, arrival_ms: int, batch: 
         APPLIED       it has as many as asked, or as many as it has sold; or it will be set aside later
 
     Raises:
-        ImpossibleCommandError: it ends before it starts, or is set aside after its start.
+        ImpossibleCommandError: it ends before it starts, or is set aside after its start, or has a name that
+            the path of no reserve can hold.
     """
+    if len(SALE) + len(command.sale_id) > ID_CHARACTERS_MAX:
+        raise ImpossibleCommandError("open_pool names a sale too long for a path: `sale:` and 123 characters")
     starts_ms, ends_ms = epoch_ms(command.starts_at), epoch_ms(command.ends_at)
     fence_ms = 0 if command.fence_from is None else epoch_ms(command.fence_from)
     if ends_ms <= starts_ms:
@@ -78,8 +86,12 @@ def open_pool(state: PartitionState, command: OpenPool, arrival_ms: int, batch: 
     is_set_aside = pool.is_fenced or fence_ms <= batch.now_ms
     if is_set_aside:
         set_aside(batch, position, pool)
+    timed = state.timed
+    if len(timed) > 4 * len(state.pools) + _STALE_MIN:
+        timed[:] = state.pool_times()
+        heapify(timed)
     for at_ms, step in times_of(pool):
-        heappush(state.timed, (at_ms, step, key))
+        heappush(timed, (at_ms, step, key))
     if not is_set_aside:
         batch.claim(position, key, pool)
         return keep_receipt(state, batch, command, Outcome.APPLIED, sku=command.sku)

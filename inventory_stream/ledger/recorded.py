@@ -21,7 +21,7 @@ from inventory_stream.ledger.lines import (
     line_made_at,
 )
 from inventory_stream.ledger.movements import effective_ms, end_if_over, settle
-from inventory_stream.ledger.paths import COMMON, draw, offer
+from inventory_stream.ledger.paths import COMMON, draw, offer, offered_more
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.together import decide_together
 from models.commands import RecordOrder
@@ -118,7 +118,7 @@ def _force(
     for line in reservation.lines:
         taken = min(units, line.expired + line.revoked)
         if taken:
-            own, _ = offer(state.position(command.sku, line.location), reservation.path, arrival_ms)
+            own, _ = offered_more(state.position(command.sku, line.location), reservation, arrival_ms)
             movements += allocate_again(state, batch, reservation, line, taken, ordered_ms, own)
             touched.append(line)
             units -= taken
@@ -131,7 +131,7 @@ def _force(
         is_free = not any(held.from_path for held in reservation.lines)
         if claims is not None and reservation.recorded and is_free and command.channel in claims.fences:
             reservation.path = CHANNEL + command.channel
-        own, _ = offer(position, reservation.path, arrival_ms)
+        own, _ = offered_more(position, reservation, arrival_ms)
         netted = allocate_units(position, line, units, ordered_ms)
         draw(batch, position, reservation, line, units, own)
         if reservation.limits:

@@ -100,10 +100,13 @@ def _ship_waiting(
     *,
     ahead: bool,
 ) -> tuple[int, tuple[Movement, ...]]:
-    """Ship units that the ledger believed were not there yet, paid ones first; gives how many they were."""
+    """Ship units that the ledger believed were not there yet, paid ones first; gives how many they were.
+
+    Those that wait at the location itself go before others.
+    """
     left = units
     movements: tuple[Movement, ...] = ()
-    for line in reservation.lines:
+    for line in sorted(reservation.lines, key=lambda line: line.location != location):
         confirmed = min(left, line.backorders_confirmed)
         soft = min(left - confirmed, line.backordered)
         taken = confirmed + soft

@@ -245,6 +245,10 @@ class PartitionState:
         uses = self.limit_uses.values()
         return ends + [(use.ends_ms, limit_use_key(use.limit_id, use.customer)) for use in uses]
 
+    def pool_times(self) -> list[tuple[int, int, bytes]]:
+        """Give time, step and key of what every sale pool still has to do, in no order."""
+        return [(at_ms, step, key) for key, pool in self.pools.items() for at_ms, step in times_of(pool)]
+
     def documents(self) -> Iterator[tuple[bytes, int]]:
         """Give key and end of every transfer, incoming and sale pool; 0: it has not ended."""
         for incoming in self.incoming.values():
@@ -362,9 +366,7 @@ class StateLoader:
             if ended_ms:
                 state.ended_documents.append((ended_ms, key))
         heapify(state.ended_documents)
-        state.timed = [
-            (at_ms, step, key) for key, pool in state.pools.items() for at_ms, step in times_of(pool)
-        ]
+        state.timed = state.pool_times()
         heapify(state.timed)
         state.limits_over = state.limit_ends()
         heapify(state.limits_over)

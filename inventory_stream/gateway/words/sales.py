@@ -36,6 +36,11 @@ class NewSale(Struct, forbid_unknown_fields=True):
     late_from_common: bool = True
     limit_per_customer: Units | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a name that `sale:<sale id>`, the path of a reserve, could not hold (R3)."""
+        if len("sale:") + len(self.sale_id) > ID_CHARACTERS_MAX:
+            raise ValueError("a sale_id has at most 123 characters")
+
 
 class SaleLineDecided(Struct, omit_defaults=True):
     """What the ledger made of one line: POOL_SHORT has the `units` that there were (R4)."""

@@ -256,6 +256,20 @@ class World:
             return pool
         return self.fences.get(key) if kind == "channel" else None
 
+    def offer_more(self, order: Order, location: str, arrival: int) -> tuple[int, int]:
+        """R19, R20, R22: by the order's path, but not from a pool that was opened after it."""
+        return (
+            self.offer((order.sku, location), order.path, arrival)
+            if self.sells_to(order, location)
+            else (0, 0)
+        )
+
+    def sells_to(self, order: Order, location: str) -> bool:
+        """R22: whether a pool of the order's sale is not a later one."""
+        kind, _, sale = order.path.partition(":")
+        pool = self.pools.get((order.sku, location, sale)) if kind == "sale" else None
+        return pool is None or order.age[0] >= pool.opened
+
     def freed(self, order: Order, location: str, line: Line, units: int) -> None:
         """R22: units that are free again, those of the path first."""
         own = leave(line, units)
@@ -324,13 +338,16 @@ class World:
         )
 
     def allowed(self, order: Order, units: int) -> bool:
-        """R17, R19: whether more units of an order are within its limits."""
-        limits = [(name, self.limits.get((name, order.sku))) for name in order.limits]
-        return all(
-            self.used(name, order.customer) + units <= limit.units
-            for name, limit in limits
+        """R17, R19: whether more units of an order are within its limits; it counts for all of them."""
+        named = {name: self.limits.get((name, order.sku)) for name in order.limits}
+        counted = {
+            name: limit
+            for name, limit in named.items()
             if limit is not None and limit.ends >= self.decided and order.age[0] >= limit.opened
-        )
+        }
+        if order.asked is not None and self.limits_on(order.sku, order.path).keys() - counted.keys():
+            return False
+        return all(self.used(name, order.customer) + units <= limit.units for name, limit in counted.items())
 
     def shrink(self) -> None:
         """R4: last opened first."""

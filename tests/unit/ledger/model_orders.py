@@ -114,7 +114,7 @@ def force(world: World, command: c.RecordOrder, order: Order, where: str, ordere
     for location, line in order.at(None):
         taken = min(missing, line.lost)
         if taken:
-            own, _ = world.offer((command.sku, location), order.path, arrival)
+            own, _ = world.offer_more(order, location, arrival)
             line.lost -= taken
             open_units(line, taken, ordered)
             world.draw(order, location, taken, own)
@@ -122,9 +122,10 @@ def force(world: World, command: c.RecordOrder, order: Order, where: str, ordere
             missing -= taken
     if missing:
         world.place((command.sku, where))
-        if order.asked is None and (command.sku, where, command.channel) in world.fences:
+        is_free = not any(line.own for line in order.lines.values())
+        if order.asked is None and is_free and (command.sku, where, command.channel) in world.fences:
             order.path = f"channel:{command.channel}"
-        own, _ = world.offer((command.sku, where), order.path, arrival)
+        own, _ = world.offer_more(order, where, arrival)
         open_units(order.line(where), missing, ordered)
         world.draw(order, where, missing, own)
         touched.append(where)
@@ -215,8 +216,10 @@ def offered_again(world: World, order: Order, location: str, arrival: int) -> tu
     spot = order.sku, location
     kind, _, sale = order.path.partition(":")
     pool = world.pools.get((*spot, sale)) if kind == "sale" else None
-    if pool is None or pool.sells(arrival):
-        return world.offer(spot, order.path, arrival)
+    if kind == "sale" and order.place not in {None, location}:
+        return 0, max(0, world.free(spot))
+    if pool is None or not world.sells_to(order, location) or pool.sells(arrival):
+        return world.offer_more(order, location, arrival)
     return 0, max(0, world.free(spot)) if pool.late else 0
 
 
@@ -391,13 +394,14 @@ def set_units(world: World, command: c.SetUnits, order: Order, arrival: int) -> 
             free_firm(world, order, lines, -more, arrival)
         return "UNITS_SET"
     opened = [(location, line) for location, line in lines if (line.soft if soft else line.firm)]
-    closed = world.closed([(order.sku, location) for location, _ in opened], order.path, arrival)
+    its_own = [(order.sku, location) for location, _ in opened if world.sells_to(order, location)]
+    closed = world.closed(its_own, order.path, arrival)
     if closed:
         return closed
     if not world.allowed(order, more):
         return "LIMIT_REACHED"
     for location, line in opened:
-        own, common = world.offer((order.sku, location), order.path, arrival)
+        own, common = world.offer_more(order, location, arrival)
         if own + common >= more:
             if soft:
                 line.soft += more
@@ -405,5 +409,5 @@ def set_units(world: World, command: c.SetUnits, order: Order, arrival: int) -> 
                 open_units(line, more, arrival)
             world.draw(order, location, more, own)
             return "UNITS_SET"
-    hoped = sum(world.hoped((order.sku, name), order.path, arrival, order) for name, _ in opened)
+    hoped = max(world.hoped(spot, order.path, arrival, order) for spot in its_own)
     return "ALL_RESERVED" if hoped >= more else "SOLD_OUT"

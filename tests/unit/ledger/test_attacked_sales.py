@@ -3,7 +3,10 @@
 import msgspec
 import pytest
 
+from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.decide import DecodedRecord
+from inventory_stream.ledger.pools import open_pool
+from models.codec import ORDER_DECODER, encode_pack
 from models.commands import (
     Adjust,
     Command,
@@ -21,6 +24,7 @@ from models.commands import (
     SetUnits,
     Sync,
 )
+from models.ids import ID_CHARACTERS_MAX
 from models.outcomes import Outcome
 from tests.unit.ledger.scripts import Call, fresh_state
 from tests.unit.ledger.table import NOON, SKU, Ledger, recover
@@ -186,6 +190,65 @@ TABLES = {
         set_units R1 units=4 at=L1 -> ALL_RESERVED
         set_units R1 units=5 -> ALL_RESERVED
     """,
+    "R19, R23: more units of a cart from before the limit are new units": """
+        given on_hand=50
+        reserve R1 units=1 by=ann -> GRANTED
+        tick 1s, purchase_limit L units=2 -> APPLIED
+        set_units R1 units=40 -> LIMIT_REACHED
+    """,
+    "R17, R23: a late confirm is decided again, by the limit of now": """
+        given on_hand=50
+        reserve R1 units=10 by=ann ttl=10s -> GRANTED
+        tick 11s, purchase_limit L units=2 -> APPLIED
+        confirm R1 -> RESERVATION_EXPIRED
+    """,
+    "R22: a pool that was opened after the reservation is another one, and gives it no more units": """
+        given on_hand=5
+        given on_hand=5 at=L2
+        open_pool SALE units=3 -> APPLIED
+        reserve R1 units=1 path=sale:SALE -> GRANTED
+        tick 1s, open_pool SALE units=3 at=L2 -> APPLIED
+        reroute R1 from=L1 to=L2 -> REROUTED
+        set_units R1 units=3 -> UNKNOWN_SALE at=L2 fenced=3 atp=1
+        release R1 -> RELEASED at=L2 fenced=3 atp=2
+    """,
+    "R22: nor does a paid order draw from it": """
+        given on_hand=5
+        given on_hand=5 at=L2
+        open_pool SALE units=3 -> APPLIED
+        reserve R1 units=1 path=sale:SALE ttl=10m -> GRANTED
+        tick 1s, open_pool SALE units=3 at=L2 -> APPLIED
+        record R1 units=3 at=L2 -> RECORDED at=L2 fenced=3 atp=0
+        cancel R1 at=L2 -> CANCELLED at=L2 fenced=3 atp=2
+    """,
+    "R15: a reroute may hope for common units although its own line there holds a fence's": """
+        given on_hand=3
+        given on_hand=5 at=L2
+        group G locations=L1+L2
+        channel_fence web units=3 at=L2 -> APPLIED
+        reserve R1 units=6 group=G strategy=split path=channel:web -> GRANTED
+        reserve R2 units=2 at=L2 -> GRANTED at=L2 atp=0
+        reroute R1 from=L1 to=L2 units=2 -> ALL_RESERVED
+    """,
+    "R17, R19: a pool unit that was rerouted is common, and confirmed late from common": """
+        given on_hand=5
+        given on_hand=5 at=L2
+        open_pool SALE units=3 end=+10m -> APPLIED
+        reserve R1 units=2 path=sale:SALE ttl=30s -> GRANTED
+        reroute R1 from=L1 to=L2 -> REROUTED
+        tick 31s, confirm R1 -> CONFIRMED_LATE at=L2 atp=3
+    """,
+    "R10: what is shipped where units wait are those, not others' that wait elsewhere": """
+        given on_hand=0
+        given on_hand=0 at=L2
+        group G locations=L1+L2
+        backorder 2 -> APPLIED
+        backorder 2 at=L2 -> APPLIED
+        reserve R1 units=4 group=G strategy=split wait=yes ttl=10m -> BACKORDERED
+        confirm R1 -> CONFIRMED R1.backorders_confirmed=4
+        fulfil R1 units=2 at=L2 -> FULFILLED at=L2 on_hand=-2
+        adjust +2 -> on_hand=2 allocated=2 atp=0
+    """,
 }
 
 
@@ -314,3 +377,28 @@ def test_use_that_is_counted_again_ends_the_same_after_a_recovery() -> None:
         ("orders", 11_000, (Confirm("k1", "R1", SKU),)),
     )
     assert_recovers(calls, 10**6, compacted=True)
+
+
+def test_every_sale_that_can_be_opened_can_be_asked_for() -> None:
+    """R3, R15: a pool whose name no path can hold is refused for its form; one character less sells."""
+    ledger = Ledger().run("given on_hand=5")
+    longest = "S" * (ID_CHARACTERS_MAX - len("sale:"))
+    too_long = OpenPool("o1", longest + "S", SKU, "L1", 3, NOON, NOON + 60_000)
+    with pytest.raises(ImpossibleCommandError):
+        open_pool(ledger.state, too_long, NOON, Batch(0, NOON))
+    assert ledger.send(OpenPool("o2", longest, SKU, "L1", 3, NOON, NOON + 60_000)) is Outcome.APPLIED
+    commands, poison = ORDER_DECODER.decode(
+        encode_pack([Reserve("r", "R1", SKU, 1, 60, "L1", path="sale:" + longest)])
+    )
+    assert not poison
+    (reserve,) = commands
+    assert isinstance(reserve, Reserve)
+    assert ledger.send(reserve) is Outcome.GRANTED
+
+
+def test_times_of_a_pool_that_is_stated_again_and_again_do_not_pile_up() -> None:
+    """R29: what a statement made stale is dropped now and then, long before the sale's end."""
+    ledger = Ledger().run("given on_hand=5")
+    again = [OpenPool(f"o{n}", "SALE", SKU, "L1", 3, NOON, NOON + 10**9) for n in range(5_000)]
+    ledger.decide(stock=[again])
+    assert len(ledger.state.timed) < 1_100
