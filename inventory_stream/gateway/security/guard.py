@@ -2,8 +2,7 @@
 
 import hmac
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Final, Self
 
 from aiohttp import hdrs, web
@@ -101,19 +100,26 @@ class Guard:
         """
         _check("customer", self._by_customer.take(customer))
 
-    @contextmanager
-    def holding_stream(self, request: web.Request) -> Iterator[None]:
-        """Count a stream while it is open; a proven key that is not public has as many as it wants.
+    def counting(self, routes: Iterable[web.RouteDef]) -> tuple[web.RouteDef, ...]:
+        """Bound the streams that an address has open, each counted as long as its handler runs.
 
-        Raises:
-            Problem: `too-many-requests`: its address has as many as it may.
+        A proven key that is not public has as many as it wants: a shop's server relays those of many. Beyond
+        the bound the handler is not called, and the answer is `too-many-requests`.
         """
-        who = request.get(_WHO)
-        if isinstance(who, Caller) and not who.is_public:
-            yield
-            return
-        with self._streams.holding(self._addresses.of(request)):
-            yield
+        return tuple(
+            web.RouteDef(route.method, route.path, self._counted(route.handler), route.kwargs)
+            for route in routes
+        )
+
+    def _counted(self, handle: Handler) -> Handler:
+        async def counted(request: web.Request) -> web.StreamResponse:
+            who = request.get(_WHO)
+            if isinstance(who, Caller) and not who.is_public:
+                return await handle(request)
+            with self._streams.holding(self._addresses.of(request)):
+                return await handle(request)
+
+        return counted
 
     async def _admit(self, request: web.Request) -> dict[str, str]:
         """Find out who asks and count the request; gives the headers of the limit that is nearest."""

@@ -1,5 +1,6 @@
 """The guard before the endpoints, through real requests: who is let in, how often, and what browsers hear."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -43,6 +44,16 @@ ENDPOINTS = tuple(
     for path, scope in (("/shop", Scope.STOREFRONT), ("/admin", Scope.ADMIN), ("/open", None))
 )
 
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    """Say a line, then nothing until the other side goes."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(b"here\n")
+    await asyncio.Event().wait()
+    return response
+
+
 Client = TestClient[web.Request, web.Application]
 
 
@@ -50,7 +61,8 @@ Client = TestClient[web.Request, web.Application]
 async def serving(**settings: Any) -> AsyncIterator[Client]:  # noqa: ANN401  # fields of the settings
     """Serve the endpoints behind a guard of these settings."""
     guard = Guard.of(GatewaySettings(**settings))
-    app = new_app(ENDPOINTS, authenticate=guard.authenticate, middlewares=[guard.middleware])
+    routes = guard.counting([web.get("/stream", stream)])
+    app = new_app(ENDPOINTS, routes, authenticate=guard.authenticate, middlewares=[guard.middleware])
     guard.attach(app)
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -300,3 +312,16 @@ def test_without_a_secret_no_customer_is_taken() -> None:
     """A gateway that would write names into the ledger does not start."""
     with pytest.raises(SettingsError, match="openssl rand"):
         customer_hasher(GatewaySettings())
+
+
+async def test_an_address_has_some_streams_and_a_shops_server_as_many_as_it_relays(
+    file: Path, create: Create
+) -> None:
+    """Pages and those without a key share the address's streams, up to the setting; one's own key is free."""
+    shop, page = create(), create(is_public=True)
+    async with serving(api_keys_file=file, streams_per_client_max=2) as client:
+        for headers in (bearer(page), {}, bearer(shop), bearer(shop)):
+            response = await client.get("/stream", headers=headers)
+            assert await response.content.readline() == b"here\n"
+        for headers in (bearer(page), {}):
+            assert (await problem(client.get("/stream", headers=headers)))[:2] == (429, "too-many-requests")
