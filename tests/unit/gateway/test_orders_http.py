@@ -47,6 +47,19 @@ async def test_order_is_placed_shown_confirmed_and_cancelled() -> None:
         assert (status, problem["type"]) == (409, "/problems/not-live")
 
 
+@pytest.mark.parametrize("step", ["confirm", "release", "cancel"])
+async def test_an_order_waits_as_long_as_its_caller_prefers(step: str) -> None:
+    """`Prefer: wait` is the time of the whole request, shared by all that it asks the ledger."""
+    shop = stocked()
+    async with shop.client() as client:
+        for path, body in ((ORDERS, order(("A", 1))), (f"{ORDERS}/O1/{step}", {})):
+            before = len(shop.desk.waited)
+            await shop.call(client, "POST", path, body, Prefer="wait=20")
+            waited = shop.desk.waited[before:]
+            assert waited
+            assert all(10 < seconds <= 20 for seconds in waited)
+
+
 async def test_refused_order_names_each_line_with_its_problem_and_numbers() -> None:
     """409 with every line: what it was refused for and the breakdown; nothing stays held."""
     shop = stocked()

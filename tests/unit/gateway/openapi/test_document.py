@@ -10,8 +10,10 @@ from jsonschema import Draft202012Validator
 from inventory_stream.gateway.app import new_app
 from inventory_stream.gateway.openapi.document import document
 from inventory_stream.gateway.openapi.examples import EXAMPLES
+from inventory_stream.gateway.openapi.headers import ANSWER_HEADERS
 from inventory_stream.gateway.problems import KINDS
 from inventory_stream.gateway.routes.pages import PageRoutes
+from inventory_stream.gateway.security.browsers import EXPOSED
 from tests.contract.fake_gateway import FakeGateway
 
 GATEWAY = FakeGateway()
@@ -22,6 +24,11 @@ PAGE = Path("docs/http/openapi.json")
 def test_the_committed_document_is_current() -> None:
     """docs/http/openapi.json is what the gateway serves; `python -m tests.contract.openapi_page` writes."""
     assert json.loads(PAGE.read_text()) == json.loads(json.dumps(DOCUMENT))
+
+
+def test_a_page_of_another_origin_may_read_every_header_of_an_answer() -> None:
+    """What CORS exposes is what the document promises; browsers give Cache-Control to every page anyway."""
+    assert set(EXPOSED.split(", ")) == ANSWER_HEADERS.keys() - {"Cache-Control"}
 
 
 def test_every_endpoint_and_every_reference_is_there() -> None:
