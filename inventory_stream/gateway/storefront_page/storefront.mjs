@@ -107,7 +107,7 @@ async function turnAway() {
   show("waiting");
   at("place").textContent = "The door asks the waiting room again.";
   await new Promise((resolve) => setTimeout(resolve, TURNED_AWAY_MS * 2 ** (turnedAway - 1)));
-  return wait();
+  return memory.get("key") && wait(); // who left meanwhile is not brought back
 }
 
 async function wait() {
