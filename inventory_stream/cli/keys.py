@@ -65,7 +65,9 @@ def create(
     is_public: Annotated[
         bool,
         typer.Option(
-            "--public", help="It stands in pages or apps: each address that uses it is limited, too."
+            "--public",
+            help="It stands in pages or apps: it holds a few units for a while, confirms nothing, and each "
+            "address that uses it is limited, too.",
         ),
     ] = False,
     file: FileOption = None,
