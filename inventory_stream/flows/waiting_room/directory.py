@@ -82,9 +82,9 @@ class RoomDirectory:
         await self._rooms.open_room(room, HOLD_MS)
         self._monitor.room_restored()
 
-    async def open_room(self, room: Room) -> Room:
-        """Open a room and know it; gives the terms that hold."""
-        there = await self._rooms.open_room(room)
+    async def open_room(self, room: Room, hold_ms: int = 0) -> Room:
+        """Open a room and know it; gives the terms that hold. `hold_ms`: see `WaitingRooms.open_room`."""
+        there = await self._rooms.open_room(room, hold_ms)
         self._known[there.sale_id] = there
         return there
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from inventory_stream.errors import RetryableError
-from inventory_stream.flows.waiting_room.directory import OPEN_AHEAD_MS, RoomDirectory
+from inventory_stream.flows.waiting_room.directory import HOLD_MS, OPEN_AHEAD_MS, RoomDirectory
 from inventory_stream.flows.waiting_room.draw import commitment, owner_of, seed, shown_ticket_id, ticket_id
 from inventory_stream.flows.waiting_room.lobby import Lobby
 from inventory_stream.flows.waiting_room.sale_stock import Stocks
@@ -239,14 +239,16 @@ class WaitingRoomRoutes:
         there = self._directory.find(sale_id)
         if there is None:
             starts_ms = min(opens_ms, self._stocks.starts_ms(sale_id) or opens_ms)
-            if now_ms > starts_ms - OPEN_AHEAD_MS:
+            is_late = now_ms > starts_ms - OPEN_AHEAD_MS
+            if is_late and not asked.reopen:
                 raise Problem(
                     "conflict",
-                    "a room opens 10 s before its sale at the latest: every gateway must know of it by then",
+                    "a room opens 10 s before its sale at the latest: every gateway must know it by then; "
+                    "one that was lost with all data opens again with `reopen`: true and its old terms",
                 )
             if len(self._directory.rooms()) >= ROOMS_MAX:
                 raise Problem("conflict", f"there are {ROOMS_MAX:,} rooms that are not over yet")
-            there = await self._directory.open_room(wanted)
+            there = await self._directory.open_room(wanted, HOLD_MS if is_late else 0)
         if _terms(there) != _terms(wanted):
             raise Problem("conflict", "the sale has a room with other terms, and tickets rest on them")
         return Reply(

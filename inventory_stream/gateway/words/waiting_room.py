@@ -11,13 +11,18 @@ Token = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class NewRoom(Struct, forbid_unknown_fields=True):
-    """A room for a sale. Left out, `opens_at` and `closes_at` are the start and end of the sale's pools."""
+    """A room for a sale. Left out, `opens_at` and `closes_at` are the start and end of the sale's pools.
+
+    `reopen` true: the sale has begun, and its room was lost with all data of Redis and of every gateway. With
+    the terms that it had, tickets and the draw hold again; nobody goes in for 10 s.
+    """
 
     sale_id: Id
     opens_at: When | None = None
     closes_at: When | None = None
     admission_seconds: Annotated[int, Meta(ge=10, le=3_600)] = 120
     over_admission_percent: Annotated[int, Meta(ge=1, le=1_000)] = 100
+    reopen: bool = False
 
 
 class RoomShown(Struct):

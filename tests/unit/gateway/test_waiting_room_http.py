@@ -214,6 +214,25 @@ async def test_terms_come_from_the_pools_and_stay(shop: Shop) -> None:
     assert (await shop.call("POST", "/v1/waiting-rooms", changed))[0] == 409
 
 
+async def test_room_that_was_lost_with_everything_is_opened_again(shop: Shop) -> None:
+    """Once the sale has begun an admin may say so; old tickets hold, and for a while nobody goes in."""
+    first = await shop.open()
+    ticket = (await shop.join("anna"))["ticket"]
+    wanted = shop.wanted
+    shop.server.flush()
+    shop.server.now_ms = wanted["closes_at"]
+    await shop.parts.directory.refresh()
+    shop.server.now_ms = wanted["opens_at"] + 5_000
+    assert (await shop.call("POST", "/v1/waiting-rooms", wanted))[0] == 409
+    status, again = await shop.call("POST", "/v1/waiting-rooms", {**wanted, "reopen": True})
+    assert (status, again["seed_sha256"]) == (201, first["seed_sha256"])
+    path = f"{ROOM}/tickets/{ticket}"
+    assert (await shop.call("GET", path))[1]["position"] == 1
+    assert await shop.parts.admitter.step() == 0
+    shop.server.now_ms += 10_000
+    assert await shop.parts.admitter.step() == 1
+
+
 async def test_attacks_on_tickets_are_refused(shop: Shop) -> None:
     """A forged, a changed, another customer's and another sale's ticket open nothing."""
     await shop.open()
