@@ -41,7 +41,7 @@ class Hostile:
         self._begin(self._repeat(await self._connect(), self._get(path)))
 
     async def subscribes_and_reads_nothing(self, path: str, skus: list[str]) -> None:
-        """Open a WebSocket and ask for the same SKUs again and again, each of which is answered."""
+        """Open a WebSocket and ask for the same SKUs again and again, until it is let go for it."""
         nonce = base64.b64encode(os.urandom(16)).decode()
         upgrade = (
             f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"

@@ -68,7 +68,10 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def frame(topic: Topic, view: SkuView | None, partition: int, *, is_fresh: bool) -> Frame:
-    """Make the event of what a topic shows."""
+    """Make the event of what a topic shows.
+
+    The token of a stale one spares nothing, so that who resumes with it hears that the ledger is heard again.
+    """
     version = view.version if view else _NOTHING
     if view:
         shown = view.shown
@@ -94,7 +97,7 @@ def frame(topic: Topic, view: SkuView | None, partition: int, *, is_fresh: bool)
             channel=topic.channel,
             is_known=False,
         )
-    token = str(Token(partition, version))
+    token = str(Token(partition, version if is_fresh else _NOTHING))
     name = b"availability" if is_fresh else b"stale"
     event = b"id: %b\nevent: %b\ndata: %b\n\n" % (token.encode(), name, _encode(value))
     message = _Message(token, value) if is_fresh else _StaleMessage(token, value)

@@ -269,6 +269,9 @@ async def test_a_ledger_that_is_not_heard_is_said() -> None:
         assert pipe.events()[-1]["is_fresh"] is False
         stocked.is_fresh = True
         await until(lambda: pipe.events()[-1]["event"] == "availability")
+        (stale,) = (event for event in pipe.events() if event["event"] == "stale")
+        _, resumed = reading(hub, "A0", since=stale["id"])
+        await until(lambda: resumed.told() == [("A0", 5)])
 
 
 async def test_a_sku_that_is_not_there_yet_is_told_when_it_comes() -> None:
