@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from inventory_stream.errors import SettingsError
 from inventory_stream.gateway.app import new_app
 from inventory_stream.gateway.endpoint import Call, Endpoint, Reply, Scope
-from inventory_stream.gateway.security.guard import Guard, LimitedCustomers, customer_hasher
+from inventory_stream.gateway.security.guard import Guard, LimitedCustomers, customer_hasher, id_secret
 from inventory_stream.gateway.security.key_file import changing_keys
 from inventory_stream.gateway.security.keys import create_key
 from inventory_stream.settings import GatewaySettings
@@ -32,11 +32,13 @@ class Name(Struct):
     """Who was seen."""
 
     name: str
+    customer: str | None
+    is_public: bool
 
 
 async def whoami(call: Call) -> Reply:
-    """Answer with the caller's name."""
-    return Reply(200, Name(call.caller.name))
+    """Answer with the caller."""
+    return Reply(200, Name(call.caller.name, call.caller.customer, call.caller.is_public))
 
 
 ENDPOINTS = tuple(
@@ -325,3 +327,27 @@ async def test_an_address_has_some_streams_and_a_shops_server_as_many_as_it_rela
             assert await response.content.readline() == b"here\n"
         for headers in (bearer(page), {}):
             assert (await problem(client.get("/stream", headers=headers)))[:2] == (429, "too-many-requests")
+
+
+@pytest.mark.parametrize("is_of_shoppers", [False, True])
+async def test_a_token_is_of_its_shopper_where_the_setting_says_so(
+    tmp_path: Path, *, is_of_shoppers: bool
+) -> None:
+    """Then it acts for its subject alone and is in a shopper's hands; else it is a service's."""
+    jwks = tmp_path / "jwks.json"
+    jwks.write_bytes(key_set())
+    settings = {"jwks_file": jwks, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
+    async with serving(**settings, jwt_customer_is_subject=is_of_shoppers) as client:
+        seen = await (await client.get("/shop", headers=bearer(token(sub="ann")))).json()
+        expected = ("ann", "ann", True) if is_of_shoppers else ("ann", None, False)
+        assert (seen["name"], seen["customer"], seen["is_public"]) == expected
+
+
+def test_ids_follow_from_the_secret_that_all_gateways_share() -> None:
+    """The tickets' key, where there is one, else the customers'; neither itself."""
+    customers, tickets = SecretStr("c" * 32), SecretStr("t" * 32)
+    of_customers = id_secret(GatewaySettings(customer_key=customers))
+    of_both = id_secret(GatewaySettings(customer_key=customers, token_key=tickets))
+    assert of_both == id_secret(GatewaySettings(token_key=tickets))
+    assert len({of_customers, of_both, b"c" * 32, b"t" * 32}) == 4
+    assert len(of_both) == 32
