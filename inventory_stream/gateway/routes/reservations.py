@@ -220,14 +220,10 @@ class ReservationRoutes:
         async def handle(call: Call) -> Reply:
             reservation_id = call.path["reservation_id"]
             fields: dict[str, Any] = msgspec.structs.asdict(call.body)
-            step = name
-            if call.caller.is_public:
-                # Shoppers who share a key, and by chance its word, each act on their own.
-                step = f"{name} {reservation_id}"
-                if isinstance(call.body, ExtendBody):
-                    self._reserving.public.check_ttl(call.body.ttl_seconds)
+            if call.caller.is_public and isinstance(call.body, ExtendBody):
+                self._reserving.public.check_ttl(call.body.ttl_seconds)
             command = kind(
-                command_id_of(call.caller.name, key_of(call), step),
+                command_id_of(call.caller.name, key_of(call), name),
                 reservation_id=reservation_id,
                 sku=asked_sku(reservation_id, call.query.sku),
                 **fields,
