@@ -15,6 +15,7 @@ from inventory_stream.adapters.kafka.held_clock import HeldClock
 from inventory_stream.adapters.kafka.ledger_tail import LedgerTail
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.adapters.monitoring.gateways import PrometheusGateway
+from inventory_stream.adapters.redis.notes import RedisNotes
 from inventory_stream.adapters.redis.waiting_room import RedisWaitingRooms
 from inventory_stream.bootstrap.gateway_part import Core, Part
 from inventory_stream.bootstrap.gateway_parts import PARTS
@@ -23,6 +24,7 @@ from inventory_stream.flows.recent_reservations import RecentReservations
 from inventory_stream.flows.shelf import MemoryShelf
 from inventory_stream.flows.waiting_room.sale_stock import ShelfStocks
 from inventory_stream.gateway.app import Limits, new_app
+from inventory_stream.gateway.key_notes import KeyNotes
 from inventory_stream.gateway.reserving import Reserving
 from inventory_stream.gateway.routes.pages import PageRoutes
 from inventory_stream.gateway.routes.reservations import ReservationRoutes
@@ -106,6 +108,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         monitor=sale_monitor,
         public=PublicBounds(gateway.public_units_max, gateway.public_ttl_seconds_max),
     )
+    notes = RedisNotes.connect(settings.redis)
     core = Core(
         settings=settings,
         connection=connection,
@@ -116,12 +119,17 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         customers=customers,
         reserving=reserving,
         waiting_room=waiting_room,
+        notes=notes,
         partition_of_sku=partition_of_sku,
         now_ms=clock.now_ms,
         monitor=sale_monitor,
     )
     trail = KafkaAuditTrail(connection, settings.topic(AUDIT))
-    parts = (*(new_part(core) for new_part in (_reservations, *PARTS)), Part(close=trail.close))
+    parts = (
+        *(new_part(core) for new_part in (_reservations, *PARTS)),
+        Part(close=trail.close),
+        Part(close=notes.close),
+    )
     endpoints = [endpoint for part in parts for endpoint in part.endpoints]
     app = new_app(
         endpoints,
@@ -132,6 +140,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         middlewares=[guard.middleware],
         auditor=Auditor(trail, monitor=sale_monitor),
         id_secret=id_secret(gateway),
+        key_notes=KeyNotes(notes),
     )
     guard.attach(app)
 

@@ -5,7 +5,6 @@ import asyncio
 from inventory_stream.adapters.kafka.dead_letters import KafkaDeadLetters
 from inventory_stream.adapters.kafka.payment_topics import KafkaPaymentOutcomes, PaymentConsumer
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS
-from inventory_stream.adapters.redis.notes import RedisNotes
 from inventory_stream.bootstrap.gateway_part import Core, Part
 from inventory_stream.flows.orders.notes import OrderNotes
 from inventory_stream.flows.payments.consume import ConsumePayments
@@ -19,8 +18,7 @@ from inventory_stream.ports.payments import PAYMENT_EVENTS, PAYMENT_OUTCOMES, PA
 def orders_part(core: Core) -> Part:
     """Build both: a payment settles the orders that are placed here."""
     settings, gateway = core.settings, core.settings.gateway
-    redis = RedisNotes.connect(settings.redis)
-    notes = OrderNotes(redis)
+    notes = OrderNotes(core.notes)
     outcomes = KafkaPaymentOutcomes(core.connection, settings.topic(PAYMENT_OUTCOMES))
     letters = KafkaDeadLetters(
         connection=core.connection,
@@ -39,6 +37,6 @@ def orders_part(core: Core) -> Part:
     payments = PaymentRoutes(settling, gateway.payment_secrets_by_provider(), gateway.answer_seconds)
 
     async def close() -> None:
-        await asyncio.gather(redis.close(), outcomes.close(), letters.close())
+        await asyncio.gather(outcomes.close(), letters.close())
 
     return Part((*orders.endpoints(), *payments.endpoints()), background=(consumer.run,), close=close)

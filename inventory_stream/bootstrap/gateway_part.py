@@ -7,6 +7,7 @@ from aiohttp import web
 
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.ledger_tail import LedgerTail
+from inventory_stream.adapters.redis.notes import RedisNotes
 from inventory_stream.flows.desk import LedgerDesk
 from inventory_stream.flows.shelf import MemoryShelf
 from inventory_stream.gateway.endpoint import Endpoint
@@ -38,6 +39,7 @@ class Core:
     customers: LimitedCustomers
     reserving: Reserving
     waiting_room: WaitingRoomParts
+    notes: RedisNotes
     partition_of_sku: Callable[[str], int]
     now_ms: Callable[[], int]
     """The clock by which the ledger decides, as well as it is known here."""

@@ -18,8 +18,9 @@ from msgspec import Struct
 
 from inventory_stream.errors import RetryableError
 from inventory_stream.gateway.decode import body_of, check_acceptable, path_of, query_of, raw_body_of
-from inventory_stream.gateway.endpoint import Call, Caller, Endpoint, Scope
+from inventory_stream.gateway.endpoint import Call, Caller, Endpoint, Reply, Scope
 from inventory_stream.gateway.idempotency import check_key, hidden_key
+from inventory_stream.gateway.key_notes import KeyNotes, bound
 from inventory_stream.gateway.prefer import APPLIED_HEADER, wait_seconds_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.security.audit import Auditor
@@ -60,7 +61,7 @@ async def nobody_may(_request: web.Request) -> Caller:
     raise Problem("not-authenticated", "this gateway knows no keys and no tokens: set gateway.api_keys_file")
 
 
-def new_app(
+def new_app(  # noqa: PLR0913  # all by name, and most left out by most
     endpoints: Iterable[Endpoint],
     routes: Iterable[web.RouteDef] = (),
     *,
@@ -70,6 +71,7 @@ def new_app(
     middlewares: Sequence[Middleware] = (),
     auditor: Auditor | None = None,
     id_secret: bytes = b"",
+    key_notes: KeyNotes | None = None,
 ) -> web.Application:
     """Build the application; nothing listens yet.
 
@@ -82,12 +84,13 @@ def new_app(
         middlewares: Between the outermost, which gives every refusal its form, and the endpoints.
         auditor: Puts admin acts on record; None: for tests of anything else.
         id_secret: By which ids follow from keys, the same for all gateways; empty: for tests.
+        key_notes: Know what a key was first used for; None: for tests of anything else.
     """
     app = web.Application(
         client_max_size=limits.request_bytes_max, middlewares=[_answering(monitor), *middlewares]
     )
     for endpoint in endpoints:
-        handler = _handler(endpoint, authenticate, limits, auditor, id_secret)
+        handler = _handler(endpoint, authenticate, limits, auditor, id_secret, key_notes)
         if endpoint.method == "GET":
             app.router.add_get(endpoint.path, handler)  # HEAD comes with it
         else:
@@ -122,11 +125,16 @@ def _handler(
     limits: Limits,
     auditor: Auditor | None,
     id_secret: bytes,
+    key_notes: KeyNotes | None,
 ) -> AiohttpHandler:
-    handle, scope, body_kind, query_kind = endpoint.handle, endpoint.scope, endpoint.body, endpoint.query
+    act, scope, body_kind, query_kind = (
+        _acting(endpoint, auditor),
+        endpoint.scope,
+        endpoint.body,
+        endpoint.query,
+    )
     is_write, seconds_max = endpoint.is_write, limits.request_seconds_max
     is_closed_to_public = is_write and not endpoint.is_public
-    is_act = scope is Scope.ADMIN and endpoint.method != "GET"
 
     async def answer(request: web.Request) -> web.Response:
         check_acceptable(request)
@@ -150,17 +158,12 @@ def _handler(
             body = await raw_body_of(request, seconds_max=seconds_max)
         elif body_kind is not None:
             body = await body_of(request, body_kind, seconds_max=seconds_max)
-        call = Call(caller, path, query, body, request.headers, key, wait_seconds)
-        if is_act and auditor is not None:
-            reply = await auditor.witness(
-                caller=caller.name,
-                act=f"{endpoint.method} {endpoint.path}",
-                subject=request.path,
-                request_id=request[_REQUEST_ID_KEY],
-                do=lambda: handle(call),
-            )
+        if is_write and key_notes is not None:
+            binding = key_notes.binding(key, endpoint.method, request.raw_path, body)
+            call = Call(caller, path, query, body, request.headers, key, wait_seconds, binding.bind)
+            reply = await bound(binding, lambda: act(request, call), binds_late=endpoint.binds_late)
         else:
-            reply = await handle(call)
+            reply = await act(request, Call(caller, path, query, body, request.headers, key, wait_seconds))
         if reply.body is None:
             return web.Response(status=reply.status, headers=reply.headers)
         # As a header, because aiohttp parses and builds it anew where it is an argument.
@@ -168,6 +171,24 @@ def _handler(
         return web.Response(body=_encode(reply.body), status=reply.status, headers=headers)
 
     return answer
+
+
+def _acting(endpoint: Endpoint, auditor: Auditor | None) -> Callable[[web.Request, Call], Awaitable[Reply]]:
+    """Give what has a call answered, and put on record where it is an admin act."""
+    handle = endpoint.handle
+    if auditor is None or endpoint.scope is not Scope.ADMIN or endpoint.method == "GET":
+        return lambda _request, call: handle(call)
+
+    def act(request: web.Request, call: Call) -> Awaitable[Reply]:
+        return auditor.witness(
+            caller=call.caller.name,
+            act=f"{endpoint.method} {endpoint.path}",
+            subject=request.path,
+            request_id=request[_REQUEST_ID_KEY],
+            do=lambda: handle(call),
+        )
+
+    return act
 
 
 def _answering(monitor: AccessMonitor) -> Middleware:

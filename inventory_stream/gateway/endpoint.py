@@ -35,6 +35,10 @@ class Caller:
     customer: str | None = None
 
 
+async def _binds_nothing() -> None:
+    """Bind no key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request, decoded and allowed.
@@ -42,7 +46,8 @@ class Call:
     `body` and `query` are of the endpoint's own types, None where it has none; the body of a signed endpoint
     is its bytes. `path` has the decoded words of the address. Header names are compared without regard to
     case. `key` stands for the caller's Idempotency-Key in ids, see `idempotency.hidden_key`. `wait_seconds`:
-    how long the caller of a write would rather wait, bounded; None: it does not say.
+    how long the caller of a write would rather wait, bounded; None: it does not say. `bind` is for endpoints
+    with `binds_late`.
     """
 
     caller: Caller
@@ -52,6 +57,7 @@ class Call:
     headers: Mapping[str, str]
     key: str = ""
     wait_seconds: float | None = None
+    bind: Callable[[], Awaitable[None]] = _binds_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,8 @@ class Endpoint:
     `answers` are the types of its good answers by status, `problems` the slugs of `problems.KINDS` that it
     may answer beyond those that every endpoint may. `is_write`: takes an Idempotency-Key, and is closed to
     public keys unless `is_public`.
+    `binds_late`: the handler itself binds the key, by `Call.bind` right before anything is sent, as it
+    refuses more often than it asks.
     `is_signed`: a signature over the body is checked by the handler, which therefore gets its bytes.
     """
 
@@ -93,6 +101,7 @@ class Endpoint:
     problems: tuple[str, ...] = ()
     is_write: bool = False
     is_public: bool = False
+    binds_late: bool = False
     is_signed: bool = False
 
 

@@ -128,7 +128,8 @@ def headers_of(decision: Decision) -> dict[str, str]:
     headers: dict[str, str] = {}
     if decision.version is not None:
         headers[VERSION_HEADER] = str(decision.version)
-    if decision.is_repeat:
+    # A reused key is no repeat of anything that its request asked for.
+    if decision.is_repeat and decision.outcome is not Outcome.COMMAND_ID_REUSED:
         headers[REPEAT_HEADER] = "true"
     return headers
 

@@ -1,30 +1,36 @@
 """From a shopper's request to the ledger's decision, with what may end it before the ledger is asked."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
 from inventory_stream.errors import RetryableError
-from inventory_stream.gateway.admissions import ADMISSION_HEADER
+from inventory_stream.gateway.admissions import ADMISSION_HEADER, Retry
 from inventory_stream.gateway.endpoint import Caller
-from inventory_stream.gateway.idempotency import command_id_of, reservation_id_of
+from inventory_stream.gateway.idempotency import command_id_of, reservation_id_of, sku_of
 from inventory_stream.gateway.outcomes import ANSWERS, numbers_of, problem_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reservation_answers import reservation_answer
 from inventory_stream.gateway.security.public import PUBLIC_BOUNDS, PublicBounds, customer_of
 from inventory_stream.gateway.words.reservations import LineResult, ReserveBody
-from inventory_stream.ports.desk import Decision, Desk
+from inventory_stream.ports.desk import Decision, Desk, DeskClosedError
 from inventory_stream.ports.sale_monitor import SILENT_SALE, SaleMonitor
 from inventory_stream.ports.shelf import Shelf
-from models.commands import Reserve
+from models.commands import Inspect, Reserve
 from models.ids import ID_CHARACTERS_MAX
 from models.outcomes import Outcome
+from models.rows import ReservationRow
 
 _COMMON: Final = "common"
 _SALE: Final = "sale:"
 _CHANNEL: Final = "channel:"
+
+_UNDECIDED_GRACE_MS: Final = 5_000
+"""After a request's deadline another one may have its admission only so much later: clocks of gateways,
+owners and Redis differ."""
 
 
 class HidesCustomers(Protocol):
@@ -38,9 +44,17 @@ class Door(Protocol):
     """The waiting rooms' door; see `gateway/admissions.py`."""
 
     async def check(
-        self, sale_id: str, customer: str | None, token: str | None, reservation_id: str
+        self,
+        sale_id: str,
+        customer: str | None,
+        token: str | None,
+        reservation_id: str,
+        retry: Retry = ...,
     ) -> Any | None:  # noqa: ANN401  # the door's own note, which only it reads
         """Let a reservation of a sale pass, or raise the problem `waiting-room`."""
+
+    async def withdraw(self, held: Any) -> None:  # noqa: ANN401
+        """Hear that nothing was sent."""
 
     async def settle(self, held: Any, *, is_granted: bool) -> None:  # noqa: ANN401
         """Hear what came of it."""
@@ -151,6 +165,7 @@ class Reserving:
         headers: Mapping[str, str],
         within_seconds: float,
         decide_seconds: float | None = None,
+        bind: Callable[[], Awaitable[None]] | None = None,
     ) -> Decision:
         """Have it decided.
 
@@ -159,6 +174,7 @@ class Reserving:
             headers: May hold the admission of a waiting room.
             within_seconds: How long to wait.
             decide_seconds: How long the ledger may take to decide; None: so that the answer still comes.
+            bind: Binds the request's key; not heard of what is refused early, of which a crash has many.
 
         Raises:
             Problem: the waiting room does not let it through, or it is surely sold out.
@@ -167,14 +183,22 @@ class Reserving:
         """
         command, sale_id = asked
         self._refuse_early(command)
+        if bind is not None:
+            await bind()
         held = None
         if sale_id is not None and self._door is not None:
             token = headers.get(ADMISSION_HEADER)
-            held = await self._door.check(sale_id, command.customer, token, command.reservation_id)
+            retry = self._retry(command, max(within_seconds, decide_seconds or 0))
+            held = await self._door.check(sale_id, command.customer, token, command.reservation_id, retry)
         if decide_seconds is not None:
             answer_by = self._now_ms() + int(decide_seconds * 1_000)
             command = msgspec.structs.replace(command, answer_by=answer_by)
-        decision = await self._desk.ask(command, within_seconds)
+        try:
+            decision = await self._desk.ask(command, within_seconds)
+        except DeskClosedError:
+            if held is not None and self._door is not None:
+                await self._door.withdraw(held)
+            raise
         if held is not None and self._door is not None:
             await self._door.settle(held, is_granted=ANSWERS[decision.outcome].slug is None)
         return decision
@@ -200,7 +224,9 @@ class Reserving:
         passed: list[Any] = []
         # One task for each line that has a door to pass, as that may ask a server; none for the others.
         asked = [self._asked_or_refused(caller, key, body, line) for line, body in enumerate(bodies)]
-        doors = await asyncio.gather(*(self._pass(one, headers) for one in asked if self._has_door(one)))
+        doors = await asyncio.gather(
+            *(self._pass(one, headers, within_seconds) for one in asked if self._has_door(one))
+        )
         at_door = iter(doors)
         for one in asked:
             held = next(at_door) if self._has_door(one) else None
@@ -212,7 +238,14 @@ class Reserving:
             results.append(None)
             commands.append(one.command)
             passed.append(held)
-        decisions = iter(zip(await self._desk.ask_all(commands, within_seconds), passed, strict=True))
+        try:
+            answers = await self._desk.ask_all(commands, within_seconds)
+        except DeskClosedError:
+            for held in passed:
+                if held is not None and self._door is not None:
+                    await self._door.withdraw(held)
+            raise
+        decisions = iter(zip(answers, passed, strict=True))
         told = []
         for result in results:
             if result is not None:
@@ -235,18 +268,38 @@ class Reserving:
     def _has_door(self, asked: Asked | Problem) -> bool:
         return self._door is not None and isinstance(asked, Asked) and asked.sale_id is not None
 
-    async def _pass(self, asked: Asked | Problem, headers: Mapping[str, str]) -> Any:  # noqa: ANN401  # the door's own
+    async def _pass(self, asked: Asked | Problem, headers: Mapping[str, str], within_seconds: float) -> Any:  # noqa: ANN401  # the door's own
         assert isinstance(asked, Asked)  # noqa: S101  # as `_has_door` says
         assert self._door is not None  # noqa: S101
         command, sale_id = asked
         try:
             return await self._door.check(
-                sale_id or "", command.customer, headers.get(ADMISSION_HEADER), command.reservation_id
+                sale_id or "",
+                command.customer,
+                headers.get(ADMISSION_HEADER),
+                command.reservation_id,
+                self._retry(command, within_seconds),
             )
         except Problem as problem:
             return problem
         except RetryableError as error:
             return Problem("not-ready", str(error))
+
+    def _retry(self, command: Reserve, within_seconds: float) -> Retry:
+        """Give what the door should know of a reservation that is asked now."""
+
+        async def came_to_nothing(reservation_id: str) -> bool:
+            sku = sku_of(reservation_id)
+            if sku is None:
+                return False  # an order's: its lines cannot be told from its name
+            # Behind whatever is still on its way to the ledger, which then comes too late to be granted.
+            look = Inspect(f"http:look:{secrets.token_hex(16)}", reservation_id, sku)
+            row = (await self._desk.ask(look, within_seconds)).row
+            return not isinstance(row, ReservationRow) or not row.lines
+
+        is_known = self._recent is not None and self._recent.knows(command.reservation_id)
+        undecided_ms = round(within_seconds * 1_000) + _UNDECIDED_GRACE_MS
+        return Retry(is_known, undecided_ms, came_to_nothing)
 
     def _refuse_early(self, command: Reserve) -> None:
         """Refuse what the shelf knows to be sold out, without a way through Kafka. Binds no key.

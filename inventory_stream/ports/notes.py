@@ -1,5 +1,6 @@
-"""Short notes about orders that outlive one request, and that no decision depends on."""
+"""Short notes of the gateway that outlive one request, and that no decision depends on."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -9,11 +10,14 @@ class Notes(Protocol):
     Every method raises UnreachableError when the server does not answer within its bound.
     """
 
-    async def first(self, key: str, text: str, seconds: int) -> str:
-        """Keep a text unless there is one already; gives what stands there now."""
+    async def first(self, pairs: Sequence[tuple[str, str]], seconds: int) -> Sequence[str | None]:
+        """Keep the text of each (key, text) unless there is one already; gives that one, None: kept."""
 
-    async def put(self, key: str, text: str, seconds: int) -> None:
-        """Keep a text in the place of any other."""
+    async def replace(self, key: str, old: str, text: str, seconds: int) -> bool:
+        """Keep a text where `old` stands, or nothing does; says whether it is kept."""
+
+    async def drop(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Forget each (key, text), but not another text under that key."""
 
     async def get(self, key: str) -> str | None:
         """Give a text, None where there is none (any more)."""

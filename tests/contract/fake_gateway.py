@@ -20,6 +20,7 @@ from inventory_stream.gateway.endpoint import Caller, Endpoint, Scope
 from inventory_stream.gateway.graphql.asked import Sources
 from inventory_stream.gateway.graphql.endpoint import GraphqlRoutes
 from inventory_stream.gateway.idempotency import sku_of
+from inventory_stream.gateway.key_notes import KeyNotes
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reserving import Reserving
 from inventory_stream.gateway.routes.availability import AvailabilityRoutes
@@ -78,7 +79,8 @@ class FakeGateway:
             FakeWaitingRooms(FakeRoomServer()), stocks, customers, settings, now_ms
         )
         reserving = Reserving(desk, now_ms, customers=customers, shelf=shelf, door=rooms.admissions)
-        notes = OrderNotes(FakeNotes())
+        kept = FakeNotes()
+        notes = OrderNotes(kept)
         settling = SettlePayment(desk, notes, FakePaymentOutcomes(), "authorised", sku_of)
         asking = Asking(desk, ANSWER_SECONDS)
         sales, stores = SaleRoutes(asking, shelf, now_ms), StoreRoutes(shelf)
@@ -107,7 +109,12 @@ class FakeGateway:
             *GraphqlRoutes(sources, is_introspection_on=False).endpoints(),
             *rooms.endpoints(),
         )
-        self.app = new_app(self.endpoints, PageRoutes(self.endpoints).routes(), authenticate=authenticate)
+        self.app = new_app(
+            self.endpoints,
+            PageRoutes(self.endpoints).routes(),
+            authenticate=authenticate,
+            key_notes=KeyNotes(kept),
+        )
 
     def stock_examples(self) -> None:
         """State the stock that the examples of the document ask for, so that they are granted."""

@@ -14,6 +14,7 @@ from inventory_stream.gateway.words.orders import (
     OrderLineShown,
     OrderSettled,
 )
+from models.outcomes import Outcome
 from models.payments import settled_as
 from models.rows import ReservationRow
 
@@ -55,13 +56,19 @@ def asked_line(number: str, line: OrderLineAsked, own_channel: str | None) -> As
     )
 
 
-def placed_line(line: PlacedLine) -> OrderLinePlaced:
-    """Tell what became of a line, and of a refused one the numbers behind it (R2)."""
+def placed_line(line: PlacedLine, *, is_placed: bool) -> OrderLinePlaced:
+    """Tell what became of a line, and of a refused one the numbers behind it (R2).
+
+    Of an order that is not placed, what had been granted is released.
+    """
     told = OrderLinePlaced(line.asked.line_id, line.asked.sku, line.outcome.name)
-    if line.held is not None:
+    if line.held is not None and is_placed:
         told.units = line.units
         told.reservation_id = line.held.reservation_id
         told.deadline_ms = line.deadline_ms
+        return told
+    if line.is_granted:
+        told.outcome = Outcome.RELEASED.name
         return told
     numbers = numbers_of(line.breakdown)
     told.problem = ANSWERS[line.outcome].slug

@@ -11,17 +11,18 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from inventory_stream.errors import InventoryStreamError
-from inventory_stream.flows.orders.notes import OrderNote, OrderNotes
+from inventory_stream.flows.orders.notes import OrderNote, OrderNotes, OrderTakenError
 from inventory_stream.flows.orders.place import (
     AskedOrder,
     KeyReusedError,
+    PlacedOrder,
     PlaceOrder,
 )
 from inventory_stream.flows.orders.settle import HeldLine, SettleOrder
 from inventory_stream.gateway.admissions import ADMISSION_HEADER
 from inventory_stream.gateway.endpoint import Call, Endpoint, Handler, Reply
 from inventory_stream.gateway.idempotency import command_id_of, key_of, reservation_id_of, sku_of
-from inventory_stream.gateway.outcomes import ANSWERS
+from inventory_stream.gateway.outcomes import ANSWERS, REPEAT_HEADER
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reserving import Door, HidesCustomers
 from inventory_stream.gateway.routes.order_lines import asked_line, placed_line, settled_body, shown
@@ -43,6 +44,7 @@ _REFUSED: Final = (
     "all-reserved",
     "conflict",
     "expired",
+    "id-reused",
     "invalid",
     "key-reused",
     "limit-reached",
@@ -64,6 +66,9 @@ _SETTLE_PROBLEMS: Final = (
     "not-live",
     "not-ready",
 )
+ADMISSIONS_MAX: Final = 8
+"""Admissions of one order, separated by commas: each is a signature to be checked for each sale."""
+
 _KEY_REUSED: Final = "the Idempotency-Key was used for another request: take a new one"
 
 
@@ -138,41 +143,40 @@ class OrderRoutes:
         """Reserve all lines; see `flows.orders.place`."""
         names = RequestNames(call.caller.name, key_of(call))
         order = self._asked(call, names)
-        await self._check_key(names, "place", order)
-        held = await self._admit(call, order, names)
+        claimed = await self._claim(order, names)
+        is_placed = False
         try:
-            placed = await self._place.place(order, names, self._within_seconds(call))
-        except KeyReusedError:
-            raise Problem("key-reused", _KEY_REUSED) from None
-        if self._door is not None:
-            for sale_path, admission in held.items():
-                is_granted = placed.is_placed and any(
-                    line.is_granted and line.asked.path == sale_path for line in placed.lines
-                )
-                await self._door.settle(admission, is_granted=is_granted)
-        lines = list(map(placed_line, placed.lines))
-        if not placed.is_placed:
+            placed = await self._reserve(call, order, names)
+            is_placed = placed.is_placed
+        finally:
+            if claimed is not None and not is_placed:
+                with suppress(InventoryStreamError):
+                    await self._notes.unclaim(order.order_id, claimed)
+        lines = [placed_line(line, is_placed=is_placed) for line in placed.lines]
+        headers = {REPEAT_HEADER: "true"} if placed.is_repeat else {}
+        if not is_placed:
             refused = next(line for line in placed.lines if not line.is_granted)
             answer = ANSWERS[refused.outcome]
             raise Problem(
                 answer.slug or "conflict",
                 f"line {refused.asked.line_id}: {answer.way_out}",
                 members={"order_id": order.order_id, "lines": list(map(msgspec.to_builtins, lines))},
+                headers=headers,
             )
-        note = OrderNote(call.caller.name, tuple(line.held for line in placed.lines if line.held is not None))
+        held = tuple(line.held for line in placed.lines if line.held is not None)
         is_noted = False
-        with suppress(InventoryStreamError):
-            await self._notes.remember(order.order_id, note, is_repeat=placed.is_repeat)
-            is_noted = True
+        if claimed is not None:
+            with suppress(InventoryStreamError):
+                is_noted = await self._notes.remember(order.order_id, claimed, held)
         is_whole = all(line.is_granted for line in placed.lines)
         body = OrderPlaced(
             order.order_id, "placed" if is_whole else "partial", lines, is_noted, placed.is_repeat
         )
-        return Reply(HTTPStatus.CREATED, body)
+        return Reply(HTTPStatus.CREATED, body, headers)
 
     async def confirm(self, call: Call) -> Reply:
         """Confirm all lines: 200 all, 207 some, 202 not heard of yet, a problem when none is the buyer's."""
-        lines, names = await self._settled(call, "confirm")
+        lines, names = await self._settled(call)
         done = await self._settle.confirm(
             lines, call.path["order_id"], names.of_line, self._within_seconds(call)
         )
@@ -189,13 +193,13 @@ class OrderRoutes:
 
     async def release(self, call: Call) -> Reply:
         """Release all lines."""
-        lines, names = await self._settled(call, "release")
+        lines, names = await self._settled(call)
         done = await self._settle.release(lines, names.of_line, self._within_seconds(call))
         return _freed(settled_body(call.path["order_id"], done))
 
     async def cancel(self, call: Call) -> Reply:
         """Release and cancel all lines."""
-        lines, names = await self._settled(call, "cancel")
+        lines, names = await self._settled(call)
         done = await self._settle.call_off(lines, names.of_line, self._within_seconds(call))
         return _freed(settled_body(call.path["order_id"], done))
 
@@ -215,11 +219,10 @@ class OrderRoutes:
         row = (await self._desk.ask(command, self._answer_seconds)).row
         return row if isinstance(row, ReservationRow) else None
 
-    async def _settled(self, call: Call, step: str) -> tuple[Sequence[HeldLine], RequestNames]:
-        """Find the lines that a request is about, and check its key."""
+    async def _settled(self, call: Call) -> tuple[Sequence[HeldLine], RequestNames]:
+        """Find the lines that a request is about."""
         body: OrderLines = call.body
         names = RequestNames(call.caller.name, key_of(call))
-        await self._check_key(names, step, (call.path["order_id"], body))
         if not body.reservations:
             return await self._noted(call), names
         lines = []
@@ -250,15 +253,36 @@ class OrderRoutes:
             raise Problem("not-found", "no such order of yours is noted (any more): name its reservations")
         return note.held
 
-    async def _check_key(self, names: RequestNames, step: str, content: object) -> None:
-        """Refuse a key that was used for another request; without Redis the ledger does so line by line."""
-        encoded = msgspec.msgpack.encode((step, content))
-        request_hash = blake2b(encoded, digest_size=16).hexdigest()
-        is_first = True
-        with suppress(InventoryStreamError):
-            is_first = await self._notes.is_first_use(names.command_id("key")[len("http:") :], request_hash)
-        if not is_first:
-            raise Problem("key-reused", _KEY_REUSED)
+    async def _claim(self, order: AskedOrder, names: RequestNames) -> OrderNote | None:
+        """Take the order's id for this request before anything is reserved; None: Redis is away.
+
+        Raises:
+            Problem: `id-reused`: payments and callers know another order by it.
+        """
+        content = blake2b(msgspec.msgpack.encode(order), digest_size=16).hexdigest()
+        try:
+            return await self._notes.claim(order.order_id, names.caller, names.command_id(content))
+        except OrderTakenError:
+            raise Problem(
+                "id-reused", f"order {order.order_id!r} stands for another request: name a new one"
+            ) from None
+        except InventoryStreamError:
+            return None
+
+    async def _reserve(self, call: Call, order: AskedOrder, names: RequestNames) -> PlacedOrder:
+        """Pass the doors and have the lines decided."""
+        held = await self._admit(call, order, names)
+        try:
+            placed = await self._place.place(order, names, self._within_seconds(call))
+        except KeyReusedError:
+            raise Problem("key-reused", _KEY_REUSED) from None
+        if self._door is not None:
+            for sale_path, admission in held.items():
+                is_granted = placed.is_placed and any(
+                    line.is_granted and line.asked.path == sale_path for line in placed.lines
+                )
+                await self._door.settle(admission, is_granted=is_granted)
+        return placed
 
     def _asked(self, call: Call, names: RequestNames) -> AskedOrder:
         body: OrderAsked = call.body
@@ -273,17 +297,36 @@ class OrderRoutes:
         return AskedOrder(order_id, body.mode, body.ttl_seconds, lines, body.channel or own_channel, customer)
 
     async def _admit(self, call: Call, order: AskedOrder, names: RequestNames) -> dict[str, Any]:
-        """Go through the doors of the sales that have a waiting room; the order is one admission's use."""
-        if self._door is None:
-            return {}
-        held = {}
-        token = call.headers.get(ADMISSION_HEADER)
-        for path in sorted({line.path for line in order.lines if line.path.startswith("sale:")}):
-            sale_id = path.removeprefix("sale:")
-            admission = await self._door.check(sale_id, order.customer, token, names.command_id("order"))
-            if admission is not None:
-                held[path] = admission
+        """Go through the doors of the sales that have a waiting room; the order is one use of each admission.
+
+        Where one door stays shut, what was bound at the others is free again.
+        """
+        door, held = self._door, dict[str, Any]()
+        if door is None:
+            return held
+        paths = {line.path for line in order.lines if line.path.startswith("sale:")}
+        try:
+            for path in sorted(paths):
+                admission = await self._pass(door, path.removeprefix("sale:"), call, order, names)
+                if admission is not None:
+                    held[path] = admission
+        except (Problem, InventoryStreamError):
+            for admission in held.values():
+                await door.withdraw(admission)
+            raise
         return held
+
+    async def _pass(
+        self, door: Door, sale_id: str, call: Call, order: AskedOrder, names: RequestNames
+    ) -> Any | None:  # noqa: ANN401  # the door's own note
+        """Show the admissions one after the other: each names its sale only by its signature."""
+        tokens = call.headers.get(ADMISSION_HEADER, "").split(",")[:ADMISSIONS_MAX]
+        for token in tokens[:-1]:
+            with suppress(Problem):
+                return await door.check(sale_id, order.customer, token.strip(), names.command_id("order"))
+        return await door.check(
+            sale_id, order.customer, tokens[-1].strip() or None, names.command_id("order")
+        )
 
 
 def _settling(word: str, handle: Handler, summary: str, statuses: tuple[int, ...] = (200,)) -> Endpoint:

@@ -97,6 +97,7 @@ class ReservationRoutes:
                 problems=(*_WRITE, *_GRANT),
                 is_write=True,
                 is_public=True,
+                binds_late=True,
             ),
             Endpoint(
                 "POST",
@@ -145,7 +146,9 @@ class ReservationRoutes:
         # Who gets a 202 is promised an answer later: then the ledger has as long as one may wait at most.
         decide_seconds = None if prefers is None else self._wait_seconds_max
         try:
-            decision = await self._reserving.decide(asked, call.headers, within_seconds, decide_seconds)
+            decision = await self._reserving.decide(
+                asked, call.headers, within_seconds, decide_seconds, call.bind
+            )
         except NotAnsweredError:
             if prefers is None:
                 raise

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from inventory_stream.gateway.asking import Asking
 from inventory_stream.gateway.endpoint import Call, Endpoint, Reply, Scope
-from inventory_stream.gateway.outcomes import answer_of
+from inventory_stream.gateway.outcomes import REPEAT_HEADER, answer_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.routes.writes import Writes
 from inventory_stream.gateway.words.sales import (
@@ -232,7 +232,8 @@ def _told(
         )
         for (sku, location), decision in zip(places, decisions, strict=True)
     ]
-    return Reply(status, SaleDecided(sale_id, lines))
+    headers = {REPEAT_HEADER: "true"} if all(decision.is_repeat for decision in decisions) else {}
+    return Reply(status, SaleDecided(sale_id, lines), headers)
 
 
 def _pool(row: PoolRow, now_ms: int) -> Pool:

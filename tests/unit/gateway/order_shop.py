@@ -9,10 +9,12 @@ from pydantic import SecretStr
 
 from inventory_stream.flows.orders.notes import OrderNotes
 from inventory_stream.flows.payments.settle import SettlePayment
+from inventory_stream.gateway.admissions import FINAL, Retry
 from inventory_stream.gateway.app import new_app
 from inventory_stream.gateway.customers import CustomerHasher
 from inventory_stream.gateway.endpoint import Caller, Scope
 from inventory_stream.gateway.idempotency import sku_of
+from inventory_stream.gateway.key_notes import KeyNotes
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.routes.orders import OrderRoutes
 from inventory_stream.gateway.routes.payments import PaymentRoutes
@@ -31,15 +33,26 @@ class ClosedDoor:
 
     def __init__(self) -> None:
         self.settled: list[tuple[str, bool]] = []
+        self.word = "please"
 
     async def check(
-        self, sale_id: str, customer: str | None, token: str | None, reservation_id: str
+        self,
+        sale_id: str,
+        customer: str | None,
+        token: str | None,
+        reservation_id: str,
+        retry: Retry = FINAL,
     ) -> str | None:
         """Let the word `please` in."""
+        assert retry is FINAL
         assert customer is None or customer.startswith("k1:")
-        if token != "please":  # noqa: S105  # the whole secret of a fake
+        if token != self.word.format(sale_id):
             raise Problem("waiting-room", f"{sale_id} has one")
         return reservation_id
+
+    async def withdraw(self, held: str) -> None:
+        """Note that nothing came of it."""
+        self.settled.append((held, False))
 
     async def settle(self, held: str, *, is_granted: bool) -> None:
         """Note what came of it."""
@@ -66,7 +79,8 @@ class OrderShop:
             *OrderRoutes(self.desk, notes, customers, self.door, ANSWER_SECONDS).endpoints(),
             *PaymentRoutes(settling, {"stripe": [SECRET]}, ANSWER_SECONDS, lambda: NOW_SECONDS).endpoints(),
         )
-        return TestClient(TestServer(new_app(endpoints, authenticate=self._authenticate)))
+        app = new_app(endpoints, authenticate=self._authenticate, key_notes=KeyNotes(self.notes))
+        return TestClient(TestServer(app))
 
     async def _authenticate(self, _request: object) -> Caller:
         return self.caller

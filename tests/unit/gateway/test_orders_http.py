@@ -67,10 +67,11 @@ async def test_refused_order_names_each_line_with_its_problem_and_numbers() -> N
         status, problem = await shop.call(client, "POST", ORDERS, order(("A", 2), ("B", 3), ("C", 1)))
     assert (status, problem["type"]) == (409, "/problems/sold-out")
     assert [(line["outcome"], line.get("problem")) for line in problem["lines"]] == [
-        ("GRANTED", None),
+        ("RELEASED", None),
         ("SOLD_OUT", "sold-out"),
         ("UNKNOWN_SKU", "invalid"),
     ]
+    assert problem["lines"][0] == {"line_id": "0", "sku": "A", "outcome": "RELEASED"}
     assert problem["lines"][1]["breakdown"]["available_to_promise"] == 1
     assert units(shop.desk, "A") == (5, 0, 0)
 
@@ -154,6 +155,48 @@ async def test_order_of_another_caller_cannot_be_found() -> None:
     assert units(shop.desk, "A") == (5, 2, 0)
 
 
+async def test_an_order_id_stays_with_the_request_that_had_it_first() -> None:
+    """Another caller or cart under an order's id: 422 before anything is reserved; payments keep to it."""
+    shop = stocked()
+    async with shop.client() as client:
+        status, _ = await shop.call(client, "POST", ORDERS, order(("A", 2)), key="k")
+        assert status == 201
+        asked = len(shop.desk.asked)
+        owner = shop.caller
+        for caller in (owner, replace(owner, name="other")):
+            shop.caller = caller
+            status, problem = await shop.call(client, "POST", ORDERS, order(("B", 1)))
+            assert (status, problem["type"]) == (422, "/problems/id-reused")
+        assert len(shop.desk.asked) == asked
+        event = {"provider": "stripe", "id": "e", "payment_id": "P", "kind": "captured", "order_id": "O1"}
+        _, outcome = await shop.pay(client, event)
+    assert [line["sku"] for line in outcome["lines"]] == ["A"]
+    assert (units(shop.desk, "A"), units(shop.desk, "B")) == ((5, 0, 2), (1, 0, 0))
+
+
+async def test_an_order_that_was_not_placed_leaves_its_id_and_a_503_its_key_free() -> None:
+    """Refused or not answered, an order may be asked for anew: by a new key, after a 503 by the same one."""
+    shop = stocked()
+    async with shop.client() as client:
+        assert (await shop.call(client, "POST", ORDERS, order(("B", 2)), key="k1"))[0] == 409
+        shop.desk.lost = True
+        assert (await shop.call(client, "POST", ORDERS, order(("A", 9)), key="k2"))[0] == 503
+        shop.desk.lost = False
+        assert (await shop.call(client, "POST", ORDERS, order(("A", 1)), key="k1"))[0] == 422
+        assert (await shop.call(client, "POST", ORDERS, order(("A", 1)), key="k2"))[0] == 201
+
+
+async def test_a_repeated_order_is_marked_as_a_repeat() -> None:
+    """A repeat has the header `Idempotent-Replay`; the first answer and a reused key have not."""
+    shop = stocked()
+    async with shop.client() as client:
+        repeats = []
+        for body in (order(("A", 2)), order(("A", 2)), order(("A", 1))):
+            async with client.post(ORDERS, json=body, headers={"Idempotency-Key": "k"}) as answer:
+                repeats.append((answer.status, answer.headers.get("Idempotent-Replay")))
+    assert repeats == [(201, None), (201, "true"), (422, None)]
+
+
 async def test_nothing_that_is_kept_names_the_customer() -> None:
     """Neither the ledger's rows nor the notes hold what the shop calls its customer."""
     shop = stocked()
@@ -178,6 +221,23 @@ async def test_sale_with_a_waiting_room_takes_one_admission_for_the_order() -> N
         status, _ = await shop.call(client, "POST", ORDERS, body, key="k", Waiting_Room_Admission="please")
         assert status == 422  # the ledger knows no such sale
     assert [is_granted for _, is_granted in shop.door.settled] == [False]
+
+
+async def test_an_order_of_two_sales_shows_the_admission_of_each() -> None:
+    """Several admissions, separated by commas; where one is missing the others are free again."""
+    shop = stocked()
+    shop.door.word = "please-{}"
+    body = order(("A", 1), ("B", 1), customer="ann")
+    body["lines"][0]["sale_id"], body["lines"][1]["sale_id"] = "drop", "friday"
+    async with shop.client() as client:
+        one = "please-drop"
+        status, _ = await shop.call(client, "POST", ORDERS, body, key="k", Waiting_Room_Admission=one)
+        assert status == 403
+        assert not shop.desk.asked
+        assert [is_granted for _, is_granted in shop.door.settled] == [False]
+        both = "please-friday, please-drop"
+        status, _ = await shop.call(client, "POST", ORDERS, body, key="k", Waiting_Room_Admission=both)
+        assert status == 422  # the ledger knows no such sales
 
 
 @pytest.mark.parametrize(

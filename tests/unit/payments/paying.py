@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from inventory_stream.flows.orders.notes import OrderNote, OrderNotes
+from inventory_stream.flows.orders.notes import OrderNotes
+from inventory_stream.flows.orders.settle import HeldLine
 from inventory_stream.flows.payments.settle import SettlePayment
 from inventory_stream.flows.payments.table import ConfirmOn
 from inventory_stream.gateway.idempotency import sku_of
@@ -50,8 +51,9 @@ class Paying:
 
     async def note(self) -> None:
         """Leave the note that placing the order would have left."""
-        lines = tuple((sku, f"r-{sku}", sku) for sku in UNITS)
-        await OrderNotes(self.notes).remember("O1", OrderNote("shop", lines), is_repeat=False)
+        notes = OrderNotes(self.notes)
+        claimed = await notes.claim("O1", "shop", "k")
+        await notes.remember("O1", claimed, tuple(HeldLine(sku, f"r-{sku}", sku) for sku in UNITS))
 
     @property
     def reserved(self) -> list[int]:

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from inventory_stream.gateway.app import Limits, new_app
 from inventory_stream.gateway.endpoint import Caller, Endpoint, Scope
+from inventory_stream.gateway.key_notes import KeyNotes
 from inventory_stream.gateway.reserving import Door, Knows, Reserving
 from inventory_stream.gateway.routes.reservations import ReservationRoutes
 from inventory_stream.gateway.security.authenticator import not_authenticated
@@ -57,7 +58,10 @@ class Accesses:
 
 @asynccontextmanager
 async def serving(
-    endpoints: Sequence[Endpoint], accesses: Accesses | None = None, limits: Limits | None = None
+    endpoints: Sequence[Endpoint],
+    accesses: Accesses | None = None,
+    limits: Limits | None = None,
+    key_notes: KeyNotes | None = None,
 ) -> AsyncIterator[TestClient[web.Request, web.Application]]:
     """Serve endpoints."""
     app = new_app(
@@ -66,6 +70,7 @@ async def serving(
         limits=limits or Limits(),
         monitor=accesses or Accesses(),
         id_secret=ID_SECRET,
+        key_notes=key_notes,
     )
     async with TestClient(TestServer(app), headers={"Authorization": "anna"}) as client:
         yield client
