@@ -109,7 +109,7 @@ class Gateway:
         self, path: str, body: Mapping[str, Any], *, key: str | None = None, **headers: str
     ) -> Answer:
         """Write, under a key of its own where none is given."""
-        sent = {"Idempotency-Key": key or f"call-{next(self._numbers)}", **headers}
+        sent = {"Idempotency-Key": key or f"{self.name}-{next(self._numbers)}", **headers}
         return await self._call("POST", path, body, sent)
 
     async def events(self, path: str) -> AsyncIterator[dict[str, Any]]:
