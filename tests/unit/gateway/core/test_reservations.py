@@ -7,6 +7,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from inventory_stream.flows.shelf import MemoryShelf
+from inventory_stream.gateway.admissions import FINAL, Retry
 from inventory_stream.gateway.idempotency import hidden_key, reservation_id_of
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.commands import Inspect, Reserve
@@ -291,14 +292,27 @@ class Door:
 
     def __init__(self) -> None:
         self.settled: list[bool] = []
+        self.withdrawn = 0
+        self.retry = FINAL
 
     async def check(
-        self, sale_id: str, customer: str | None, token: str | None, reservation_id: str
+        self,
+        sale_id: str,
+        customer: str | None,
+        token: str | None,
+        reservation_id: str,
+        retry: Retry = FINAL,
     ) -> str | None:
         """Look at the word alone."""
         assert (sale_id, customer) == ("S", None)
         assert token == "please"  # noqa: S105  # a fake's
+        self.retry = retry
         return reservation_id
+
+    async def withdraw(self, held: str) -> None:
+        """Note it."""
+        assert held
+        self.withdrawn += 1
 
     async def settle(self, held: str, *, is_granted: bool) -> None:
         """Note it."""
@@ -314,6 +328,29 @@ async def test_a_sale_with_a_waiting_room_is_reached_through_its_door() -> None:
         refused = await shop.post("/v1/reservations", body, Waiting_Room_Admission="please")
         await assert_problem(refused, "invalid")
         assert door.settled == [False]
+        asked = shop.desk.asked[-1]
+        assert isinstance(asked, Reserve)
+        assert not door.retry.is_known
+        assert (door.retry.undecided_ms or 0) > 1_000 * shop.desk.waited[-1]
+        # Refused, it holds nothing; a reservation that was granted does; an order's cannot be told.
+        assert await door.retry.came_to_nothing(asked.reservation_id)
+        granted = (await told(await shop.reserve()))["reservation_id"]
+        assert not await door.retry.came_to_nothing(granted)
+        assert not await door.retry.came_to_nothing("http:order")
+
+
+async def test_what_was_not_sent_leaves_the_door_as_it_was() -> None:
+    """A desk that takes nothing costs nobody the admission, alone or among many."""
+    door = Door()
+    async with shopping(1, door=door) as shop:
+        shop.desk.closed = True
+        body = {"sku": "A", "location": "L1", "units": 1, "sale_id": "S"}
+        for address, sent in (
+            ("/v1/reservations", body),
+            ("/v1/reservations:batch", {"reservations": [body, body]}),
+        ):
+            await assert_problem(await shop.post(address, sent, Waiting_Room_Admission="please"), "not-ready")
+        assert (door.settled, door.withdrawn) == ([], 3)
 
 
 async def test_reading_binds_nothing() -> None:
