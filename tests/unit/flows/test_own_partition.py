@@ -2,17 +2,27 @@ import asyncio
 import random
 from collections import Counter
 
+import msgspec
 import pytest
 
 from inventory_stream.adapters.kafka.dead_letters import encode_letter
 from inventory_stream.errors import CorruptLedgerError, InputRangeError, LedgerLogError
 from inventory_stream.ledger.rules import Rules
 from inventory_stream.ports.inputs import Input, InputRecord
-from models.commands import Adjust, Command, Confirm, Release, Reserve, TillSale
+from models.commands import Adjust, Command, Confirm, Release, Reserve, SetBackorder, TillSale
 from models.outcomes import Outcome
-from models.rows import ALIVE_KEY, PROGRESS_KEY, ProgressRow, ReservationRow, encode_row
+from models.rows import (
+    ALIVE_KEY,
+    PROGRESS_KEY,
+    PositionRow,
+    ProgressRow,
+    ReservationRow,
+    decode_row,
+    encode_row,
+)
 from tests.fakes.ledger_log import FakeLedgerLog
 from tests.unit.flows.one_partition import START_MS, Owner, World
+from tests.unit.ledger.test_properties import sealed_at
 
 
 def stock(command_id: str, delta: int, sku: str = "A") -> Adjust:
@@ -253,6 +263,38 @@ async def test_a_deadline_expires_on_an_idle_partition_once_the_broker_says_ther
     assert isinstance(row, ReservationRow)
     assert row.answered == -1
     await owner.stop()
+
+
+async def test_an_idle_partition_goes_on_giving_to_those_who_wait() -> None:
+    """R24: an owner that died between two batches of it has a successor, and no command comes after."""
+    world = World()
+    world.send(Input.STOCK, SetBackorder("limit", "A", "DC1", 40))
+    waiting = [msgspec.structs.replace(reserve(number), allow_backorder=True) for number in range(40)]
+    owner = Owner(world)
+    with sealed_at(2_000):
+        await owner.flow.open()
+        await owner.feed()
+        await owner.until(lambda: world.acked[Input.STOCK] == 1)
+        world.send(Input.ORDERS, *waiting)
+        await owner.feed()
+        await owner.until(lambda: world.acked[Input.ORDERS] == 1)
+        assert world.position("A").reserved == 0
+        world.send(Input.STOCK, stock("a", 40))
+        await owner.feed()
+        await owner.until(lambda: world.position("A").reserved == 40)
+        await owner.stop()
+        given = [
+            row.reserved if isinstance(row, PositionRow) else 0
+            for row in (decode_row(one.key, one.value) for one in world.log.records if one.value is not None)
+        ]
+        cut = next(at for at, units in enumerate(given) if units)
+        assert given[cut] < 40
+        del world.log.records[cut + 2 :]  # the progress of that batch is its last row
+        successor = Owner(world)
+        await successor.flow.open()
+        await successor.until(lambda: world.position("A").reserved == 40)
+    assert not successor.failed.done()
+    await successor.stop()
 
 
 async def test_a_deadline_expires_though_the_newest_offset_is_no_command() -> None:
