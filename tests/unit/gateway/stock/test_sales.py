@@ -57,6 +57,17 @@ async def test_the_limit_stands_before_the_pools_open(shop: Shop) -> None:
     assert not any(isinstance(asked, c.OpenPool) for asked in shop.desk.asked[4:])
 
 
+async def test_a_repeated_sale_is_marked_as_a_repeat(shop: Shop) -> None:
+    """Opened or closed again under the same key: the same answer, with the header `Idempotent-Replay`."""
+    await shop.stock("A", "L1", 10)
+    sale = {"sale_id": "summer", **TIMES, "lines": [line("A", 6)]}
+    for address, body in (("/v1/sales", sale), ("/v1/sales/summer/close", None)):
+        heard = [await shop.ask("POST", address, body, key=address) for _ in range(2)]
+        assert [one.headers.get("Idempotent-Replay") for one in heard] == [None, "true"]
+        first, again = [[(one["outcome"], one["units"]) for one in each.body["lines"]] for each in heard]
+        assert first == again
+
+
 async def test_a_sale_of_which_nothing_opens_is_refused(shop: Shop) -> None:
     """All lines of SKUs that nobody knows: a problem, not a sale."""
     heard = await shop.ask("POST", "/v1/sales", {"sale_id": "s", **TIMES, "lines": [line("X", 1)]})
