@@ -126,6 +126,7 @@ async def test_a_closed_sale_gives_back_and_says_so_again(shop: Shop) -> None:
         {"lines": []},
         {"starts_at": "2023-11-14T22:13:20"},
         {"checkout_grace_seconds": 86_401},
+        {"sale_id": "s" * 124},  # no path could name it
     ],
 )
 async def test_a_sale_that_cannot_be_is_refused_at_once(shop: Shop, wrong: dict[str, object]) -> None:
