@@ -124,6 +124,7 @@ def broken(rule: Rule) -> str:
         "cleanup.policy": "delete" if rule.wanted == "compact" else "compact",
         "message.timestamp.type": "CreateTime",
         "retention.bytes": "1000000",
+        "retention.ms": "604800000",
         "unclean.leader.election.enable": "true",
     }
     return others[rule.name]
