@@ -141,7 +141,6 @@ def fold_limits(state: PartitionState, batch: Batch, budget: int) -> int:
             continue
         if standing_ms > ends_ms:
             heappush(over, (standing_ms, key))
-            _keep_until(state, batch, key, standing_ms)
             continue
         forget_stated(state, key.removeprefix(b"s/").decode())
         budget -= 1
@@ -175,18 +174,6 @@ def _end_of(state: PartitionState, key: bytes, ends_of: dict[str, int]) -> int |
         ends_of[first] = max((limit.ends_ms for limit in state.limited.get(first, {}).values()), default=0)
     # Stated anew, a limit may end later than when the use was first counted.
     return max(use.ends_ms, ends_of[first])
-
-
-def _keep_until(state: PartitionState, batch: Batch, key: bytes, ends_ms: int) -> None:
-    """Have the row of a use say until when it is kept, as the queue does: a recovery asks it (I8)."""
-    kind, _, rest = key.removeprefix(b"s/").decode().partition("/")
-    if kind != "limit":
-        return
-    limit_id, customer = map(decode_id, rest.split("/"))
-    use = state.limit_uses[limit_id, customer]
-    if use.ends_ms < ends_ms:  # else the entry was of an earlier use
-        use.ends_ms = ends_ms
-        batch.put(key, use)
 
 
 def _decided_ms(state: PartitionState) -> int:

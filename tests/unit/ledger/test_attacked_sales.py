@@ -281,7 +281,7 @@ def test_use_of_a_limit_that_is_folded_while_carts_are_revoked_stays_forgotten()
 
 
 def test_limit_that_ends_later_and_then_sooner_folds_as_after_a_recovery() -> None:
-    """I8: the row of a use says until when its owner keeps it."""
+    """I8: its uses, too, which were kept for the later end for a while."""
 
     def limit(name: str, after_ms: int) -> SetPurchaseLimit:
         return SetPurchaseLimit(name, "L", SKU, 5, NOON + after_ms)
