@@ -22,7 +22,14 @@ from benchmarks.gateway.checking import (
     state_fastapi_stock,
 )
 from benchmarks.gateway.requests import LOCATION
-from benchmarks.gateway.scenarios import FEW_UNITS, LIVE_SECONDS, READ_LOCATIONS, WARM_UP_SECONDS, Load
+from benchmarks.gateway.scenarios import (
+    FEW_UNITS,
+    FIRST_WARM_UP_SECONDS,
+    LIVE_SECONDS,
+    MEASURED_SECONDS,
+    READ_LOCATIONS,
+    Load,
+)
 from benchmarks.gateway.stack import FASTAPI, GATEWAY, Stack
 from benchmarks.gateway.words import LivePlan, Outcome, Plan, sku_name
 from inventory_stream.adapters.kafka.command_sink import open_command_sink
@@ -66,7 +73,7 @@ async def run_load(stack: Stack, load: Load, seconds: float, folder: Path) -> Re
         key=stack.key,
         rate_per_s=load.rate_per_s,
         connections=load.connections,
-        warm_up_seconds=min(WARM_UP_SECONDS, seconds),
+        warm_up_seconds=load.warm_up_seconds * min(1.0, seconds / MEASURED_SECONDS),
         seconds=seconds,
         prefix=prefix,
         skus=load.skus,
@@ -142,7 +149,7 @@ async def _generate(
     assert process.stdin is not None  # noqa: S101  # asked for above
     assert process.stdout is not None  # noqa: S101
     try:
-        async with asyncio.timeout(WARM_UP_SECONDS + seconds + EXTRA_SECONDS_MAX):
+        async with asyncio.timeout(FIRST_WARM_UP_SECONDS + seconds + EXTRA_SECONDS_MAX):
             process.stdin.write(msgspec.json.encode(plan) + b"\n")
             await process.stdin.drain()
             looks = []
