@@ -109,8 +109,9 @@ class Generator:
                 self._lags.record_value(_us(now - self._first - self._sent / rate_per_s))
             for number in range(self._sent, due):
                 self._asked_at[number] = self._first + number / rate_per_s
-                if self._idle:
-                    self._ask(self._idle.pop(), number)
+                line = self._idle_line()
+                if line is not None:
+                    self._ask(line, number)
                 else:
                     self._waiting.append(number)
             self._sent = max(self._sent, due)
@@ -119,12 +120,20 @@ class Generator:
     async def _closed_loop(self) -> None:
         while (now := time.perf_counter()) < self._ends:
             if now >= self._first:
-                while self._idle:
-                    self._ask_next(self._idle.pop(), now)
+                while (line := self._idle_line()) is not None:
+                    self._ask_next(line, now)
             before = time.perf_counter()
             await asyncio.sleep(TICK_SECONDS)
             if now >= self._begins:
                 self._lags.record_value(_us(time.perf_counter() - before - TICK_SECONDS))
+
+    def _idle_line(self) -> Line | None:
+        """Give a connection that is free; a server hangs up on one that nobody used for some seconds."""
+        while self._idle:
+            line = self._idle.pop()
+            if not line.is_closed:
+                return line
+        return None
 
     def _ask_next(self, line: Line, now: float) -> None:
         number = self._sent

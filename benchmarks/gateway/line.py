@@ -35,6 +35,11 @@ class Line(asyncio.Protocol):
         if self.number >= 0:
             self._answered(self, 0, b"")
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be asked here any more, though it may not have been told yet."""
+        return self.is_lost or self._transport is None or self._transport.is_closing()
+
     def ask(self, number: int, request: bytes) -> None:
         """Send a request; the one before was answered."""
         self.number = number

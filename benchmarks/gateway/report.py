@@ -105,8 +105,8 @@ def page(setup: Setup, all_measured: Sequence[Measured]) -> str:
         f"- {machine['cpu']}, {machine['cores']} cores for everything, {machine['memory_gib']:.0f} GiB",
         f"- kernel {machine['kernel']}, Python {machine['python']}, {machine['java']}",
         f"- revision {revision['commit'][:12]}{clean}, {setup.date}",
-        f"- {FIRST_WARM_UP_SECONDS:.0f} s of warm-up for `reserve`, {WARM_UP_SECONDS:.0f} s for the others, and "
-        f"{setup.seconds:.0f} s measured for each load",
+        f"- {FIRST_WARM_UP_SECONDS:.0f} s of warm-up for `reserve`, {WARM_UP_SECONDS:.0f} s for the others",
+        f"- {setup.seconds:.0f} s measured for each load",
         f"- other programs kept {setup.cores_busy_before} cores busy before",
     ]
     if not setup.is_as_stated:
