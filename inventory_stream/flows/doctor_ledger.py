@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from inventory_stream.flows.doctor import Check, Level
-from inventory_stream.flows.explain_walk import decoded
 from inventory_stream.flows.explain_words import span
+from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.ports.inputs import Input, InputRange
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilterFactory
 from models.rows import PROGRESS_KEY, PositionRow, ProgressRow

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from inventory_stream.flows.doctor import Check, Level
-from inventory_stream.flows.explain_walk import LedgerWalk, Reach, decoded
+from inventory_stream.flows.explain_walk import LedgerWalk, Reach
 from inventory_stream.flows.explain_words import span
+from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.settings import LedgerSettings
 from models.outcomes import Outcome
 from models.rows import INCOMING_PREFIX, TRANSFER_PREFIX, IncomingRow, ReceiptRow, ReservationRow, TransferRow

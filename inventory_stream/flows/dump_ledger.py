@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from inventory_stream.errors import CorruptLedgerError
+from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilter, RowFilterFactory
-from models.rows import decode_row, position_key
+from models.rows import position_key
 
 
 class RowKind(Enum):
@@ -82,13 +82,9 @@ async def _latest(records: AsyncIterator[LedgerRecord]) -> AsyncIterator[LedgerR
 
 
 def _decode(record: LedgerRecord) -> dict[str, Any] | None:
-    if record.value is None:
-        return None
-    try:
-        row: dict[str, Any] = plain(decode_row(record.key, record.value))
-    except ValueError as error:  # msgspec's errors are ValueErrors
-        raise CorruptLedgerError(f"row {record.key!r} at offset {record.offset}: {error}") from error
-    return row
+    row = decoded(record)
+    shown: dict[str, Any] | None = None if row is None else plain(row)
+    return shown
 
 
 def _sku_of(row: dict[str, Any] | None) -> str | None:

@@ -11,11 +11,12 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from inventory_stream.errors import CorruptLedgerError
+from inventory_stream.flows.ledger_rows import decoded_value
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.events import COUNT_DRIFT, REVOKED, SHORTFALL, ExceptionDetail, ExceptionMovement
 from models.ids import encode_id
 from models.outcomes import Outcome
-from models.rows import FIRST_ANSWER, Answer, Movement, ReceiptRow, ReservationRow, decode_row
+from models.rows import FIRST_ANSWER, Answer, Movement, ReceiptRow, ReservationRow
 
 _OWNER_ACTED: Final = -1
 """`answered` of a reservation row that answers no command."""
@@ -41,10 +42,7 @@ def exceptions_of(record: LedgerRecord) -> Iterable[Raised]:
     """
     if record.value is None or record.key[:2] not in (b"r/", b"c/"):
         return ()
-    try:
-        row = decode_row(record.key, record.value)
-    except ValueError as error:  # msgspec's errors are ValueErrors
-        raise CorruptLedgerError(f"row {record.key!r} at offset {record.offset}: {error}") from error
+    row = decoded_value(record, record.value)
     if isinstance(row, ReceiptRow):
         return _of_answer(row, row.reservation_id, row.sku, None) if row.repeat == FIRST_ANSWER else ()
     assert isinstance(row, ReservationRow)  # noqa: S101  # there are no others under these keys

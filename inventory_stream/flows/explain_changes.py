@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from inventory_stream.flows.explain_walk import decoded
 from inventory_stream.flows.explain_words import outcome_name
+from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.commands import CancelTransfer, PlanTransfer, ReceiveTransfer, ShipTransfer, type_name
 from models.rows import (

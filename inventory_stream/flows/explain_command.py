@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from inventory_stream.flows.explain_steps import Step, step_of_answer, step_of_receipt
-from inventory_stream.flows.explain_walk import LedgerWalk, Period, Reach, decoded
+from inventory_stream.flows.explain_walk import LedgerWalk, Period, Reach
+from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.ledger.identity import id_hash
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.ids import encode_id

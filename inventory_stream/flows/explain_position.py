@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from inventory_stream.flows.explain_changes import Change, ChangesOf
-from inventory_stream.flows.explain_walk import LedgerWalk, Period, Reach, decoded
+from inventory_stream.flows.explain_walk import LedgerWalk, Period, Reach
+from inventory_stream.flows.ledger_rows import decoded
 from models.rows import PositionRow, position_key
 
 

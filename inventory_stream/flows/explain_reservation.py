@@ -7,8 +7,9 @@ from typing import Final
 
 from inventory_stream.flows.explain_revoked import RevokedBy
 from inventory_stream.flows.explain_steps import Step, step_of_answer, step_of_receipt
-from inventory_stream.flows.explain_walk import LedgerWalk, Period, Reach, decoded
+from inventory_stream.flows.explain_walk import LedgerWalk, Period, Reach
 from inventory_stream.flows.explain_words import units, utc
+from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.ledger.claims import waiting_of
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.ids import encode_id

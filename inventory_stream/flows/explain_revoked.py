@@ -7,8 +7,8 @@ Its row may lie behind the revocation's, as the rows of a batch are in the order
 
 from dataclasses import dataclass
 
-from inventory_stream.flows.explain_walk import decoded
 from inventory_stream.flows.explain_words import utc
+from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.rows import Movement, ReceiptRow, ReservationRow
 

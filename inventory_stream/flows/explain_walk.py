@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from inventory_stream.errors import CorruptLedgerError
+from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilterFactory
-from models.rows import PROGRESS_KEY, ProgressRow, Row, decode_row
+from models.rows import PROGRESS_KEY, ProgressRow
 
 
 @dataclass(slots=True)
@@ -71,17 +71,3 @@ class LedgerWalk:
                 else:
                     yield row
             self.on_rows(len(records))
-
-
-def decoded(record: LedgerRecord) -> Row | None:
-    """Decode a row; None is a tombstone.
-
-    Raises:
-        CorruptLedgerError: it cannot be.
-    """
-    if record.value is None:
-        return None
-    try:
-        return decode_row(record.key, record.value)
-    except ValueError as error:  # msgspec's errors are ValueErrors
-        raise CorruptLedgerError(f"row {record.key!r} at offset {record.offset}: {error}") from error

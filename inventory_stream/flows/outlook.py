@@ -6,6 +6,7 @@ from datetime import date
 from typing import Final, cast
 
 from inventory_stream.errors import CorruptLedgerError
+from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.ledger.promise import after_backorders, day_of, days_until, promises
 from inventory_stream.ledger.zones import UTC_NAME, is_zone
 from inventory_stream.ports.ledger_log import LedgerRecord
@@ -16,11 +17,9 @@ from models.rows import (
     BackorderRow,
     IncomingRow,
     PositionRow,
-    Row,
     TimeZoneRow,
     TransferRow,
     backorder_key,
-    decode_row,
     position_key,
 )
 
@@ -206,27 +205,20 @@ async def _read(reader: LedgerReader, row_filter: RowFilterFactory, partition: i
 def _take_position(found: _Found, record: LedgerRecord) -> None:
     found.positions.pop(record.key, None)
     if record.value is not None:
-        found.positions[record.key] = cast("PositionRow", _decode(record))
+        found.positions[record.key] = cast("PositionRow", decoded(record))
 
 
 def _take_stated(found: _Found, record: LedgerRecord, sku: str) -> None:
     found.stated.pop(record.key, None)
     if record.value is None:
         return
-    row = _decode(record)
+    row = decoded(record)
     if isinstance(row, TimeZoneRow):
         found.zones[row.location] = row.time_zone
     elif isinstance(row, IncomingRow | TransferRow) and row.sku == sku:
         found.stated[record.key] = row
     elif isinstance(row, BackorderRow) and row.sku == sku:
         found.backorders[record.key] = row
-
-
-def _decode(record: LedgerRecord) -> Row:
-    try:
-        return decode_row(record.key, record.value or b"")
-    except ValueError as error:  # msgspec's errors are ValueErrors
-        raise CorruptLedgerError(f"row {record.key!r} at offset {record.offset}: {error}") from error
 
 
 def _open(row: IncomingRow | TransferRow) -> int:

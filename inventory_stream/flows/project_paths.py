@@ -9,13 +9,13 @@ from itertools import chain
 from operator import attrgetter
 from typing import Final, NamedTuple, cast
 
-from inventory_stream.errors import CorruptLedgerError
+from inventory_stream.flows.ledger_rows import decoded_value
 from inventory_stream.flows.project_rows import POSITION_PREFIX, units_of
 from inventory_stream.ledger.shown import PositionQuantities, Shown, shown
 from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.projection import Extent, Paths, SkuChange, Version
 from models.ids import decode_id
-from models.rows import BackorderRow, ChannelPolicyRow, FenceRow, PoolRow, decode_row
+from models.rows import BackorderRow, ChannelPolicyRow, FenceRow, PoolRow
 
 Stated = PoolRow | FenceRow | BackorderRow | ChannelPolicyRow
 
@@ -52,7 +52,7 @@ class Statements:
         if row.value is None:
             rows.pop(row.key, None)
         else:
-            rows[row.key] = _decoded(row, row.value)
+            rows[row.key] = cast("Stated", decoded_value(row, row.value))
 
     def shown_with(self, sku: str, places: Iterable[PositionQuantities]) -> tuple[Shown, int]:
         """Give what a SKU shows with these positions, and the offset of the newest row beside them."""
@@ -139,10 +139,3 @@ def sku_of(key: bytes) -> str | None:
     parts = key.split(b"/")
     place = _SKU_PART[parts[1]]
     return decode_id(parts[place].decode()) if place < len(parts) else None
-
-
-def _decoded(row: LedgerRecord, value: bytes) -> Stated:
-    try:
-        return cast("Stated", decode_row(row.key, value))
-    except ValueError as error:  # msgspec's errors are ValueErrors
-        raise CorruptLedgerError(f"row {row.key!r} at offset {row.offset}: {error}") from error

@@ -1,13 +1,14 @@
 """From ledger rows to changes of the view: pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final, cast
+from typing import Final
 
 from inventory_stream.errors import CorruptLedgerError
+from inventory_stream.flows.ledger_rows import decoded_value
 from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.projection import Extent, LocationUnits, SkuChange, Version
 from models.ids import decode_id
-from models.rows import PositionRow, decode_row
+from models.rows import PositionRow
 
 POSITION_PREFIX: Final = b"p/"
 """Begins the key of every position row."""
@@ -81,8 +82,6 @@ def units_of(record: LedgerRecord) -> tuple[str, str, LocationUnits | None]:
     if record.value is None:
         _, sku, location = record.key.decode().split("/")
         return decode_id(sku), decode_id(location), None
-    try:
-        row = cast("PositionRow", decode_row(record.key, record.value))
-    except ValueError as error:  # msgspec's errors are ValueErrors
-        raise CorruptLedgerError(f"row {record.key!r} at offset {record.offset}: {error}") from error
+    row = decoded_value(record, record.value)
+    assert isinstance(row, PositionRow)  # noqa: S101  # there are no others under these keys
     return row.sku, row.location, LocationUnits(max(0, row.available_to_promise), row.shortfall)

@@ -4,9 +4,8 @@ from sys import intern
 from typing import Final, cast
 
 from inventory_stream.errors import CorruptLedgerError
-from inventory_stream.ports.ledger_log import LedgerRecord
 from models.ids import decode_id
-from models.rows import IncomingRow, Row, TransferRow, decode_row
+from models.rows import IncomingRow, Row, TransferRow
 
 POSITION: Final = ord("p")
 """First byte of the key of a position."""
@@ -45,20 +44,6 @@ def place_of(key: bytes) -> tuple[str, str]:
     if "%" in location:
         location = decode_id(location)
     return sku, intern(location)  # a few locations stand in very many positions
-
-
-def row_of(record: LedgerRecord) -> Row | None:
-    """Decode a row; None is a tombstone.
-
-    Raises:
-        CorruptLedgerError: it cannot be decoded.
-    """
-    if record.value is None:
-        return None
-    try:
-        return decode_row(record.key, record.value)
-    except ValueError as error:  # msgspec's errors are ValueErrors
-        raise CorruptLedgerError(f"row {record.key!r} at offset {record.offset}: {error}") from error
 
 
 def without_ended(row: Row | None) -> Row | None:

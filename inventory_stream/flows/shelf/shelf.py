@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, cast
 
+from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.flows.shelf.arrivals import Arrivals
 from inventory_stream.flows.shelf.cover import COMMON, Asked, breakdown_of, covers, offers, path_units
 from inventory_stream.flows.shelf.entry import SkuEntry, StatedRow
@@ -15,7 +16,6 @@ from inventory_stream.flows.shelf.rows import (
     POSITION,
     STATED,
     place_of,
-    row_of,
     sku_stated,
     without_ended,
 )
@@ -246,7 +246,7 @@ class MemoryShelf:
         sku, location = place_of(record.key)
         entry = self._entry(sku, partition, record)
         was_known = entry.is_known
-        entry.put_position(location, cast("PositionRow | None", row_of(record)))
+        entry.put_position(location, cast("PositionRow | None", decoded(record)))
         if entry.is_known is not was_known:
             (self._names.remove if was_known else self._names.add)(sku)
         if entry.is_empty:
@@ -260,7 +260,7 @@ class MemoryShelf:
         key = record.key
         if not key.startswith(KEPT):
             return False
-        row = without_ended(row_of(record))
+        row = without_ended(decoded(record))
         known = self._sku_of_stated.get(key)
         sku = sku_stated(row) or known
         if sku is None:

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import asdict
 
-from inventory_stream.flows.shelf.rows import row_of
+from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.ports.ledger_log import LedgerRecord
 from models.outcomes import Outcome
 from models.rows import (
@@ -58,7 +58,7 @@ def event_of(record: LedgerRecord, sku: str) -> SkuEvent | None:
     # Most rows are of other SKUs: a look at the bytes costs a tenth of decoding them.
     if sku.encode() not in record.value or record.key.startswith(b"@"):
         return None
-    row = row_of(record)
+    row = decoded(record)
     if row is None or getattr(row, "sku", None) != sku:
         return None
     if isinstance(row, ReceiptRow):
