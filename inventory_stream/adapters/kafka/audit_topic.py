@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import msgspec
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from inventory_stream.adapters.kafka.access import advice
-from inventory_stream.adapters.kafka.client_internals import abandon
 from inventory_stream.adapters.kafka.connection import KafkaConnection
+from inventory_stream.adapters.kafka.lazy_producer import LazyProducer
 from inventory_stream.adapters.kafka.record_reader import RecordReader
 from inventory_stream.errors import InventoryStreamError, UnreachableError
 from inventory_stream.ports.audit import AuditRow, StoredAuditRow
@@ -34,14 +33,13 @@ class KafkaAuditTrail:
         self._connection = connection
         self._topic = topic
         self._write_seconds_max = write_seconds_max
-        self._producer: AIOKafkaProducer | None = None
-        self._opening = asyncio.Lock()
+        self._producer = LazyProducer(connection, write_seconds_max)
 
     async def write(self, row: AuditRow) -> None:
         """Keep one row; see the port."""
         try:
             async with asyncio.timeout(self._write_seconds_max):
-                producer = await self._open()
+                producer = await self._producer.open()
                 await producer.send_and_wait(self._topic, _encode(row), partition=_PARTITION)
         except (KafkaError, TimeoutError, OSError) as error:
             await self.close()  # a producer that gave up once may never come back
@@ -52,26 +50,7 @@ class KafkaAuditTrail:
 
     async def close(self) -> None:
         """Let go of the connection; bounded. What `write` returned from is kept already."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await abandon(producer)
-
-    async def _open(self) -> AIOKafkaProducer:
-        async with self._opening:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **self._connection.client_options,
-                    enable_idempotence=True,
-                    acks="all",
-                    request_timeout_ms=int(self._write_seconds_max * 1_000),
-                )
-                try:
-                    await producer.start()
-                except BaseException:
-                    await abandon(producer)
-                    raise
-                self._producer = producer
-            return self._producer
+        await self._producer.close()
 
 
 class KafkaAuditReader:

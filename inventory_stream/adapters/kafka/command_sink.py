@@ -18,6 +18,7 @@ from inventory_stream.adapters.kafka.command_lane import (
     CommandLane,
 )
 from inventory_stream.adapters.kafka.connection import KafkaConnection
+from inventory_stream.adapters.kafka.ending import stop_within
 from inventory_stream.errors import TopicsError, UnreachableError
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.settings import Settings
@@ -176,7 +177,7 @@ async def open_command_sink(
         finally:
             sink.abandon()
     finally:
-        await _close(producer)
+        await stop_within(producer, _CLOSE_SECONDS_MAX)
 
 
 async def _inspect(producer: AIOKafkaProducer, settings: Settings) -> tuple[str, int]:
@@ -200,11 +201,3 @@ async def _inspect(producer: AIOKafkaProducer, settings: Settings) -> tuple[str,
             f"{topics[0]} has {stock} partitions and {topics[1]} has {orders}; they must be equal (P10)"
         )
     return str(answer.cluster_id), stock
-
-
-async def _close(producer: AIOKafkaProducer) -> None:
-    stopping = asyncio.ensure_future(producer.stop())
-    _done, pending = await asyncio.wait({stopping}, timeout=_CLOSE_SECONDS_MAX)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(stopping, return_exceptions=True)

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from inventory_stream.adapters.kafka.client_internals import abandon
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.dead_letters import RECORD_BYTES_MAX, decode_stored
+from inventory_stream.adapters.kafka.lazy_producer import LazyProducer
 from inventory_stream.adapters.kafka.record_reader import RecordReader
 from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTER_PARTITIONS
 from inventory_stream.errors import InventoryStreamError, UnreachableError
@@ -29,7 +28,7 @@ class KafkaDeadLetterBox:
         self._connection = connection
         self._topic = topic
         self._request_timeout_seconds = request_timeout_seconds
-        self._producer: AIOKafkaProducer | None = None
+        self._producer = LazyProducer(connection, request_timeout_seconds, RECORD_BYTES_MAX)
 
     async def letters(self) -> AsyncIterator[StoredLetter]:
         """Yield each letter that waits; see the port.
@@ -83,14 +82,12 @@ class KafkaDeadLetterBox:
 
     async def close(self) -> None:
         """Let go of the connection; bounded."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await abandon(producer)
+        await self._producer.close()
 
     async def _send(self, records: list[tuple[str, int | None, bytes | None, bytes | None]]) -> list[int]:
         try:
             async with asyncio.timeout(SEND_SECONDS_MAX):
-                producer = await self._open()
+                producer = await self._producer.open()
                 acks = [
                     await producer.send(topic, value, key=key, partition=partition)
                     for topic, partition, key, value in records
@@ -101,21 +98,3 @@ class KafkaDeadLetterBox:
                 f"Kafka at {self._connection} did not acknowledge {len(records)} records ({error!r}); what "
                 "was acknowledged before is done: run the command again for the rest"
             ) from error
-
-    async def _open(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                **self._connection.client_options,
-                enable_idempotence=True,
-                acks="all",
-                max_batch_size=RECORD_BYTES_MAX,
-                max_request_size=RECORD_BYTES_MAX,
-                request_timeout_ms=int(self._request_timeout_seconds * 1_000),
-            )
-            try:
-                await producer.start()
-            except BaseException:
-                await abandon(producer)
-                raise
-            self._producer = producer
-        return self._producer

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import orjson
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from inventory_stream.adapters.kafka.access import advice
-from inventory_stream.adapters.kafka.client_internals import abandon
 from inventory_stream.adapters.kafka.connection import KafkaConnection
+from inventory_stream.adapters.kafka.lazy_producer import LazyProducer
 from inventory_stream.errors import LedgerLogError
 from inventory_stream.ports.dead_letters import DeadLetter, StoredLetter
 
@@ -160,10 +159,8 @@ class KafkaDeadLetters:
     ) -> None:
         self._connection = connection
         self._topic = topic
-        self._request_timeout_seconds = request_timeout_seconds
         self._write_seconds_max = write_seconds_max
-        self._producer: AIOKafkaProducer | None = None
-        self._opening = asyncio.Lock()
+        self._producer = LazyProducer(connection, request_timeout_seconds, RECORD_BYTES_MAX)
 
     async def write(self, letters: Sequence[DeadLetter]) -> None:
         """Keep the letters; see the port."""
@@ -171,7 +168,7 @@ class KafkaDeadLetters:
             return
         try:
             async with asyncio.timeout(self._write_seconds_max):
-                producer = await self._open()
+                producer = await self._producer.open()
                 for round_ in rounds(letters):
                     acks = [await producer.send(self._topic, value, key=key) for key, value in round_]
                     await asyncio.gather(*acks)
@@ -183,25 +180,4 @@ class KafkaDeadLetters:
 
     async def close(self) -> None:
         """Let go of the connection; bounded. What `write` returned from is kept already."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await abandon(producer)
-
-    async def _open(self) -> AIOKafkaProducer:
-        async with self._opening:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **self._connection.client_options,
-                    enable_idempotence=True,
-                    acks="all",
-                    max_batch_size=RECORD_BYTES_MAX,
-                    max_request_size=RECORD_BYTES_MAX,
-                    request_timeout_ms=int(self._request_timeout_seconds * 1000),
-                )
-                try:
-                    await producer.start()
-                except BaseException:
-                    await abandon(producer)
-                    raise
-                self._producer = producer
-            return self._producer
+        await self._producer.close()

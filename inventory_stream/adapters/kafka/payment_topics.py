@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from inventory_stream.adapters.kafka.access import advice
-from inventory_stream.adapters.kafka.client_internals import abandon
 from inventory_stream.adapters.kafka.connection import KafkaConnection
+from inventory_stream.adapters.kafka.ending import stop_within
+from inventory_stream.adapters.kafka.lazy_producer import LazyProducer
 from inventory_stream.errors import InventoryStreamError, UnreachableError
 from inventory_stream.ports.payments import PaymentRecord
 from models.payments import PaymentOutcome, encode_payment
@@ -44,15 +45,14 @@ class KafkaPaymentOutcomes:
         self._connection = connection
         self._topic = topic
         self._write_seconds_max = write_seconds_max
-        self._producer: AIOKafkaProducer | None = None
-        self._opening = asyncio.Lock()
+        self._producer = LazyProducer(connection, write_seconds_max)
 
     async def publish(self, outcome: PaymentOutcome) -> None:
         """Tell what came of an event; see the port."""
         key = (outcome.order_id or outcome.payment_id).encode()
         try:
             async with asyncio.timeout(self._write_seconds_max):
-                producer = await self._open()
+                producer = await self._producer.open()
                 await producer.send_and_wait(self._topic, encode_payment(outcome), key=key)
         except (KafkaError, TimeoutError, OSError) as error:
             await self.close()  # a producer that gave up once may never come back
@@ -63,26 +63,7 @@ class KafkaPaymentOutcomes:
 
     async def close(self) -> None:
         """Let go of the connection; bounded. What `publish` returned from is kept already."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await abandon(producer)
-
-    async def _open(self) -> AIOKafkaProducer:
-        async with self._opening:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **self._connection.client_options,
-                    enable_idempotence=True,
-                    acks="all",
-                    request_timeout_ms=int(self._write_seconds_max * 1_000),
-                )
-                try:
-                    await producer.start()
-                except BaseException:
-                    await abandon(producer)
-                    raise
-                self._producer = producer
-            return self._producer
+        await self._producer.close()
 
 
 Take = Callable[[Sequence[PaymentRecord]], Awaitable[None]]
@@ -122,7 +103,7 @@ class PaymentConsumer:
             except (InventoryStreamError, KafkaError, TimeoutError, OSError) as error:
                 log.warning("payment_events_wait", reason=f"{type(error).__name__}: {error}")
             finally:
-                await _close(consumer)
+                await stop_within(consumer, CLOSE_SECONDS_MAX)
             await asyncio.sleep(REOPEN_SECONDS[min(faults, len(REOPEN_SECONDS) - 1)])
             faults += 1
 
@@ -157,11 +138,3 @@ class PaymentConsumer:
             session_timeout_ms=self._session_timeout_ms,
             heartbeat_interval_ms=self._session_timeout_ms // 3,
         )
-
-
-async def _close(consumer: AIOKafkaConsumer) -> None:
-    stopping = asyncio.ensure_future(consumer.stop())
-    _done, pending = await asyncio.wait({stopping}, timeout=CLOSE_SECONDS_MAX)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(stopping, return_exceptions=True)
