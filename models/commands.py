@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from models.ids import Id
+from models.paths import COMMON
 
 UNITS_MAX: Final = 1_000_000_000
 """Largest quantity of any kind (R6)."""
@@ -296,7 +297,7 @@ class Reserve(Command, tag="reserve", frozen=True):
     channel: Id | None = None
     order_id: Id | None = None
     allow_partial: bool = False
-    path: Id = "common"
+    path: Id = COMMON
     customer: Id | None = None
     answer_by: When | None = None
     allow_backorder: bool = False

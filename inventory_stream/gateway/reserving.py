@@ -22,11 +22,8 @@ from inventory_stream.ports.shelf import Shelf
 from models.commands import Inspect, Reserve
 from models.ids import ID_CHARACTERS_MAX
 from models.outcomes import Outcome
+from models.paths import CHANNEL, COMMON, SALE
 from models.rows import ReservationRow
-
-_COMMON: Final = "common"
-_SALE: Final = "sale:"
-_CHANNEL: Final = "channel:"
 
 _UNDECIDED_GRACE_MS: Final = 5_000
 """After a request's deadline another one may have its admission only so much later: clocks of gateways,
@@ -128,7 +125,7 @@ class Reserving:
             self.public.check_ttl(body.ttl_seconds)
         channel = body.channel or caller.channel
         if caller.channel not in {None, channel} or (
-            path.startswith(_CHANNEL) and caller.channel not in {None, path.removeprefix(_CHANNEL)}
+            path.startswith(CHANNEL) and caller.channel not in {None, path.removeprefix(CHANNEL)}
         ):
             raise Problem("not-allowed", f"the key is of the channel {caller.channel!r}")
         named = customer_of(caller, body.customer)
@@ -366,18 +363,18 @@ def path_of(sale_id: str | None, path: str | None) -> tuple[str, str | None]:
         Problem: `invalid`.
     """
     if sale_id is not None:
-        of_sale = _SALE + sale_id
+        of_sale = SALE + sale_id
         if path not in {None, of_sale}:
             raise Problem("invalid", "`path` names another sale than `sale_id`, or none")
         if len(of_sale) > ID_CHARACTERS_MAX:
-            raise Problem("invalid", f"a sale_id has at most {ID_CHARACTERS_MAX - len(_SALE)} characters")
+            raise Problem("invalid", f"a sale_id has at most {ID_CHARACTERS_MAX - len(SALE)} characters")
         return of_sale, sale_id
-    path = path or _COMMON
-    if path == _COMMON:
+    path = path or COMMON
+    if path == COMMON:
         return path, None
-    for start in (_SALE, _CHANNEL):
+    for start in (SALE, CHANNEL):
         if path.startswith(start) and path != start:
-            return path, path.removeprefix(start) if start is _SALE else None
+            return path, path.removeprefix(start) if start is SALE else None
     raise Problem("invalid", "a path is common, sale:<sale id> or channel:<channel>")
 
 

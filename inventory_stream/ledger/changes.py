@@ -17,7 +17,6 @@ from inventory_stream.ledger.lines import (
 )
 from inventory_stream.ledger.movements import end_if_over
 from inventory_stream.ledger.paths import (
-    COMMON,
     breakdown_on,
     closed_to,
     draw,
@@ -32,6 +31,7 @@ from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState, line_at
 from models.commands import Reroute, SetUnits
 from models.outcomes import Outcome
+from models.paths import COMMON
 from models.rows import Line, Movement, ReservationRow
 
 

@@ -3,13 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from models.paths import CHANNEL, SALE
 from models.rows import BackorderRow, FenceRow, Line, PoolRow, ReservationRow, fence_key, pool_key
-
-SALE: Final = "sale:"
-"""How the path of a sale pool begins."""
-CHANNEL: Final = "channel:"
-"""How the path of a channel begins."""
-
 
 SET_ASIDE: Final = 0
 """Step of a timed pool: its units are set aside; before any deadline of the same ms."""

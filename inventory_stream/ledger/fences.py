@@ -2,13 +2,14 @@
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
-from inventory_stream.ledger.claims import CHANNEL, held_of
+from inventory_stream.ledger.claims import held_of
 from inventory_stream.ledger.identity import keep_receipt
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState, line_at
 from inventory_stream.ledger.stock import answered_before
 from models.commands import SetChannelFence
 from models.outcomes import Outcome
+from models.paths import CHANNEL
 from models.rows import FenceRow, fence_key
 
 

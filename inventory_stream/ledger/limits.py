@@ -9,10 +9,10 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from inventory_stream.ledger.batch import Batch
-from inventory_stream.ledger.claims import SALE
 from inventory_stream.ledger.rules import BATCH_BYTES
 from inventory_stream.ledger.state import PartitionState, forget_stated
 from models.ids import decode_id
+from models.paths import SALE
 from models.rows import LimitUseRow, PurchaseLimitRow, ReservationRow, limit_use_key
 
 # Stale entries that the queue may hold beyond as many as it has others, before a walk drops them.

@@ -1,7 +1,7 @@
 """What happens to a reservation after it was made: extend, confirm, release, cancel."""
 
 from inventory_stream.ledger.batch import Batch
-from inventory_stream.ledger.claims import SALE, is_live
+from inventory_stream.ledger.claims import is_live
 from inventory_stream.ledger.expiry import expire
 from inventory_stream.ledger.identity import answer
 from inventory_stream.ledger.known import known_reservation
@@ -18,6 +18,7 @@ from inventory_stream.ledger.paths import breakdown_on, pool_at
 from inventory_stream.ledger.state import PartitionState
 from models.commands import EPOCH_MS_MAX, Cancel, Confirm, Extend, Release
 from models.outcomes import Outcome
+from models.paths import SALE
 from models.rows import ReservationRow
 
 

@@ -7,27 +7,19 @@ fence, the common units too. Units that were taken from a pool or fence are coun
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.breakdown import breakdown_of
-from inventory_stream.ledger.claims import CHANNEL, SALE, held_of
+from inventory_stream.ledger.claims import held_of
 from inventory_stream.ledger.limits import give_back
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState, line_at
 from models.outcomes import Outcome
+from models.paths import CHANNEL, COMMON, SALE
 from models.rows import Breakdown, FenceRow, Line, PoolRow, ReservationRow
-
-COMMON: Final = "common"
-
 
 Offer = tuple[int, int]
 """What a path offers at a position: units of its own pool or fence, and common ones besides."""
-
-
-def is_path(path: str) -> bool:
-    """Whether a path names anything."""
-    return path == COMMON or (path.startswith((SALE, CHANNEL)) and path not in {SALE, CHANNEL})
 
 
 def pool_at(position: Position, path: str) -> PoolRow | None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
-from inventory_stream.ledger.claims import CLOSE, SALE, times_of
+from inventory_stream.ledger.claims import CLOSE, times_of
 from inventory_stream.ledger.identity import keep_receipt
 from inventory_stream.ledger.movements import epoch_ms
 from inventory_stream.ledger.position import Position
@@ -18,6 +18,7 @@ from inventory_stream.ledger.stock import answered_before
 from models.commands import ClosePool, OpenPool
 from models.ids import ID_CHARACTERS_MAX
 from models.outcomes import Outcome
+from models.paths import SALE
 from models.rows import PoolRow, pool_key
 
 # Stale times that may be kept beyond twice as many as pools can have, two each, before a walk drops them.

@@ -2,7 +2,6 @@
 
 from inventory_stream.ledger.batch import Batch, ImpossibleCommandError
 from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
-from inventory_stream.ledger.claims import CHANNEL
 from inventory_stream.ledger.identity import (
     answer,
     bind_nothing,
@@ -21,11 +20,12 @@ from inventory_stream.ledger.lines import (
     line_made_at,
 )
 from inventory_stream.ledger.movements import effective_ms, end_if_over, settle
-from inventory_stream.ledger.paths import COMMON, draw, offer, offered_more
+from inventory_stream.ledger.paths import draw, offer, offered_more
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.together import decide_together
 from models.commands import RecordOrder
 from models.outcomes import Outcome
+from models.paths import CHANNEL, COMMON
 from models.rows import Movement, ReservationRow
 
 
@@ -190,7 +190,7 @@ def _recorded(
         command.channel,
         command.order_id,
         False,  # noqa: FBT003  # allow_partial
-        "common",
+        COMMON,
         None,
         batch.now_ms,
         0,

@@ -19,22 +19,14 @@ from inventory_stream.ledger.identity import (
 from inventory_stream.ledger.limits import allowance, count, limits_on
 from inventory_stream.ledger.lines import Shipped, add_shipped, line_made_at
 from inventory_stream.ledger.movements import end_if_over, epoch_ms, stamp
-from inventory_stream.ledger.paths import (
-    COMMON,
-    breakdown_on,
-    closed_to,
-    draw,
-    hoped,
-    is_path,
-    may_wait_at,
-    offer,
-)
+from inventory_stream.ledger.paths import breakdown_on, closed_to, draw, hoped, may_wait_at, offer
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.together import decide_together
 from inventory_stream.ledger.waiting import free_units, promise
 from models.commands import Reserve
 from models.outcomes import Outcome
+from models.paths import COMMON, is_path
 from models.rows import Answer, Line, PurchaseLimitRow, ReservationRow, encode_row, reservation_key
 
 Plan = tuple[tuple[Position, int], ...]

@@ -12,12 +12,13 @@ from inventory_stream.ledger.breakdown import asked_positions, breakdown_of
 from inventory_stream.ledger.documents import write_document
 from inventory_stream.ledger.identity import keep_receipt
 from inventory_stream.ledger.movements import effective_ms, epoch_ms, move
-from inventory_stream.ledger.paths import COMMON, hoped
+from inventory_stream.ledger.paths import hoped
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.stock import answered_before
 from models.commands import CancelTransfer, PlanTransfer, ReceiveTransfer, ShipTransfer
 from models.outcomes import Outcome
+from models.paths import COMMON
 from models.rows import Movement, TransferRow
 
 _APPLIED: Final = int(Outcome.APPLIED)

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from inventory_stream.ledger.shown import Shown
 from inventory_stream.ports.projection import Version
+from models.paths import COMMON
 from models.rows import (
     BackorderRow,
     Breakdown,
@@ -118,7 +119,7 @@ class Shelf(Protocol):
         *,
         location: str | None = None,
         group: str | None = None,
-        path: str = "common",
+        path: str = COMMON,
         is_split: bool = False,
         allow_partial: bool = False,
         allow_backorder: bool = False,

@@ -21,6 +21,7 @@ from inventory_stream.flows.orders.settle import HeldLine
 from inventory_stream.ports.desk import Decision, Desk, NotAnsweredError
 from models.commands import Extend, Release, Reserve
 from models.outcomes import NOT_FINAL, Outcome
+from models.paths import COMMON
 from models.rows import Breakdown, ReservationRow
 
 ASSEMBLE_SECONDS: Final = 15
@@ -57,7 +58,7 @@ class AskedLine(NamedTuple):
     location: str | None = None
     group: str | None = None
     strategy: str = "first_fit"
-    path: str = "common"
+    path: str = COMMON
     allow_partial: bool = False
     allow_backorder: bool = False
 

@@ -4,14 +4,11 @@ On the safe side of the ledger: what it cannot tell, it leaves to the ledger.
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from inventory_stream.ports.shelf import SkuStatements, Stock
+from models.paths import CHANNEL, COMMON, SALE
 from models.rows import Breakdown
-
-COMMON: Final = "common"
-_SALE: Final = "sale:"
-_CHANNEL: Final = "channel:"
 
 
 class Asked(NamedTuple):
@@ -38,8 +35,8 @@ def path_units(stock: Sequence[Stock], stated: SkuStatements, asked: Asked) -> S
     """Give what the path offers at each asked location, before physical cover."""
     if asked.path == COMMON:
         return [one.available_to_promise for one in stock]
-    if asked.path.startswith(_SALE):
-        sale_id = asked.path.removeprefix(_SALE)
+    if asked.path.startswith(SALE):
+        sale_id = asked.path.removeprefix(SALE)
         pools = {
             pool.location: pool
             for pool in stated.pools
@@ -49,8 +46,8 @@ def path_units(stock: Sequence[Stock], stated: SkuStatements, asked: Asked) -> S
         if not pools or not all(pool.is_fenced and not pool.closed_ms for pool in pools.values()):
             return None
         return [pools[one.location].unsold if one.location in pools else 0 for one in stock]
-    if asked.path.startswith(_CHANNEL):
-        channel = asked.path.removeprefix(_CHANNEL)
+    if asked.path.startswith(CHANNEL):
+        channel = asked.path.removeprefix(CHANNEL)
         fences = {fence.location: fence for fence in stated.fences if fence.channel == channel}
         units = []
         for one in stock:

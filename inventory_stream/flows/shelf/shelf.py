@@ -5,7 +5,7 @@ from typing import Final, cast
 
 from inventory_stream.flows.ledger_rows import decoded
 from inventory_stream.flows.shelf.arrivals import Arrivals
-from inventory_stream.flows.shelf.cover import COMMON, Asked, breakdown_of, covers, offers, path_units
+from inventory_stream.flows.shelf.cover import Asked, breakdown_of, covers, offers, path_units
 from inventory_stream.flows.shelf.entry import SkuEntry, StatedRow
 from inventory_stream.flows.shelf.names import SortedNames
 from inventory_stream.flows.shelf.partition import PartitionShelf
@@ -26,6 +26,7 @@ from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.projection import Version
 from inventory_stream.ports.shelf import OnChange, SkuStatements, SkuView, Stock, Subscription
 from models.ids import decode_id
+from models.paths import COMMON
 from models.rows import (
     Breakdown,
     PlaceRow,
@@ -152,7 +153,7 @@ class MemoryShelf:
         *,
         location: str | None = None,
         group: str | None = None,
-        path: str = "common",
+        path: str = COMMON,
         is_split: bool = False,
         allow_partial: bool = False,
         allow_backorder: bool = False,

@@ -35,6 +35,7 @@ from inventory_stream.gateway.words.orders import (
 )
 from inventory_stream.ports.desk import Desk
 from models.commands import Inspect
+from models.paths import SALE
 from models.payments import Settled, SettledAs
 from models.rows import ReservationRow
 
@@ -304,10 +305,10 @@ class OrderRoutes:
         door, held = self._door, dict[str, Any]()
         if door is None:
             return held
-        paths = {line.path for line in order.lines if line.path.startswith("sale:")}
+        paths = {line.path for line in order.lines if line.path.startswith(SALE)}
         try:
             for path in sorted(paths):
-                admission = await self._pass(door, path.removeprefix("sale:"), call, order, names)
+                admission = await self._pass(door, path.removeprefix(SALE), call, order, names)
                 if admission is not None:
                     held[path] = admission
         except (Problem, InventoryStreamError):

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from inventory_stream.gateway.endpoint import Caller
 from inventory_stream.gateway.problems import Problem
+from models.paths import CHANNEL
 
 
 class PublicBounds(NamedTuple):
@@ -30,7 +31,7 @@ class PublicBounds(NamedTuple):
                 "(gateway.public_units_max): ask for fewer, or through the shop's own server",
                 members={"units_max": self.units_max},
             )
-        if path.startswith("channel:"):
+        if path.startswith(CHANNEL):
             raise Problem(
                 "not-allowed",
                 "units set aside for a channel are not given to a public key: leave `path` out, name a sale, "

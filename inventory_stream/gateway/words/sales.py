@@ -9,6 +9,7 @@ from inventory_stream.gateway.words.availability import Limit
 from inventory_stream.gateway.words.stock import BATCH_MAX
 from models.commands import CHECKOUT_GRACE_SECONDS_MAX, GROUP_LOCATIONS_MAX, Count, Units, When
 from models.ids import ID_CHARACTERS_MAX, Id
+from models.paths import SALE
 
 
 class SaleLine(Struct, forbid_unknown_fields=True):
@@ -38,7 +39,7 @@ class NewSale(Struct, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse a name that `sale:<sale id>`, the path of a reserve, could not hold (R3)."""
-        if len("sale:") + len(self.sale_id) > ID_CHARACTERS_MAX:
+        if len(SALE) + len(self.sale_id) > ID_CHARACTERS_MAX:
             raise ValueError("a sale_id has at most 123 characters")
 
 
