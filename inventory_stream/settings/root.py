@@ -10,6 +10,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from inventory_stream.settings.channels import ChannelSettings
 from inventory_stream.settings.gateway import GatewaySettings
 from inventory_stream.settings.kafka import KafkaSettings
 from inventory_stream.settings.ledger import LedgerSettings
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     projection: ProjectionSettings = ProjectionSettings()
     gateway: GatewaySettings = GatewaySettings()
+    channels: ChannelSettings = ChannelSettings()
     catalog: CatalogSettings = CatalogSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     logs: LogSettings = LogSettings()

@@ -10,6 +10,7 @@ from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EventTopic
 from inventory_stream.ports.payments import PAYMENT_EVENTS, PAYMENT_OUTCOMES
 from inventory_stream.settings import Settings
+from models.channels import CHANNEL_INBOUND, CHANNEL_OUTCOMES
 
 LEDGER: Final = "ledger"
 DEAD_LETTERS: Final = "dead-letters"
@@ -151,6 +152,17 @@ _PAYMENT_RULES: Final = (
     _NO_UNCLEAN,
 )
 
+_CHANNEL_INBOUND_RULES: Final = (
+    Rule("cleanup.policy", "delete", "compaction would drop orders of the same account"),
+    _at_least("retention.ms", 7 * DAY_MS, "a channel's orders must outlive the longest outage: 7 days"),
+    _NO_UNCLEAN,
+)
+
+_CHANNEL_OUTCOME_RULES: Final = (
+    Rule("cleanup.policy", "compact", "what a channel acknowledged last is kept for ever"),
+    _NO_UNCLEAN,
+)
+
 _EVENT_RULES: Final = (
     _at_least("max.message.bytes", 2 * MIB, "a SKU in thousands of locations makes a record of 1 MiB"),
     _NO_UNCLEAN,
@@ -243,6 +255,8 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(settings.topic(AUDIT), AUDIT_PARTITIONS, kafka.replication_factor, _AUDIT_RULES),
         TopicSpec(settings.topic(PAYMENT_EVENTS), *shape, _PAYMENT_RULES),
         TopicSpec(settings.topic(PAYMENT_OUTCOMES), *shape, _PAYMENT_RULES),
+        TopicSpec(settings.topic(CHANNEL_INBOUND), *shape, _CHANNEL_INBOUND_RULES),
+        TopicSpec(settings.topic(CHANNEL_OUTCOMES), *shape, _CHANNEL_OUTCOME_RULES),
     )
     is_secured = kafka.security_protocol != "PLAINTEXT"
     return tuple(replace(spec, may_be_hidden=is_secured, tool=configs_tool(settings)) for spec in specs)

@@ -1,0 +1,1 @@
+"""Adapters of channels: one file each, made by `registry.py`."""

@@ -1,0 +1,10 @@
+"""Every kind of channel, by name. The contract suite and the docs are made from this table."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from inventory_stream.adapters.channels.spec import AdapterSpec
+
+_ALL: Final[tuple[AdapterSpec, ...]] = ()
+
+ADAPTERS: Final[Mapping[str, AdapterSpec]] = {spec.name: spec for spec in _ALL}

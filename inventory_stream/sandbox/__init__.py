@@ -1,0 +1,1 @@
+"""Fake servers of the channels, to try them without an account and to prove the adapters."""
