@@ -1,0 +1,1 @@
+"""What channels tell, verified and read: one `Listener` per kind of channel."""

@@ -1,0 +1,1 @@
+"""What channels tell becomes commands of the ledger; see taking.py for how to call it."""
