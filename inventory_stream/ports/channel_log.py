@@ -1,6 +1,6 @@
 """The topic `channel-outcomes` as the one owner of an account sees it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from models.channels import OutcomeRow
@@ -11,6 +11,15 @@ class ChannelLog(Protocol):
 
     async def read(self, partition: int) -> Mapping[str, OutcomeRow]:
         """Give the newest row of each key of a partition, read to its end as it is now.
+
+        Raises:
+            UnreachableError: Kafka does not answer.
+        """
+
+    def history(self, partition: int) -> AsyncIterator[Sequence[tuple[str, OutcomeRow | None]]]:
+        """Yield what `read` is made of, oldest first: of a key the last one counts, None took it out.
+
+        For who keeps rows in a form of its own: a million of them as a mapping take 0.5 GB.
 
         Raises:
             UnreachableError: Kafka does not answer.
