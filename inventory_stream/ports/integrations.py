@@ -15,6 +15,7 @@ class Integration:
     `freshness_seconds`: an update is late when it is not acknowledged within so long; `error_budget`: the
     share of updates of a day that may be late or dead. `secrets` are references (`env:NAME`, `file:/path`),
     never values. `options` are the adapter's own. `mode`: what counts until an operator says otherwise.
+    `reconcile_seconds`: between two scheduled comparisons with what the channel shows.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Integration:
     mass_change_share: float = 0.3
     raise_hold_ms: int = 2_000
     is_count_authority: bool = False
+    reconcile_seconds: float = 900.0
 
 
 class MappedListing(NamedTuple):

@@ -1,0 +1,319 @@
+"""The catalog mapping: which listing shows what of which SKU. One CSV file, read anew when it changes.
+
+    integration,listing,sku,locations
+    shop-nl,808950810/655441491,TEE-M,
+    shop-nl,808950811/655441491,TEE-L,amsterdam|utrecht
+    shop-nl,@place/655441491,,amsterdam
+
+`locations` empty: everywhere. A line whose listing begins with `@place/` says which of our locations the
+channel's id of a place is, for orders that name one. See docs/channels/mapping.md.
+"""
+
+import asyncio
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, TextIO
+
+import structlog
+
+from inventory_stream.adapters.channel_registry import as_one_text
+from inventory_stream.adapters.channels.spec import AdapterSpec
+from inventory_stream.errors import SettingsError
+from inventory_stream.ports.integrations import Integration, MappedListing
+from models.ids import ID_CHARACTERS_MAX, has_control_character
+
+LISTINGS_MAX: Final = 5_000_000
+"""Most lines: about 2 GB in each worker; more is a wrong file."""
+LOCATIONS_OF_LINE_MAX: Final = 1_000
+"""Most locations of one line."""
+PLACE: Final = "@place/"
+"""Begins the listing of a line that names a place."""
+LOOK_SECONDS: Final = 1.0
+"""Pause between looks at the file, one `stat` each. A change is read when two looks saw the same, so that a
+file that is being written is left alone."""
+
+_COLUMNS: Final = ["integration", "listing", "sku", "locations"]
+# Reading stops here: a file wrong in so many lines is another file. Ten times what is shown, for the count.
+_MISTAKES_MAX: Final = 500
+
+log = structlog.get_logger(__name__)
+
+
+class _WrongLineError(Exception):
+    """A line cannot be meant; the text says why."""
+
+
+class _Stamp(NamedTuple):
+    """Tells one state of the file from another; a replaced file has another inode."""
+
+    mtime_ns: int
+    size_bytes: int
+    inode: int
+
+
+class _Account:
+    """The lines of one account, by listing and by SKU."""
+
+    __slots__ = ("by_listing", "by_sku", "listings", "places", "spec")
+
+    def __init__(self, spec: AdapterSpec | None) -> None:
+        self.spec = spec
+        self.by_listing: dict[str, MappedListing] = {}
+        # One listing for a SKU is the rule, and a tuple around each would cost 48 bytes a listing.
+        self.by_sku: dict[str, MappedListing | tuple[MappedListing, ...]] = {}
+        self.places: dict[str, str] = {}
+        self.listings: tuple[MappedListing, ...] = ()
+
+    def index(self) -> None:
+        """Build what is looked up from the lines."""
+        self.listings = tuple(self.by_listing.values())
+        for row in self.listings:
+            there = self.by_sku.setdefault(row.sku, row)
+            if there is not row:
+                self.by_sku[row.sku] = (*_as_many(there), row)
+
+
+def _as_many(rows: MappedListing | tuple[MappedListing, ...]) -> tuple[MappedListing, ...]:
+    return (rows,) if isinstance(rows, MappedListing) else rows
+
+
+class MappingFile:
+    """A `CatalogMapping` out of one file.
+
+    A new version that is wrong changes nothing: the former stays in use, and `wrong` says why.
+    """
+
+    def __init__(
+        self, path: Path, integrations: Sequence[Integration], adapters: Mapping[str, AdapterSpec]
+    ) -> None:
+        self._path = path
+        self._integrations = integrations
+        self._adapters = adapters
+        self._in_use: _Stamp | None = _stamp(path)
+        # Of the newest look, and of the newest version that was refused: neither is read again.
+        self._seen: _Stamp | None = self._in_use
+        self._refused: _Stamp | None = None
+        self._accounts = self._read({})
+        self._version = 1
+        self.wrong: str | None = None
+        """What is wrong with the file as it is now; None: nothing, and it is in use."""
+        self.refused = 0
+        """Versions of the file that were refused since the start."""
+
+    @property
+    def version(self) -> int:
+        """See the port."""
+        return self._version
+
+    def listings(self, channel: str, account: str) -> Sequence[MappedListing]:
+        """See the port."""
+        found = self._accounts.get((channel, account))
+        return found.listings if found else ()
+
+    def of_listing(self, channel: str, account: str, listing: str) -> MappedListing | None:
+        """See the port."""
+        found = self._accounts.get((channel, account))
+        return found.by_listing.get(listing) if found else None
+
+    def of_sku(self, channel: str, account: str, sku: str) -> Sequence[MappedListing]:
+        """See the port."""
+        found = self._accounts.get((channel, account))
+        rows = found.by_sku.get(sku) if found else None
+        return () if rows is None else _as_many(rows)
+
+    def location_of(self, channel: str, account: str, place: str) -> str | None:
+        """See the port."""
+        found = self._accounts.get((channel, account))
+        return found.places.get(place) if found else None
+
+    def look(self) -> bool:
+        """Read the file anew if it is not what it was; say whether the content in use changed.
+
+        Blocks while it reads, 5 s for a million lines: call it in a thread.
+        """
+        try:
+            seen, self._seen = self._seen, _stamp(self._path)
+            if self._seen in {self._in_use, self._refused} or self._seen != seen:
+                return False
+            accounts = self._read(self._accounts)
+        except SettingsError as error:
+            self._refuse(str(error))
+            return False
+        self._in_use, self._refused, self.wrong = self._seen, None, None
+        self._accounts = accounts
+        self._version += 1
+        log.info("channel_mapping", version=self._version, listings=self.count())
+        return True
+
+    def _refuse(self, why: str) -> None:
+        self._refused = self._seen
+        if why != self.wrong:
+            self.wrong = why
+            self.refused += 1
+            log.error("channel_mapping_refused", why=why, in_use=self._version)
+
+    def count(self) -> int:
+        """Give the number of listings of all accounts."""
+        return sum(len(account.listings) for account in self._accounts.values())
+
+    async def watch(self) -> None:
+        """Look at the file again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.to_thread(self.look)
+
+    def _read(self, before: Mapping[tuple[str, str], _Account]) -> dict[tuple[str, str], _Account]:
+        return _Reading(self._path, self._integrations, self._adapters, before).accounts()
+
+
+def load_mapping(
+    path: Path, integrations: Sequence[Integration], adapters: Mapping[str, AdapterSpec]
+) -> MappingFile:
+    """Read the mapping of these integrations.
+
+    Raises:
+        SettingsError: one line for each mistake, with its line number.
+    """
+    return MappingFile(path, integrations, adapters)
+
+
+class _Reading:
+    """One reading of the file.
+
+    Equal texts are one object, also with what is in use already: a million lines read anew would else need
+    twice the memory for good.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        integrations: Sequence[Integration],
+        adapters: Mapping[str, AdapterSpec],
+        before: Mapping[tuple[str, str], _Account],
+    ) -> None:
+        self._path = path
+        self._before = before
+        self._found = {
+            integration.name: (
+                (integration.channel, integration.account),
+                _Account(adapters.get(integration.adapter)),
+            )
+            for integration in integrations
+        }
+        self._mistakes: list[str] = []
+        self._skus: dict[str, str] = {}
+        self._locations: dict[str, tuple[str, ...]] = {"": ()}
+
+    def accounts(self) -> dict[tuple[str, str], _Account]:
+        """Give each account's lines by (channel, account).
+
+        Raises:
+            SettingsError: it cannot be read, or lines are wrong.
+        """
+        named = f"channels.mapping_file = {str(self._path)!r}"
+        try:
+            with self._path.open(encoding="utf-8", newline="") as file:
+                self._take(file)
+        except (OSError, UnicodeError, csv.Error) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise SettingsError(f"{named} cannot be read: {why}") from None
+        if self._mistakes:
+            raise SettingsError(as_one_text([f"{named}, {mistake}" for mistake in self._mistakes]))
+        for _, account in self._found.values():
+            account.index()
+        return dict(self._found.values())
+
+    def _take(self, file: TextIO) -> None:
+        lines = csv.reader(file, strict=True)
+        if next(lines, None) != _COLUMNS:
+            self._mistakes.append(f"line 1: the first line must be: {','.join(_COLUMNS)}")
+            return
+        taken = 0
+        for fields in lines:
+            if not fields:
+                continue
+            taken += 1
+            if taken > LISTINGS_MAX:
+                self._mistakes.append(f"line {lines.line_num}: more than {LISTINGS_MAX:,} lines")
+                return
+            try:
+                self._take_line(fields, lines.line_num)
+            except _WrongLineError as error:
+                self._mistakes.append(f"line {lines.line_num}: {error}")
+                if len(self._mistakes) >= _MISTAKES_MAX:
+                    self._mistakes.append(f"reading stopped at line {lines.line_num}")
+                    return
+
+    def _take_line(self, fields: list[str], line: int) -> None:
+        if len(fields) != len(_COLUMNS):
+            raise _WrongLineError(f"{len(fields)} fields instead of {','.join(_COLUMNS)}")
+        name, listing, sku, joined = fields
+        found = self._found.get(name)
+        if found is None:
+            known = ", ".join(sorted(self._found)[:20]) or "none"
+            raise _WrongLineError(f"integration {name[:80]!r} is not in the registry; there are: {known}")
+        where, account = found
+        if listing.startswith("@"):
+            _take_place(account, listing, sku, joined)
+            return
+        _check_id("listing", listing)
+        _check_id("sku", sku)
+        spec = account.spec
+        if spec is not None and (why := spec.check_listing(listing)) is not None:
+            raise _WrongLineError(f"listing {listing!r}: {why} ({spec.name}: {spec.listing_form})")
+        locations = self._locations.get(joined)
+        if locations is None:
+            locations = self._locations[joined] = _locations(joined)
+        row = MappedListing(listing, self._skus.setdefault(sku, sku), locations, line)
+        row = self._as_before(where, row)
+        if (first := account.by_listing.setdefault(listing, row)) is not row:
+            raise _WrongLineError(f"listing {listing!r} of {name} stands in line {first.line} already")
+
+    def _as_before(self, where: tuple[str, str], row: MappedListing) -> MappedListing:
+        """Give the row that is in use already, or one that shares its texts."""
+        account = self._before.get(where)
+        former = account.by_listing.get(row.listing) if account else None
+        if former is None or former == row:
+            return former or row
+        return MappedListing(former.listing, former.sku if former.sku == row.sku else row.sku, *row[2:])
+
+
+def _take_place(account: _Account, listing: str, sku: str, location: str) -> None:
+    place = listing.removeprefix(PLACE)
+    if place == listing:
+        raise _WrongLineError(f"listing {listing[:40]!r}: only {PLACE}<id of a place> may begin with @")
+    if sku:
+        raise _WrongLineError(f"{listing[:60]!r} is a place: its third field stays empty")
+    _check_id("place", place)
+    _check_id("location", location)
+    if "|" in location:
+        raise _WrongLineError(f"place {place!r} can be one location only")
+    if account.places.setdefault(place, location) != location:
+        raise _WrongLineError(f"place {place!r} is {account.places[place]!r} already")
+
+
+def _locations(joined: str) -> tuple[str, ...]:
+    locations = tuple(joined.split("|"))
+    if len(locations) > LOCATIONS_OF_LINE_MAX:
+        raise _WrongLineError(f"{len(locations):,} locations; at most {LOCATIONS_OF_LINE_MAX:,}")
+    for location in locations:
+        _check_id("location", location)
+    if len(set(locations)) < len(locations):
+        raise _WrongLineError("a location stands there twice")
+    return locations
+
+
+def _check_id(what: str, text: str) -> None:
+    if not 0 < len(text) <= ID_CHARACTERS_MAX or has_control_character(text):
+        raise _WrongLineError(f"{what} {text[:40]!r} is no identifier of 1-{ID_CHARACTERS_MAX} characters")
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise SettingsError(
+            f"channels.mapping_file = {str(path)!r} cannot be read: {error.strerror}"
+        ) from None
+    return _Stamp(status.st_mtime_ns, status.st_size, status.st_ino)
