@@ -1,7 +1,7 @@
 """Answers of channels read into the few fields that count; what does not fit is counted by field."""
 
 import re
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -11,9 +11,11 @@ from inventory_stream.ports.channel import ChannelError, DriftMonitor, Result
 _WHERE: Final = re.compile(r" - at `\$\.?(.*)`$")
 _MISSING: Final = re.compile(r"missing required field `([^`]+)`")
 
+Shape = TypeVar("Shape")
 
-def read_as[Shape](document: Any, shape: type[Shape], drift: DriftMonitor, channel: str) -> Shape:  # noqa: ANN401
-    """Turn a decoded JSON document into a struct; numbers may be text, fields that we do not name are passed by.
+
+def read_as(document: Any, shape: type[Shape], drift: DriftMonitor, channel: str) -> Shape:  # noqa: ANN401  # JSON
+    """Turn a decoded JSON document into a struct; numbers may be text, other fields are passed by.
 
     Raises:
         ChannelError: AMBIGUOUS with the code `misfit:<field>`: the channel took the request, and its answer

@@ -7,7 +7,7 @@ SIGN_SECONDS: Final = 300
 """How long a signed time is good for, by Shopee's clock (channels.md, Shopee): every try is signed anew."""
 
 
-def request_sign(  # noqa: PLR0913  # what Shopee signs, in its order
+def request_sign(
     partner_key: str, partner_id: int, path: str, at_seconds: int, token: str = "", of: str = ""
 ) -> str:
     """Sign a request: hex HMAC-SHA256 over the parts, joined by nothing.
