@@ -9,7 +9,8 @@ class PartitionShelf:
     """How far one partition was taken, and what was stated in it for all SKUs.
 
     `offset` is that of the newest row taken, of any kind. `policy_offset` is that of the newest row of a
-    policy for any SKU: what all SKUs of the partition show is at least as new.
+    policy for any SKU, `policy_ms` a record time not before it: what all SKUs of the partition show is at
+    least as new.
     """
 
     __slots__ = (
@@ -19,6 +20,7 @@ class PartitionShelf:
         "offset",
         "places",
         "policies",
+        "policy_ms",
         "policy_offset",
         "zones",
     )
@@ -27,6 +29,7 @@ class PartitionShelf:
         self.generation_ms = generation_ms
         self.offset: int = -1
         self.policy_offset: int = -1
+        self.policy_ms: int = 0
         self._policies: Final[dict[bytes, ChannelPolicyRow]] = {}
         self.policies: tuple[ChannelPolicyRow, ...] = ()
         self.groups: Final[dict[bytes, LocationGroupRow]] = {}

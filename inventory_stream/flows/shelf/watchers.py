@@ -1,6 +1,6 @@
 """Who hears of which SKUs' changes."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from inventory_stream.ports.shelf import OnChange
@@ -26,6 +26,7 @@ class Watchers:
 
     def __init__(self) -> None:
         self._by_sku: Final[dict[str, dict[Watch, None]]] = {}
+        self._of_all: Final[list[OnChange]] = []
 
     def add(self, skus: Collection[str], on_change: OnChange) -> Watch:
         """Have somebody hear of these SKUs."""
@@ -34,13 +35,24 @@ class Watchers:
             self._by_sku.setdefault(sku, {})[watch] = None
         return watch
 
+    def add_all(self, on_change: OnChange) -> None:
+        """Have somebody hear of every SKU."""
+        self._of_all.append(on_change)
+
+    @property
+    def has_any_sku(self) -> bool:
+        """Whether somebody follows whatever there is."""
+        return bool(self._of_all)
+
     @property
     def skus(self) -> Collection[str]:
         """The SKUs that somebody watches."""
         return self._by_sku.keys()
 
-    def tell(self, changed: Iterable[str]) -> None:
+    def tell(self, changed: Collection[str]) -> None:
         """Call each watch of these SKUs once, with those of them that it follows."""
+        for on_change in self._of_all:
+            on_change(changed)
         heard: dict[Watch, list[str]] = {}
         for sku in changed:
             for watch in self._by_sku.get(sku, ()):
