@@ -23,7 +23,13 @@ _MISFIT: Final = re.compile(r" - at `\$\.?([^`]{0,200})`")
 
 
 def decoded(
-    answer: Answer, kind: type[T], drift: DriftMonitor, channel: str, *, ignored: Collection[str] = ()
+    answer: Answer,
+    kind: type[T],
+    drift: DriftMonitor,
+    channel: str,
+    *,
+    ignored: Collection[str] = (),
+    counts_unknown: bool = True,
 ) -> T:
     """Read a JSON body as a msgspec type, and tell where it does not fit.
 
@@ -33,6 +39,7 @@ def decoded(
         drift: Hears of each field that is missing, of another type, or unknown, once per answer.
         channel: The word of the adapter (`AdapterSpec.name`).
         ignored: Fields that the channel documents and nobody here needs, as paths without indexes (`a.b`).
+        counts_unknown: False for a channel whose every shop adds fields of its own.
 
     Raises:
         ChannelError: AMBIGUOUS: `unreadable` if it is no JSON, `misfit` if what is needed is not there.
@@ -43,6 +50,8 @@ def decoded(
     except msgspec.ValidationError as error:
         drift.misfit(channel, *_misfit_of(str(error)))
         raise ChannelError(Result.AMBIGUOUS, "misfit") from None
+    if not counts_unknown:
+        return value
     told: set[str] = set(ignored)
     for path in _unknown(raw, value, ""):
         if path not in told and len(told) - len(ignored) < _UNKNOWN_FIELDS_MAX:

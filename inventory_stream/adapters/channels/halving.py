@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from inventory_stream.adapters.channels.answers import ended_by
 from inventory_stream.ports.channel import ChannelError, Ended, Push, Result
 
 REQUESTS_MAX: Final = 16
@@ -44,19 +45,14 @@ async def push_in_halves(batch: Sequence[Push], send: Send) -> list[Ended]:
                 middle = (len(some) + 1) // 2
                 waiting.extend((some[:middle], some[middle:]))
                 continue
-            ends += ended_all(some, error)
+            ends += ended_by(some, error)
             if error.result is not Result.PERMANENT:  # the rest would hear the same
                 rest = ChannelError(_unsent(error.result), error.code, error.retry_at_ms)
-                ends += [end for others in waiting for end in ended_all(others, rest)]
+                ends += [end for others in waiting for end in ended_by(others, rest)]
                 return ends
     left = ChannelError(Result.RETRYABLE, REFUSED_WITH_OTHERS)
-    ends += [end for some in waiting for end in ended_all(some, left)]
+    ends += [end for some in waiting for end in ended_by(some, left)]
     return ends
-
-
-def ended_all(batch: Sequence[Push], error: ChannelError) -> list[Ended]:
-    """Give each item the same end."""
-    return [Ended(push.listing, error.result, error.code, error.retry_at_ms) for push in batch]
 
 
 def _unsent(result: Result) -> Result:
