@@ -1,17 +1,21 @@
 """Options of an integration, read as a frozen struct: what is unknown or out of bounds is named."""
 
+import re
 from collections.abc import Mapping
-from typing import TypeVar, get_type_hints
+from typing import Final, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from inventory_stream.ports.integrations import Integration
 
+# What was written may be a secret in the wrong place: it is not said again.
+_INPUT: Final = re.compile(r"value '.*'")
+
 OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
 
 
-def read_options(options: type[OptionsT], integration: Integration) -> OptionsT:
+def options_of(integration: Integration, options: type[OptionsT]) -> OptionsT:
     """Read an entry's options.
 
     Raises:
@@ -20,12 +24,12 @@ def read_options(options: type[OptionsT], integration: Integration) -> OptionsT:
     return msgspec.convert(dict(integration.options or {}), options)
 
 
-def wrong_options(options: type[OptionsT], integration: Integration) -> str | None:
+def option_mistake(integration: Integration, options: type[OptionsT]) -> str | None:
     """Say what is wrong with an entry's options; None: nothing."""
     try:
-        read_options(options, integration)
+        options_of(integration, options)
     except msgspec.ValidationError as error:
-        return f"options: {error}"
+        return f"options: {_INPUT.sub('value', str(error))}"
     return None
 
 
