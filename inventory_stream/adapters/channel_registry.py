@@ -61,6 +61,8 @@ class _Entry(BaseModel):
     raise_hold_ms: int = Field(2_000, ge=0, le=RAISE_HOLD_MS_MAX)
     is_count_authority: bool = False
     reconcile_seconds: float = Field(900.0, ge=RECONCILE_SECONDS_MIN, le=DAY_SECONDS)
+    order_group: str | None = Field(None, min_length=1, max_length=ID_CHARACTERS_MAX)
+    counts_net_orders: bool = True
 
 
 assert set(_Entry.model_fields) == {field.name for field in fields(Integration)}  # noqa: S101  # one list of words

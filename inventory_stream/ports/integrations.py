@@ -15,7 +15,9 @@ class Integration:
     `freshness_seconds`: an update is late when it is not acknowledged within so long; `error_budget`: the
     share of updates of a day that may be late or dead. `secrets` are references (`env:NAME`, `file:/path`),
     never values. `options` are the adapter's own. `mode`: what counts until an operator says otherwise.
-    `reconcile_seconds`: between two scheduled comparisons with what the channel shows.
+    `reconcile_seconds`: between two scheduled comparisons with what the channel shows. `order_group`: the
+    group of locations that orders which name no place are taken from; None: the first location of the listing.
+    `counts_net_orders`: what the channel shows has its open orders taken off already (R9), for counts.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Integration:
     raise_hold_ms: int = 2_000
     is_count_authority: bool = False
     reconcile_seconds: float = 900.0
+    order_group: str | None = None
+    counts_net_orders: bool = True
 
 
 class MappedListing(NamedTuple):
