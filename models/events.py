@@ -15,6 +15,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from models.channels import account_key
+
 SPECIFICATION: Final = "1.0"
 CONTENT_TYPE_HEADER: Final = ("content-type", b"application/cloudevents+json; charset=UTF-8")
 """Record header that tells structured mode from binary mode (CloudEvents Kafka binding, 3.3.1)."""
@@ -33,6 +35,17 @@ REVOKED: Final = "revoked"
 """`kind` where a reservation lost units to a shortfall (R11)."""
 COUNT_DRIFT: Final = "count_drift"
 """`kind` where a count that does not apply differs from on_hand (R14); `units` is by how much."""
+
+ChannelExceptionKind = Literal[
+    "channel_sla_breached",
+    "channel_mass_change",
+    "channel_mass_drift",
+    "channel_access_lost",
+    "channel_unsubscribed",
+]
+"""`kind` where an account of a channel needs somebody: its updates are late or die beyond what its entry in
+the registry allows; more listings than it allows would change at once, and wait for approval; as many show
+what they were not told, and are not mended; the channel refuses us; it sends no webhooks any more."""
 
 
 class LocationAvailability(Struct, gc=False, frozen=True):
@@ -74,6 +87,8 @@ class ExceptionDetail(Struct, gc=False, frozen=True, omit_defaults=True):
     that it concerns: short, revoked, moved, or of `count_drift` counted beyond on_hand (negative: fewer).
     `orders` are the youngest confirmed orders at `location`, of `promise_short` and `promise_late` the
     youngest that wait there: order ids, and the reservation id of one that named no order.
+
+    Those of channels name `channel`, `account` and in `reason` what is the matter; `units` are then listings.
     """
 
     kind: str
@@ -88,13 +103,17 @@ class ExceptionDetail(Struct, gc=False, frozen=True, omit_defaults=True):
     units: int = 0
     orders: tuple[str, ...] = ()
     movements: tuple[ExceptionMovement, ...] = ()
+    channel: str | None = None
+    account: str | None = None
+    reason: str = ""
 
 
 class _CloudEvent(Struct, gc=False, frozen=True, kw_only=True):
     """The attributes. `source` and `id` together name an event: one seen before may be skipped.
 
     `source` is `/inventory-stream/<ledger topic>/<partition>`; within it `sequence` grows with the rows
-    that events come from, and compares as text. `time` is the record time of that row.
+    that events come from, and compares as text. `time` is the record time of that row. Of an exception of a
+    channel's account: `/inventory-stream/channels/<channel>/<account>`, and when it began.
     """
 
     id: str
@@ -177,6 +196,22 @@ def exception_raised(
         dataschema=EXCEPTION_SCHEMA,
         partitionkey=subject,
         sequence=sequence,
+        data=detail,
+    )
+
+
+def channel_exception(channel: str, account: str, detail: ExceptionDetail) -> ExceptionRaised:
+    """Put an exception of an account into its envelope; told again, it has the same id."""
+    key = account_key(channel, account)
+    return ExceptionRaised(
+        id=f"{detail.kind}/{detail.at_ms}",
+        source=f"/inventory-stream/channels/{key}",
+        type=EXCEPTION_TYPE_PREFIX + detail.kind,
+        subject=key,
+        time=time_of(detail.at_ms),
+        dataschema=EXCEPTION_SCHEMA,
+        partitionkey=key,
+        sequence=sequence_of(detail.at_ms, 0),
         data=detail,
     )
 
