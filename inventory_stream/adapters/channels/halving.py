@@ -19,14 +19,16 @@ REFUSED_WITH_OTHERS: Final = "refused-with-others"
 """Code of items that were only ever sent together with some that the channel refused."""
 
 Send = Callable[[Sequence[Push]], Awaitable[Sequence[Ended]]]
+Take = Callable[[], Awaitable[None]]
 
 
-async def push_in_halves(batch: Sequence[Push], send: Send) -> list[Ended]:
+async def push_in_halves(batch: Sequence[Push], send: Send, take: Take) -> list[Ended]:
     """Send a batch; where it is refused whole (PERMANENT), its halves, down to the single item.
 
     Args:
         batch: At least one item.
         send: Sends some of them in one request. Raises a ChannelError for what counts for all of them.
+        take: Waits for the tokens of a request; those of the first one the sender of the push has taken.
 
     Returns:
         One end for each item. PERMANENT only for items that were refused alone; RETRYABLE for those that
@@ -34,9 +36,11 @@ async def push_in_halves(batch: Sequence[Push], send: Send) -> list[Ended]:
     """
     ends: list[Ended] = []
     waiting = deque([batch])
-    for _ in range(REQUESTS_MAX):
+    for request in range(REQUESTS_MAX):
         if not waiting:
             break
+        if request > 0:
+            await take()
         some = waiting.popleft()
         try:
             ends += await send(some)
