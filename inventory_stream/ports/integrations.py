@@ -16,7 +16,7 @@ class Integration:
     share of updates of a day that may be late or dead. `secrets` are references (`env:NAME`, `file:/path`),
     never values. `options` are the adapter's own. `mode`: what counts until an operator says otherwise.
     `reconcile_seconds`: between two scheduled comparisons with what the channel shows. `order_group`: the
-    group of locations that orders which name no place are taken from; None: the first location of the listing.
+    group that orders which name no place are taken from; None: the first location of the listing.
     `counts_net_orders`: what the channel shows has its open orders taken off already (R9), for counts.
     """
 
