@@ -12,6 +12,7 @@ from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EventTopic
 from inventory_stream.ports.payments import PAYMENT_EVENTS, PAYMENT_OUTCOMES
 from inventory_stream.settings import Settings
+from models.channels import CHANNEL_INBOUND, CHANNEL_OUTCOMES
 from models.events import CONTENT_TYPE_HEADER
 
 ASYNCAPI: Final = "3.0.0"
@@ -109,6 +110,23 @@ CHANNELS: Final = (
         "None: rows are in the order of their acts.",
         "Who changed how the shop sells, through the gateway. Append-only, kept for ever; record time is the "
         "broker's.",
+    ),
+    Channel(
+        CHANNEL_INBOUND,
+        "receive",
+        "application/json",
+        "`<channel>/<account>`, each percent-encoded; its partition is that of Kafka's default partitioner.",
+        "What webhooks of channels told, verified, and what operators ask of accounts. Between the gateways, "
+        "the command line and the channel workers: no part of what version 1 promises.",
+    ),
+    Channel(
+        CHANNEL_OUTCOMES,
+        "send",
+        "application/json",
+        "`<channel>/<account>/<listing>`, or `@account`, `@status`, `@report` in the listing's place; the "
+        "partition is that of `<channel>/<account>`.",
+        "What channels acknowledged last, and how each account stands. Compacted. Written by the one worker "
+        "that owns the account; no part of what version 1 promises.",
     ),
 )
 

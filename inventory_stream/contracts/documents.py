@@ -11,6 +11,8 @@ from inventory_stream.contracts.letters import letters_document
 from inventory_stream.contracts.records import (
     audit_document,
     availability_document,
+    channel_inbound_document,
+    channel_outcomes_document,
     exceptions_document,
     ledger_document,
     orders_document,
@@ -24,6 +26,7 @@ from inventory_stream.ports.audit import AUDIT
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EventTopic
 from inventory_stream.ports.payments import PAYMENT_EVENTS, PAYMENT_OUTCOMES
+from models.channels import CHANNEL_INBOUND, CHANNEL_OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +53,8 @@ def documents() -> dict[str, Any]:
         f"{AUDIT}.json": audit_document(AUDIT),
         f"{PAYMENT_EVENTS}.json": payments_document(PAYMENT_EVENTS),
         f"{PAYMENT_OUTCOMES}.json": payment_outcomes_document(PAYMENT_OUTCOMES),
+        f"{CHANNEL_INBOUND}.json": channel_inbound_document(CHANNEL_INBOUND),
+        f"{CHANNEL_OUTCOMES}.json": channel_outcomes_document(CHANNEL_OUTCOMES),
         "asyncapi.json": asyncapi_document(),
     }
 

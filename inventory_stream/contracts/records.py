@@ -6,9 +6,11 @@ from inspect import cleandoc, getsource
 from typing import Final
 
 import inventory_stream.ports.audit
+import models.channels
 import models.rows
 from inventory_stream.contracts.schemas import Schema, components, document
 from inventory_stream.ports.audit import AuditRow
+from models.channels import AccountRow, Inbound, ListingRow, ReportRow, StatusRow
 from models.codec import PACK_COMMANDS_MAX, RECORD_BYTES_MAX
 from models.commands import ORDER_COMMANDS, POSITIONAL, STOCK_COMMANDS, Command, type_name
 from models.events import AvailabilityChanged, ExceptionRaised
@@ -152,6 +154,22 @@ def audit_document(topic: str) -> Schema:
         cleandoc(inventory_stream.ports.audit.__doc__ or ""),
         {**refs[0], "$defs": parts},
     )
+
+
+def channel_inbound_document(topic: str) -> Schema:
+    """Describe channel-inbound."""
+    refs, parts = components([Inbound])
+    return _channel_document(topic, {**refs[0], "$defs": parts})
+
+
+def channel_outcomes_document(topic: str) -> Schema:
+    """Describe channel-outcomes."""
+    refs, parts = components([ListingRow, AccountRow, StatusRow, ReportRow])
+    return _channel_document(topic, {"oneOf": refs, "$defs": parts})
+
+
+def _channel_document(topic: str, body: Schema) -> Schema:
+    return document(topic, f"Values of {topic}", cleandoc(models.channels.__doc__ or ""), body)
 
 
 def _event_document(topic: str, event: type[AvailabilityChanged | ExceptionRaised]) -> Schema:

@@ -16,7 +16,7 @@ from inventory_stream.adapters.kafka.topic_rules import (
 from inventory_stream.settings import KafkaSettings, Settings
 
 SPECS = topic_specs(Settings(kafka=KafkaSettings(partitions=2, replication_factor=3)))
-STOCK, ORDERS, LEDGER, AVAILABILITY, EXCEPTIONS, LETTERS, AUDIT, PAYMENTS, PAID = SPECS
+STOCK, ORDERS, LEDGER, AVAILABILITY, EXCEPTIONS, LETTERS, AUDIT, PAYMENTS, PAID, HEARD, TOLD = SPECS
 TOOL = configs_tool(Settings())
 GOOD_BROKER = {rule.name: rule.wanted for rule in BROKER_RULES}
 
@@ -72,6 +72,9 @@ def test_missing_topic_is_an_error_with_the_command_that_makes_it() -> None:
         (PAYMENTS, "cleanup_policy", "compact", Severity.ERROR),
         (PAYMENTS, "retention_ms", "86400000", Severity.ERROR),
         (PAID, "cleanup_policy", "compact", Severity.ERROR),
+        (HEARD, "cleanup_policy", "compact", Severity.ERROR),
+        (HEARD, "retention_ms", "86400000", Severity.ERROR),
+        (TOLD, "cleanup_policy", "delete", Severity.ERROR),
     ],
 )
 def test_entry_that_differs_is_named_with_its_way_out(
