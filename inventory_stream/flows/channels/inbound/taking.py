@@ -1,7 +1,7 @@
 """What takes deliveries in, and what it tells the owner of the account."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from models.channels import AccountTroubled, ChannelEvent, Inbound, OrderNamed
 
@@ -57,3 +57,22 @@ class Accounts(Protocol):
 
     def of(self, channel: str, account: str) -> Account | None:
         """Give it; None: the registry has no such account (any more)."""
+
+
+class InboundMonitor(Protocol):
+    """Hears what came in. Nothing here may raise or wait."""
+
+    def heard(self, integration: str, kind: str) -> None:
+        """An event was taken in; `kind` is its tag in models.channels."""
+
+    def unmapped(self, integration: str, lines: int) -> None:
+        """Lines became dead letters, as the mapping does not know them."""
+
+
+class _SilentInbound:
+    def heard(self, integration: str, kind: str) -> None: ...
+
+    def unmapped(self, integration: str, lines: int) -> None: ...
+
+
+SILENT_INBOUND: Final[InboundMonitor] = _SilentInbound()

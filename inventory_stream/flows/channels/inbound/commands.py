@@ -1,0 +1,205 @@
+"""What an event of a channel means as commands of the ledger. Pure; ids follow from the event (R27)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from inventory_stream.flows.channels.inbound.catalog import AccountCatalog, UnmappedError
+from inventory_stream.flows.channels.inbound.names import TAKEN, joined
+from inventory_stream.ports.integrations import Integration
+from models.channels import (
+    ChangedLine,
+    ChannelEvent,
+    LinesCancelled,
+    LinesReturned,
+    LinesShipped,
+    OrderTaken,
+    SoldLine,
+    StockSeen,
+    TillSold,
+)
+from models.commands import Cancel, Command, Fulfil, RecordOrder, Release, Return, Sync, TillSale
+
+OrderEvent = OrderTaken | LinesCancelled | LinesReturned | LinesShipped
+ORDER_EVENTS: Final = (OrderTaken, LinesCancelled, LinesReturned, LinesShipped)
+"""What moves the watermark of an account's orders."""
+_LinesEvent = OrderEvent | TillSold
+LINES_EVENTS: Final = (*ORDER_EVENTS, TillSold)
+
+
+class Sent(NamedTuple):
+    """A command and the SKU that decides its partition (R30)."""
+
+    command: Command
+    sku: str
+
+
+class Meaning(NamedTuple):
+    """What an event means. `left`: the event with only the lines that could not be read, and why."""
+
+    sent: tuple[Sent, ...]
+    left: ChannelEvent | None = None
+    reasons: tuple[str, ...] = ()
+
+
+class Commands:
+    """Reads the events of one account.
+
+    The reservation of a line that the channel sold by itself is `channel:account:order:line`. A line that
+    carries a reservation of ours is the confirm of that one, and recorded all the same where it is over
+    (R20): the channel has the money.
+    """
+
+    def __init__(self, integration: Integration, catalog: AccountCatalog) -> None:
+        self._integration = integration
+        self._catalog = catalog
+        self._account = (integration.channel, integration.account)
+
+    def of(self, event: _LinesEvent) -> Meaning:
+        """Give the commands of an event, line by line; what one line lacks does not hold up the others."""
+        sent: list[Sent] = []
+        left: list[SoldLine | ChangedLine] = []
+        reasons: list[str] = []
+        read = self._reader(event)
+        for line in event.lines:
+            try:
+                sent.extend(read(line))
+            except UnmappedError as error:
+                left.append(line)
+                reasons.append(str(error))
+        if not left:
+            return Meaning(tuple(sent))
+        return Meaning(tuple(sent), replace(event, lines=tuple(left)), tuple(reasons))
+
+    def of_count(self, event: StockSeen) -> Meaning:
+        """Give the count that a location's authority states (R14); nothing from anybody else."""
+        if not self._integration.is_count_authority or event.units < 0:
+            return Meaning(())
+        rows = self._catalog.listings_of(event.listing, None)
+        locations = {name for row in rows for name in row.locations}
+        if len(locations) != 1:
+            reason = f"a count of listing {event.listing!r} needs a listing of exactly one location"
+            return Meaning((), event, (reason,))
+        sku, location = rows[0].sku, locations.pop()
+        name = joined(*self._account, event.listing, str(event.at_ms), str(event.units), "count")
+        sync = Sync(
+            id=name,
+            sku=sku,
+            location=location,
+            on_hand=event.units,
+            effective_at=event.at_ms,
+            source=self._integration.name,
+            nets_orders=self._integration.counts_net_orders,
+        )
+        return Meaning((Sent(sync, sku),))
+
+    def _reader(self, event: _LinesEvent) -> Callable[..., Iterator[Sent]]:
+        match event:
+            case OrderTaken():
+                return lambda line: self._taken(event, line)
+            case LinesCancelled():
+                return lambda line: self._cancelled(event, line)
+            case LinesReturned():
+                return lambda line: self._returned(event, line)
+            case LinesShipped():
+                return lambda line: self._shipped(event, line)
+            case TillSold():
+                return lambda line: self._till_sold(event, line)
+
+    def _taken(self, event: OrderTaken, line: SoldLine) -> Iterator[Sent]:
+        # Nobody has paid for what we hold for them: it stays held until they do, or expires.
+        if line.reservation_id is not None and not event.is_paid:
+            return
+        where = self._catalog.where(line.listing, line.sku, line.location)
+        record = RecordOrder(
+            id=joined(*self._account, event.order_id, line.line_id, TAKEN),
+            reservation_id=self._reservation(event.order_id, line),
+            sku=where.sku,
+            units=line.units,
+            location=where.location,
+            group=where.group,
+            channel=self._integration.channel,
+            order_id=event.order_id,
+            ordered_at=event.at_ms,
+        )
+        yield Sent(record, where.sku)
+
+    def _cancelled(self, event: LinesCancelled, line: ChangedLine) -> Iterator[Sent]:
+        sku = self._catalog.sku_of(line.listing, line.sku)
+        reservation_id = self._reservation(event.order_id, line)
+        location = self._catalog.location_of(line.location)
+        if line.reservation_id is not None:
+            # Whether it was paid is the ledger's to know: the one frees what is held, the other what is sold.
+            release = Release(
+                id=self._change(event, line, "release"),
+                reservation_id=reservation_id,
+                sku=sku,
+                units=line.units,
+                location=location,
+            )
+            yield Sent(release, sku)
+        cancel = Cancel(
+            id=self._change(event, line, "cancel"),
+            reservation_id=reservation_id,
+            sku=sku,
+            units=line.units,
+            location=location,
+            effective_at=event.at_ms,
+        )
+        yield Sent(cancel, sku)
+
+    def _returned(self, event: LinesReturned, line: ChangedLine) -> Iterator[Sent]:
+        if line.units is None:
+            raise UnmappedError(f"a return of line {line.line_id!r} does not say how many units")
+        sku = self._catalog.sku_of(line.listing, line.sku)
+        back = Return(
+            id=self._change(event, line, "return"),
+            reservation_id=self._reservation(event.order_id, line),
+            sku=sku,
+            units=line.units,
+            location=self._catalog.location_of(line.location),
+            sellable=event.sellable,
+            effective_at=event.at_ms,
+        )
+        yield Sent(back, sku)
+
+    def _shipped(self, event: LinesShipped, line: ChangedLine) -> Iterator[Sent]:
+        sku = self._catalog.sku_of(line.listing, line.sku)
+        fulfil = Fulfil(
+            id=self._change(event, line, "ship"),
+            reservation_id=self._reservation(event.order_id, line),
+            sku=sku,
+            units=line.units,
+            location=self._catalog.location_of(line.location),
+            effective_at=event.at_ms,
+        )
+        yield Sent(fulfil, sku)
+
+    def _till_sold(self, event: TillSold, line: SoldLine) -> Iterator[Sent]:
+        where = self._catalog.where(line.listing, line.sku, line.location)
+        if where.location is None:
+            raise UnmappedError(f"a till sale of SKU {where.sku!r} does not name its place")
+        sale = TillSale(
+            id=joined(*self._account, event.sale_id, line.line_id, "till"),
+            sku=where.sku,
+            location=where.location,
+            units=line.units,
+            effective_at=event.at_ms,
+            order_id=event.sale_id,
+        )
+        yield Sent(sale, where.sku)
+
+    def _reservation(self, order_id: str, line: SoldLine | ChangedLine) -> str:
+        return line.reservation_id or joined(*self._account, order_id, line.line_id)
+
+    def _change(
+        self, event: LinesCancelled | LinesReturned | LinesShipped, line: ChangedLine, act: str
+    ) -> str:
+        return joined(*self._account, event.order_id, line.line_id, event.change_id, act)
+
+
+def left_of(meanings: Sequence[Meaning]) -> tuple[tuple[ChannelEvent, ...], tuple[str, ...]]:
+    """Gather what could not be read, and why, each reason once."""
+    events = tuple(meaning.left for meaning in meanings if meaning.left is not None)
+    return events, tuple(dict.fromkeys(reason for meaning in meanings for reason in meaning.reasons))

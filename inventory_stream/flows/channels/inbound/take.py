@@ -1,0 +1,187 @@
+"""Takes deliveries in: asks for what was only named, sends the commands, keeps what cannot be read."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import structlog
+from msgspec.structs import replace
+
+from inventory_stream.errors import RetryableError
+from inventory_stream.flows.channels.inbound.catalog import AccountCatalog
+from inventory_stream.flows.channels.inbound.commands import (
+    LINES_EVENTS,
+    ORDER_EVENTS,
+    Commands,
+    Meaning,
+    left_of,
+)
+from inventory_stream.flows.channels.inbound.taking import (
+    SILENT_INBOUND,
+    Account,
+    Accounts,
+    InboundMonitor,
+    Place,
+)
+from inventory_stream.ports.channel import ChannelError, Result
+from inventory_stream.ports.commands import CommandSink
+from inventory_stream.ports.dead_letters import DeadLetter, DeadLetters
+from inventory_stream.ports.integrations import CatalogMapping, Integration
+from models.channels import (
+    AccountTroubled,
+    Act,
+    ChannelEvent,
+    Inbound,
+    OrderNamed,
+    StockSeen,
+    encode_inbound,
+)
+
+log = structlog.get_logger(__name__)
+
+PAUSES_SECONDS: Final = (0.2, 1.0, 3.0)
+"""Between the questions for one order. Then the delivery is given up, and comes again with the partition's
+next try: a channel that is down for minutes must not hold up a rebalance."""
+
+REASONS_MAX: Final = 10
+"""Of one letter: an order of 500 lines of another shop has one reason 500 times."""
+
+_LASTING: Final = frozenset({Result.PERMANENT, Result.AUTH, Result.STALE})
+"""Ends of a question that the same question has again: kept as a letter, sent again by an operator."""
+
+
+class NotToldError(RetryableError):
+    """A channel does not say now what happened to an order that it named."""
+
+
+class TakeInbound:
+    """Implements `taking.TakesInbound`."""
+
+    def __init__(
+        self,
+        *,
+        sink: CommandSink,
+        letters: DeadLetters,
+        mapping: CatalogMapping,
+        integrations: Sequence[Integration],
+        accounts: Accounts,
+        monitor: InboundMonitor = SILENT_INBOUND,
+        pauses_seconds: Sequence[float] = PAUSES_SECONDS,
+    ) -> None:
+        """Take what it needs.
+
+        Args:
+            sink: Where commands go.
+            letters: Where lines go that the mapping does not know.
+            mapping: Says which SKU a listing is, as it is now.
+            integrations: The registry.
+            accounts: The owners of accounts.
+            monitor: Hears what came in.
+            pauses_seconds: Between questions for one order.
+        """
+        self._sink = sink
+        self._letters = letters
+        self._accounts = accounts
+        self._monitor = monitor
+        self._pauses_seconds = pauses_seconds
+        self._catalogs: Mapping[tuple[str, str], tuple[Integration, AccountCatalog]] = {
+            (one.channel, one.account): (one, AccountCatalog(mapping, one)) for one in integrations
+        }
+
+    async def take(self, inbound: Inbound, place: Place) -> None:
+        """Send what a delivery means to the ledger; see `TakesInbound.take`."""
+        known = self._catalogs.get((inbound.channel, inbound.account))
+        account = self._accounts.of(inbound.channel, inbound.account)
+        if known is None or account is None:
+            await self._bury(inbound, inbound.events, ("the registry has no such account",), place)
+            return
+        integration, catalog = known
+        events, unanswered, whys = await self._told(account, inbound.events)
+        meanings = self._meanings(integration, catalog, account, events)
+        for meaning in meanings:
+            for command, sku in meaning.sent:
+                await self._sink.send(command, sku)
+        await self._sink.flush()
+        left, reasons = left_of(meanings)
+        if left or unanswered:
+            await self._bury(inbound, (*left, *unanswered), (*reasons, *whys), place)
+            lines = sum(len(event.lines) for event in left if isinstance(event, LINES_EVENTS))
+            self._monitor.unmapped(integration.name, lines)
+        through = [event.at_ms for event in events if isinstance(event, ORDER_EVENTS)]
+        if through:
+            account.orders_through(max(through))
+
+    def _meanings(
+        self,
+        integration: Integration,
+        catalog: AccountCatalog,
+        account: Account,
+        events: Sequence[ChannelEvent],
+    ) -> list[Meaning]:
+        """Read what the ledger is to hear, and tell the account what is for it."""
+        commands = Commands(integration, catalog)
+        meanings: list[Meaning] = []
+        for event in events:
+            self._monitor.heard(integration.name, str(type(event).__struct_config__.tag))
+            if isinstance(event, LINES_EVENTS):
+                meanings.append(commands.of(event))
+            elif isinstance(event, StockSeen):
+                for row in catalog.listings_of(event.listing, None):
+                    account.observed(row.listing, event.units, event.at_ms)
+                meanings.append(commands.of_count(event))
+            elif isinstance(event, AccountTroubled):
+                account.troubled(event)
+        return meanings
+
+    async def _told(
+        self, account: Account, events: Sequence[ChannelEvent]
+    ) -> tuple[list[ChannelEvent], list[ChannelEvent], list[str]]:
+        """Put what happened in the place of orders that were only named; gives what nobody tells, too."""
+        told: list[ChannelEvent] = []
+        unanswered: list[ChannelEvent] = []
+        whys: list[str] = []
+        for event in events:
+            if isinstance(event, Act):
+                continue
+            if not isinstance(event, OrderNamed):
+                told.append(event)
+                continue
+            try:
+                told += await self._ask(account, event)
+            except ChannelError as error:
+                unanswered.append(event)
+                whys.append(f"the channel does not tell of an order: {error.code}")
+        return told, unanswered, whys
+
+    async def _ask(self, account: Account, named: OrderNamed) -> Sequence[ChannelEvent]:
+        for pause_seconds in (*self._pauses_seconds, None):
+            try:
+                return await account.events_of(named)
+            except ChannelError as error:
+                if error.result in _LASTING:
+                    raise
+                if pause_seconds is None:
+                    raise NotToldError(
+                        f"order of a channel not told: {error.result}: {error.code}"
+                    ) from error
+            await asyncio.sleep(pause_seconds)
+        raise AssertionError("the last question has no pause after it")
+
+    async def _bury(
+        self, inbound: Inbound, events: tuple[ChannelEvent, ...], reasons: Sequence[str], place: Place
+    ) -> None:
+        """Keep what could not be read as a delivery of its own, so that it can be sent again as it is."""
+        shown = "; ".join(dict.fromkeys(reasons[:REASONS_MAX]))
+        value = encode_inbound(replace(inbound, events=events))
+        letter = DeadLetter(
+            place.topic,
+            place.partition,
+            place.offset,
+            None,
+            shown,
+            place.key,
+            value,
+            place.timestamp_ms,
+        )
+        await self._letters.write([letter])
+        log.error("inbound_not_read", channel=inbound.channel, account=inbound.account, reason=shown)
