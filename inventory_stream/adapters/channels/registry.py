@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from inventory_stream.adapters.channels import woocommerce
+from inventory_stream.adapters.channels import template, webhook, woocommerce
 from inventory_stream.adapters.channels.spec import AdapterSpec
 
-_ALL: Final[tuple[AdapterSpec, ...]] = (woocommerce.SPEC,)
+_ALL: Final[tuple[AdapterSpec, ...]] = (
+    woocommerce.SPEC,
+    webhook.SPEC,
+    template.SPEC,
+)
 
 ADAPTERS: Final[Mapping[str, AdapterSpec]] = {spec.name: spec for spec in _ALL}

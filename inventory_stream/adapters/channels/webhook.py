@@ -1,0 +1,210 @@
+"""Any partner with a webhook, outward: a CloudEvent with the newest quantities, signed by Standard Webhooks.
+
+The body is a structured CloudEvent 1.0 (`application/cloudevents+json`). Its `id` is the push's key, so a
+repeat has the same id and the same bytes; only the time of the attempt and its signature differ. Each listing
+carries its revision as text that sorts, and a receiver drops what is not above the one it has. Nothing can be
+read back, so what is not known to have come is sent again.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from inventory_stream.adapters.channels.answers import all_ended, code_of, ended_by, not_sent
+from inventory_stream.adapters.channels.exchange import Answer
+from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
+from inventory_stream.adapters.channels.webhook_signing import signatures
+from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
+from inventory_stream.ports.integrations import Integration
+from inventory_stream.ports.projection import Version
+from models.channels import ChannelEvent, OrderNamed
+from models.ids import ID_CHARACTERS_MAX, encode_id, has_control_character
+
+EVENT_TYPE: Final = "inventory-stream.availability.changed"
+CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
+
+BODY_BYTES_MAX: Final = 20_000
+"""Largest body: Standard Webhooks asks for less than 20 KB, and receivers rely on it."""
+LISTINGS_MAX: Final = 28
+"""Most listings of an event: one takes 640 bytes or less, an id of 128 characters of 4 bytes and the rest."""
+ENVELOPE_BYTES_MAX: Final = 2_000
+assert LISTINGS_MAX * 640 + ENVELOPE_BYTES_MAX < BODY_BYTES_MAX  # noqa: S101  # the sum behind the number
+
+REQUESTS: Final = "requests"
+_RATE_MAX: Final = 1_000.0
+_MS: Final = 1_000
+
+
+class WebhookOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an entry may say of a partner."""
+
+    requests_per_second: Annotated[
+        float, Meta(gt=0, le=_RATE_MAX, description="most requests per second; default 10")
+    ] = 10.0
+    burst: Annotated[float, Meta(ge=1, le=1_000, description="most requests at once; default 10")] = 10.0
+    listings_max: Annotated[
+        int, Meta(ge=1, le=LISTINGS_MAX, description="most listings of one event; 1: one event for each")
+    ] = LISTINGS_MAX
+    request_seconds: Annotated[
+        float, Meta(gt=0, le=30, description="longest wait for an answer; default 15, as the standard asks")
+    ] = 15.0
+    takes_orders: Annotated[
+        bool, Meta(description="shoppers buy there, so raises wait for its orders; default true")
+    ] = True
+
+
+class WebhookChannel:
+    """One receiver."""
+
+    def __init__(self, needs: Needs) -> None:
+        integration = needs.integration
+        options = options_of(integration, WebhookOptions)
+        self._caps = Caps(
+            batch_max=options.listings_max,
+            # Receivers need not keep order, but those that do so by accident are spared.
+            in_flight_max=2,
+            limits=(Limit(REQUESTS, options.requests_per_second, options.burst),),
+            can_read_back=False,
+            settle_seconds=0.0,  # there is nothing to read, so nothing to wait for
+            request_seconds=options.request_seconds,
+            takes_orders=options.takes_orders,
+        )
+        self._source = f"/inventory-stream/{encode_id(integration.channel)}/{encode_id(integration.account)}"
+        self._needs = needs
+        self._exchange = needs.exchanges.of(
+            integration.url or "", pace=needs.pace, request_seconds=options.request_seconds
+        )
+
+    @property
+    def caps(self) -> Caps:
+        """What it can do."""
+        return self._caps
+
+    def group_of(self, listing: str) -> str:
+        """Give nothing: any listings may share an event."""
+        del listing
+        return ""
+
+    async def push(self, batch: Sequence[Push], key: str, *, dry_run: bool = False) -> Sequence[Ended]:
+        """Send one event. An answer of 2xx is all that a receiver says: it has the whole of it."""
+        if dry_run:
+            return not_sent(batch)
+        try:
+            body = event_of(self._source, batch, key)
+            answer = await self._exchange.send(
+                "POST", "", limit=None, headers=self._headers(key, body), body=body
+            )
+            self._note_rate(answer)
+            _see_status(answer)
+        except ChannelError as error:
+            return ended_by(batch, error)
+        return all_ended(batch, Result.APPLIED)
+
+    async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
+        """Say that there is no slow way: `caps.bulk_max` is 0."""
+        return await self.push(batch, key)
+
+    async def read_back(self, listings: Sequence[str]) -> Mapping[str, int]:
+        """Say that a webhook cannot be asked."""
+        del listings
+        raise ChannelError(Result.PERMANENT, "no-read-back")
+
+    async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
+        """Say that a webhook cannot be asked."""
+        del named
+        raise ChannelError(Result.PERMANENT, "no-orders")
+
+    async def close(self) -> None:
+        """Hold nothing: connections are the process's."""
+
+    def _headers(self, key: str, body: bytes) -> Mapping[str, str]:
+        at_seconds = self._needs.now_ms() // _MS
+        try:
+            signed = signatures(self._needs.secrets.live("signing"), key, at_seconds, body)
+        except ValueError:
+            raise ChannelError(Result.AUTH, "secret-signing-not-valid") from None
+        return {
+            "Content-Type": CONTENT_TYPE,
+            "webhook-id": key,
+            "webhook-timestamp": str(at_seconds),
+            "webhook-signature": signed,
+        }
+
+    def _note_rate(self, answer: Answer) -> None:
+        """Keep to the rate that the receiver allows (CloudEvents HTTP webhook, 4.2.2: requests a minute)."""
+        text = answer.headers.get("webhook-allowed-rate", "")
+        if text.isascii() and text.isdecimal() and int(text[:9]) > 0:
+            self._needs.pace.note(REQUESTS, per_second=min(int(text[:9]) / 60, _RATE_MAX))
+
+
+def event_of(source: str, batch: Sequence[Push], key: str) -> bytes:
+    """Write the event: the same bytes for the same batch and key."""
+    at_ms = max(push.at_ms for push in batch)
+    return msgspec.json.encode(
+        {
+            "specversion": "1.0",
+            "id": key,
+            "source": source,
+            "type": EVENT_TYPE,
+            "time": datetime.fromtimestamp(at_ms / _MS, UTC).isoformat(timespec="milliseconds"),
+            "sequence": sequence_of(max(push.version for push in batch)),
+            "datacontenttype": "application/json",
+            "data": {
+                "listings": [
+                    {
+                        "listing": push.listing,
+                        "available": push.units,
+                        "sequence": sequence_of(push.version),
+                    }
+                    for push in batch
+                ]
+            },
+        }
+    )
+
+
+def sequence_of(version: Version) -> str:
+    """Write a revision so that the later one is the greater text: 15 digits of ms, 19 of the offset."""
+    return f"{version.generation_ms:015d}-{version.offset:019d}"
+
+
+def _see_status(answer: Answer) -> None:
+    if answer.is_success:
+        return
+    if answer.status == HTTPStatus.GONE:
+        # The standard's word for "stop": the account is parked until somebody acts, and nothing is lost.
+        raise ChannelError(Result.AUTH, "http-410-gone")
+    if answer.status == HTTPStatus.FORBIDDEN:
+        raise ChannelError(Result.AUTH, "http-403")
+    raise ChannelError(Result.PERMANENT, code_of(f"http-{answer.status}"))
+
+
+def _check_listing(listing: str) -> str | None:
+    if not 1 <= len(listing) <= ID_CHARACTERS_MAX or has_control_character(listing):
+        return f"must be 1 to {ID_CHARACTERS_MAX} characters, none of them a control character"
+    return None
+
+
+def _check_integration(integration: Integration) -> str | None:
+    if integration.url is None:
+        return "url: where the events go is missing"
+    return option_mistake(integration, WebhookOptions)
+
+
+SPEC: Final = AdapterSpec(
+    name="webhook",
+    listing_form="any id of the partner",
+    check_listing=_check_listing,
+    check_integration=_check_integration,
+    secrets=("signing",),
+    optional_secrets=(),
+    options=described(WebhookOptions),
+    new_channel=WebhookChannel,
+    new_listener=None,
+    is_verified=True,
+)
