@@ -190,7 +190,8 @@ class ListingRow(Struct, frozen=True, tag="listing", omit_defaults=True):
     """`<channel>/<account>/<listing>`: what the channel acknowledged last, and what it refused since.
 
     `generation_ms` and `offset` are the ledger's version that was sent; both 0: nothing was ever
-    acknowledged. `sent_on_day` counts the requests of the UTC day `day` (days since the epoch).
+    acknowledged. `sent_on_day` counts the requests of the UTC day `day` (days since the epoch). `sku`: whose
+    version it is; versions of two SKUs cannot be compared.
     """
 
     generation_ms: int
@@ -200,6 +201,7 @@ class ListingRow(Struct, frozen=True, tag="listing", omit_defaults=True):
     dead: DeadPush | None = None
     day: int = 0
     sent_on_day: int = 0
+    sku: str = ""
 
 
 class AccountRow(Struct, frozen=True, tag="account", omit_defaults=True):

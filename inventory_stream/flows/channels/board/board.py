@@ -1,0 +1,481 @@
+"""What one account of a channel is to be told, and what it is known to show: pure state, no clock."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from inventory_stream.flows.channels.board.batch import Batch, batch_of
+from inventory_stream.flows.channels.board.checks import READ_BACK_TRIES_MAX
+from inventory_stream.flows.channels.board.columns import UNKNOWN
+from inventory_stream.flows.channels.board.ends import Ends
+from inventory_stream.flows.channels.board.mass_change import MassChange
+from inventory_stream.flows.channels.board.state import State
+from inventory_stream.flows.channels.board.states import (
+    AGAIN,
+    BUDGET,
+    CHECK,
+    CUT,
+    DEAD,
+    DUE,
+    FLIGHT,
+    HELD,
+    IDLE,
+    LANES,
+    MASS,
+    RAISE,
+    STOPPED,
+    ZERO,
+)
+from inventory_stream.ports.channel import Caps, Ended
+from inventory_stream.ports.projection import Version
+from models.channels import ListingRow
+
+FORMER_OWNER_MS: Final = 120_000
+"""So long before a takeover the former owner may have sent its last request: a group's session timeout and
+the longest request, with room."""
+
+
+class Waiting(NamedTuple):
+    """Listings in each lane, to be taken."""
+
+    zeros: int
+    cuts: int
+    raises: int
+
+
+class Board:
+    """One account's listings: one slot each, of which only the newest wish counts.
+
+    Zeros go before cuts, cuts before raises; one request per listing is in flight; nothing older than what
+    is wanted or was acknowledged is sent. A raise waits until the channel's orders of its time have come in,
+    `raise_hold_ms` at most; a cut waits for nothing but the request that is in flight. Raise and cut are
+    meant against the most that a buyer may still be shown.
+
+    Times are ms since the epoch and must not go back. Nothing raises for what a channel or the ledger says.
+    """
+
+    def __init__(self, caps: Caps, *, account: str, raise_hold_ms: int, mass_change_share: float) -> None:
+        """Begin empty.
+
+        Args:
+            caps: The account's.
+            account: `models.channels.account_key` of it: part of every key.
+            raise_hold_ms: The longest that a raise waits for orders.
+            mass_change_share: Of the acknowledged listings; see `mass_change.MassGuard`.
+        """
+        self._caps = caps
+        self._account = account
+        self._state: Final = State(caps, raise_hold_ms, mass_change_share)
+        self._ends: Final = Ends(self._state, account)
+        self._begun_ms: int = 0
+
+    # What is known
+
+    def begin(self, now_ms: int) -> None:
+        """Note that this is a takeover: a request of the former owner may take effect until its deadline.
+
+        What is acknowledged until then is read back once after it, and so is what the former owner may have
+        been telling otherwise when it ended.
+        """
+        self._begun_ms = now_ms
+        self._state.looks_until_ms = now_ms + int(self._caps.request_seconds * 1_000)
+
+    def set_listings(self, listings: Mapping[str, str], now_ms: int) -> None:
+        """Follow these listings and no others, each with its SKU.
+
+        One whose SKU is another than before is told anew, whatever was acknowledged: versions of two SKUs
+        cannot be compared. A request in flight ends before its listing goes.
+        """
+        state = self._state
+        columns = state.columns
+        for listing in [known for known in columns.index if known not in listings]:
+            place = columns.index[listing]
+            if place in state.flights:
+                state.leaving.add(place)
+                continue
+            state.dissolve(place, now_ms)
+            state.forget(place)
+        for listing, sku in listings.items():
+            found = columns.index.get(listing)
+            if found is None:
+                found = columns.add(listing, sku)
+                if state.is_killed:
+                    state.sort(found, now_ms)
+            elif columns.skus[found] != sku:
+                columns.skus[found] = sku
+                columns.forget_wanted(found)
+                columns.acknowledged_generation[found] = columns.acknowledged_offset[found] = 0
+                state.dissolve(found, now_ms)
+                state.sort(found, now_ms)
+            state.leaving.discard(found)
+
+    def known(self, listing: str, row: ListingRow, now_ms: int) -> None:
+        """Take over what a former owner kept; before the first `want`."""
+        state = self._state
+        place = state.columns.index.get(listing)
+        if place is None:
+            return
+        if row.acknowledged_ms:
+            is_same_sku = row.sku == state.columns.skus[place]
+            version = Version(row.generation_ms, row.offset) if is_same_sku else Version(0, 0)
+            state.columns.acknowledge(place, version, row.units, row.acknowledged_ms)
+        if row.dead is not None:
+            state.dead[place] = row.dead
+        state.days.restore(place, row.day, row.sent_on_day)
+        state.sort(place, now_ms)
+
+    def want(self, listing: str, version: Version, units: int, at_ms: int, now_ms: int) -> None:
+        """Hear what the ledger says now. Ignored when it is older than what was heard or acknowledged.
+
+        Args:
+            listing: One that is not followed is ignored.
+            version: Of the SKU. The same one with other units counts: a mapping or a policy changed.
+            units: What the channel shall show, 0 or more.
+            at_ms: Record time of the row.
+            now_ms: The time.
+        """
+        state = self._state
+        columns = state.columns
+        place = columns.index.get(listing)
+        if place is None:
+            return
+        is_first = columns.wanted_units[place] == UNKNOWN
+        if not is_first and units == columns.wanted_units[place] and version == columns.wanted(place):
+            return
+        acknowledged = columns.acknowledged(place)
+        if version < acknowledged or (not is_first and version < columns.wanted(place)):
+            return
+        columns.want(place, version, units, at_ms)
+        state.wish_changed(place, now_ms)
+        if is_first and self._may_be_overwritten(place, version > acknowledged, at_ms, now_ms):
+            state.checks.look(place, state.looks_until_ms + state.settle_ms)
+        if columns.state[place] != IDLE or columns.acknowledged_units[place] != units:
+            self._guard(place, now_ms)
+            state.sort(place, now_ms)
+
+    def observed(
+        self, listing: str, units: int | None, now_ms: int, asked_ms: int | None = None
+    ) -> tuple[str, ListingRow] | None:
+        """Hear what the channel shows; None: it has no such listing.
+
+        What was asked before the last request has settled proves nothing, and is asked again then.
+
+        Args:
+            listing: One that is not followed is ignored.
+            units: As read back.
+            now_ms: The time.
+            asked_ms: When the question was put; None: now.
+
+        Returns:
+            The row to keep, where the channel shows what is wanted but had not acknowledged it.
+        """
+        state = self._state
+        columns = state.columns
+        place = columns.index.get(listing)
+        if place is None:
+            return None
+        if place in state.flights:
+            state.checks.look(place, now_ms + state.settle_ms)
+            return None
+        check = state.checks.get(place)
+        is_blocking = check is not None and check.is_blocking
+        ready_ms = 0 if is_blocking else columns.acknowledged_ms[place] + state.settle_ms
+        ready_ms = max(ready_ms, 0 if check is None else check.ready_ms)
+        if (now_ms if asked_ms is None else asked_ms) < ready_ms:
+            state.checks.look(place, ready_ms)
+            return None
+        state.checks.drop(place)
+        return self._believe(place, units or 0, now_ms)
+
+    def orders_through(self, at_ms: int) -> None:
+        """Hear that the channel's orders up to a time have come in."""
+        holds = self._state.holds
+        holds.orders_through_ms = max(holds.orders_through_ms, at_ms)
+
+    # What is sent
+
+    def take(
+        self, now_ms: int, *, zeros_only: bool = False, group_of: Callable[[str], str] | None = None
+    ) -> Batch | None:
+        """Give the most urgent batch, which is in flight from now on; None: nothing may be sent now.
+
+        A batch that is to be sent again comes as it was. A new one begins in the most urgent lane, oldest
+        first, and is filled up from the others.
+
+        Args:
+            now_ms: The time.
+            zeros_only: Leave everything but zeros.
+            group_of: Names what all listings of a request must share; None: nothing.
+        """
+        state = self._state
+        state.advance(now_ms)
+        for lane in (ZERO,) if zeros_only else LANES:
+            batch = state.repeats.take(lane, state.columns.index.get)
+            if batch is not None:
+                state.fly([state.columns.index[push.listing] for push in batch.pushes], batch)
+                return batch
+            first = state.lanes.pop(lane)
+            if first is not None:
+                lanes = [other for other in LANES if other >= lane and (other == ZERO or not zeros_only)]
+                return self._fly(self._fill([first], lanes, self._caps.batch_max, group_of))
+        return None
+
+    def take_bulk(self, now_ms: int) -> Batch | None:
+        """Give a batch for the channel's slow way, if so many wait that it is the faster one.
+
+        Zeros are left to the fast way: a listing in a bulk push is in flight until the bulk has ended.
+        """
+        state = self._state
+        state.advance(now_ms)
+        counts = state.columns.counts
+        if not self._caps.bulk_max or counts[CUT] + counts[RAISE] < self._caps.bulk_from:
+            return None
+        places = self._fill([], [CUT, RAISE], self._caps.bulk_max, None)
+        return self._fly(places, is_bulk=True) if places else None
+
+    def ended(self, batch: Batch, ends: Sequence[Ended], now_ms: int) -> list[tuple[str, ListingRow]]:
+        """Hear how a batch ended, and give the rows to keep.
+
+        APPLIED is acknowledged. RETRYABLE and THROTTLED come again when due: the same batch if nothing else
+        happened to it, its halves after `again.TRIES_AS_ONE` tries. PERMANENT is dead until a newer revision
+        or a replay; a batch that was refused as a whole is halved first, since some channels refuse all for
+        one. AUTH waits on; the caller parks the account. AMBIGUOUS is read back after the settle time, and a
+        newer cut goes at once. STALE is read back first. What `ends` does not name is AMBIGUOUS.
+        """
+        return self._ends.take(batch, ends, now_ms)
+
+    def give_back(self, batch: Batch, now_ms: int) -> None:
+        """Hear that nothing of a batch was sent."""
+        state = self._state
+        for push in reversed(batch.pushes):
+            place = state.columns.index.get(push.listing)
+            if place is None or state.flights.get(place, (None,))[0] is not batch:
+                continue
+            state.land(place)
+            if place in state.leaving:
+                state.leaving.discard(place)
+                state.forget(place)
+            else:
+                state.sort(place, now_ms, is_first=True)
+
+    def to_read_back(self, now_ms: int) -> list[str]:
+        """Name listings to read back, `caps.read_back_max` at most; each again later until `observed`.
+
+        Where the channel cannot be read, or does not answer, what is wanted is sent once more.
+        """
+        state = self._state
+        found: list[str] = []
+        for place in state.checks.due(now_ms, self._caps.read_back_max):
+            check = state.checks.get(place)
+            if check is None or place in state.flights:
+                continue
+            if self._caps.can_read_back and check.tries <= READ_BACK_TRIES_MAX:
+                found.append(state.columns.names[place])
+            else:
+                state.checks.drop(place)
+                if check.units != UNKNOWN or check.is_blocking:
+                    most = max(check.units, state.shown_most(place))
+                    state.observed[place] = most
+                    state.repairs[place] = now_ms
+                state.sort(place, now_ms)
+        return found
+
+    def next_due_ms(self) -> int | None:
+        """When `take` or `to_read_back` may give something that they do not give now."""
+        return self._state.next_ms()
+
+    # What operators ask
+
+    def stop(self, listings: Collection[str], now_ms: int) -> None:
+        """Send nothing more of these listings; what is in flight ends."""
+        for place in self._places(listings):
+            self._state.stopped.add(place)
+            self._state.dissolve(place, now_ms)
+            self._state.sort(place, now_ms)
+
+    def resume(self, listings: Collection[str], now_ms: int) -> None:
+        """Undo `stop`."""
+        for place in self._places(listings):
+            self._state.stopped.discard(place)
+            self._state.sort(place, now_ms)
+
+    def approve(self, now_ms: int) -> None:
+        """Let a mass change go."""
+        for place in self._state.guard.approve():
+            self._state.sort(place, now_ms)
+
+    def refuse(self) -> None:
+        """Keep a mass change back, each listing until its next change."""
+        self._state.guard.refuse()
+
+    def replay(self, listings: Collection[str] | None, now_ms: int) -> int:
+        """Send today's units of dead pushes, all or of some listings; gives how many they were."""
+        state = self._state
+        places = list(state.dead) if listings is None else self._places(listings)
+        revived = [place for place in places if state.dead.pop(place, None) is not None]
+        for place in revived:
+            state.sort(place, now_ms)
+        return len(revived)
+
+    def zeros_for_all(self, now_ms: int) -> None:
+        """Have every listing show zero, stopped, dead and held ones too, until `end_zeros`."""
+        state = self._state
+        state.is_killed = True
+        state.dead.clear()
+        self._sort_all(now_ms)
+
+    def end_zeros(self, now_ms: int) -> None:
+        """Have every listing show what the ledger says again. Known to the operator, so no mass change."""
+        self._state.is_killed = False
+        self._sort_all(now_ms)
+
+    # How it stands
+
+    @property
+    def listings(self) -> Collection[str]:
+        """Names of all that are followed."""
+        return self._state.columns.index.keys()
+
+    @property
+    def waiting(self) -> Waiting:
+        """Listings per lane."""
+        counts = self._state.columns.counts
+        return Waiting(counts[ZERO], counts[CUT], counts[RAISE])
+
+    @property
+    def held(self) -> int:
+        """Raises that wait for orders."""
+        return self._state.columns.counts[HELD]
+
+    @property
+    def deferred(self) -> int:
+        """Listings that wait for a time: to be sent again, read back, or for the next day."""
+        counts = self._state.columns.counts
+        return counts[AGAIN] + counts[DUE] + counts[CHECK] + counts[BUDGET]
+
+    @property
+    def in_flight(self) -> int:
+        """Listings in batches that have not ended."""
+        return self._state.columns.counts[FLIGHT]
+
+    @property
+    def dead(self) -> int:
+        """Listings that were refused for good."""
+        return self._state.columns.counts[DEAD]
+
+    @property
+    def stopped(self) -> int:
+        """Listings that an operator stopped, or that await approval, out of step."""
+        return self._state.columns.counts[STOPPED] + self._state.columns.counts[MASS]
+
+    @property
+    def in_step(self) -> int:
+        """Listings that the channel took as wanted."""
+        columns = self._state.columns
+        return columns.counts[IDLE] - (len(columns.index) - columns.wanted_count)
+
+    @property
+    def exposure_units(self) -> int:
+        """Sum of max(0, the most that a buyer may still be shown - what is wanted) (design.md section 3)."""
+        return self._state.exposure_units
+
+    @property
+    def mass_change(self) -> MassChange | None:
+        """What awaits approval."""
+        return self._state.guard.change
+
+    def oldest_waiting_ms(self, now_ms: int) -> int:
+        """For how long the oldest is out of step that is neither dead nor stopped."""
+        since_ms = self._state.ages.oldest_ms()
+        return 0 if since_ms is None else now_ms - since_ms
+
+    def row(self, listing: str, now_ms: int) -> ListingRow | None:
+        """Give what was acknowledged of a listing; None: not followed."""
+        place = self._state.columns.index.get(listing)
+        return None if place is None else self._state.row(place, now_ms)
+
+    def wanted(self, listing: str) -> tuple[Version, int] | None:
+        """Give what is wanted of a listing; None: nothing."""
+        columns = self._state.columns
+        place = columns.index.get(listing)
+        if place is None or columns.wanted_units[place] == UNKNOWN:
+            return None
+        return columns.wanted(place), self._state.target(place)
+
+    def _places(self, listings: Iterable[str]) -> list[int]:
+        index = self._state.columns.index
+        return [index[listing] for listing in listings if listing in index]
+
+    def _sort_all(self, now_ms: int) -> None:
+        for place in self._state.columns.index.values():
+            self._state.wish_changed(place, now_ms)
+            self._state.sort(place, now_ms)
+
+    def _guard(self, place: int, now_ms: int) -> None:
+        state = self._state
+        columns = state.columns
+        again = state.guard.note(
+            place,
+            columns.acknowledged_units[place],
+            columns.wanted_units[place],
+            columns.acknowledged_count,
+            now_ms,
+        )
+        for other in again:
+            state.dissolve(other, now_ms)
+            state.sort(other, now_ms)
+
+    def _may_be_overwritten(self, place: int, is_newer: bool, at_ms: int, now_ms: int) -> bool:  # noqa: FBT001
+        """Say whether the former owner may have been telling something else of what looks in step."""
+        return (
+            is_newer
+            and self._caps.can_read_back
+            and now_ms < self._state.looks_until_ms
+            and at_ms >= self._begun_ms - FORMER_OWNER_MS
+            and self._state.columns.acknowledged_units[place] != UNKNOWN
+        )
+
+    def _believe(self, place: int, units: int, now_ms: int) -> tuple[str, ListingRow] | None:
+        state = self._state
+        target = state.target(place)
+        kept = None
+        if units == target:
+            is_new = state.columns.acknowledged_units[place] != units
+            if is_new or place in state.observed or place in state.dead:
+                push = state.push(place)
+                state.dissolve(place, now_ms)
+                state.acknowledge(place, push.version, units, now_ms)
+                kept = push.listing, state.row(place, now_ms)
+        elif target != UNKNOWN:
+            state.observed[place] = units
+            state.repairs[place] = now_ms
+        state.sort(place, now_ms)
+        return kept
+
+    def _fill(
+        self, places: list[int], lanes: list[int], most: int, group_of: Callable[[str], str] | None
+    ) -> list[int]:
+        """Add listings from lanes to those taken, up to so many."""
+        state = self._state
+        names = state.columns.names
+        for lane in lanes:
+            if group_of is not None and places:
+                if len(places) < most:
+                    group = group_of(names[places[0]])
+                    places += state.lanes.pop_of_group(
+                        lane, group, lambda place: group_of(names[place]), most - len(places)
+                    )
+                continue
+            while len(places) < most:
+                place = state.lanes.pop(lane)
+                if place is None:
+                    break
+                places.append(place)
+        return places
+
+    def _fly(self, places: list[int], *, is_bulk: bool = False) -> Batch:
+        state = self._state
+        pushes = [state.push(place) for place in places]
+        repairs = [state.repairs.get(place) for place in places]
+        batch = batch_of(self._account, pushes, repairs, is_bulk=is_bulk)
+        state.fly(places, batch)
+        return batch

@@ -1,0 +1,267 @@
+"""Everything that is known of an account's listings, and the one rule that says where each belongs."""
+
+from heapq import heappop, heappush
+from typing import Final
+
+from inventory_stream.flows.channels.board.again import Repeats
+from inventory_stream.flows.channels.board.batch import Batch
+from inventory_stream.flows.channels.board.checks import Checks
+from inventory_stream.flows.channels.board.columns import UNKNOWN, Columns
+from inventory_stream.flows.channels.board.days import Days
+from inventory_stream.flows.channels.board.lanes import Ages, Holds, Lanes
+from inventory_stream.flows.channels.board.mass_change import MassGuard
+from inventory_stream.flows.channels.board.states import (
+    AGAIN,
+    BUDGET,
+    CHECK,
+    CUT,
+    DEAD,
+    DUE,
+    FLIGHT,
+    HELD,
+    IDLE,
+    LANES,
+    MASS,
+    RAISE,
+    RESTING,
+    STOPPED,
+    ZERO,
+)
+from inventory_stream.ports.channel import Caps, Push
+from inventory_stream.ports.projection import Version
+from models.channels import DeadPush, ListingRow
+
+
+class State:
+    """What the board's rules work on. Listings are named by their place in the columns.
+
+    Most listings have numbers in the columns and nothing else; what only few have stands in dicts.
+    `observed`: units that a read back showed, where the channel took nothing since. `repairs`: when that was.
+    `tries`: how often the wanted revision failed, and since when. `due_ms`: not before then.
+    """
+
+    def __init__(self, caps: Caps, raise_hold_ms: int, mass_change_share: float) -> None:
+        self.caps = caps
+        self.settle_ms = int(caps.settle_seconds * 1_000)
+        self.has_holds = caps.takes_orders and not caps.has_cas
+        self.columns: Final = Columns()
+        self.lanes: Final = Lanes(self.columns)
+        self.ages: Final = Ages(self.columns)
+        self.holds: Final = Holds(raise_hold_ms)
+        self.checks: Final = Checks(self.settle_ms)
+        self.repeats: Final = Repeats()
+        self.guard: Final = MassGuard(mass_change_share)
+        self.days: Final = Days(caps.daily_pushes_max)
+        self.flights: Final[dict[int, tuple[Batch, Push]]] = {}
+        self.dead: Final[dict[int, DeadPush]] = {}
+        self.observed: Final[dict[int, int]] = {}
+        self.repairs: Final[dict[int, int]] = {}
+        self.tries: Final[dict[int, tuple[int, int]]] = {}
+        self.due_ms: Final[dict[int, int]] = {}
+        self.stopped: Final[set[int]] = set()
+        self.leaving: Final[set[int]] = set()
+        self.is_killed: bool = False
+        self.looks_until_ms: int = 0
+        self.exposure_units: int = 0
+        self._alarms: Final[list[tuple[int, int]]] = []
+
+    def target(self, place: int) -> int:
+        """Units that the channel shall show; UNKNOWN: nobody said."""
+        return 0 if self.is_killed else self.columns.wanted_units[place]
+
+    def shown_most(self, place: int) -> int:
+        """Give the most that a buyer may still be shown, requests in flight left out; UNKNOWN: no idea."""
+        most = self.columns.acknowledged_units[place]
+        if self.observed:
+            most = max(most, self.observed.get(place, UNKNOWN))
+        check = self.checks.get(place)
+        return most if check is None else max(most, check.units)
+
+    def is_in_step(self, place: int) -> bool:
+        """Say whether the channel took what is wanted, and nothing since speaks against it."""
+        units = self.target(place)
+        if units == UNKNOWN:
+            return True
+        if self.columns.acknowledged_units[place] != units or place in self.observed:
+            return False
+        check = self.checks.get(place)
+        return check is None or (check.units == UNKNOWN and not check.is_blocking)
+
+    def sort(self, place: int, now_ms: int, *, is_first: bool = False) -> None:
+        """Put a listing where it belongs now; called after anything about it has changed."""
+        columns = self.columns
+        if columns.state[place] == FLIGHT:
+            self._weigh(place)
+            return
+        state = self._state_of(place, now_ms)
+        was = columns.state[place]
+        if state != was:
+            columns.enter(place, state)
+            if was == HELD:
+                self.holds.drop(place)
+        if state in LANES:
+            self.lanes.put(place, state, is_first=is_first)
+        elif state == HELD:
+            self.holds.put(place, self.at_ms(place), now_ms)
+        elif state == DUE:
+            self.alarm(place, self.due_ms[place])
+        elif state == BUDGET and was != BUDGET:
+            self.alarm(place, self.days.next_ms(now_ms))
+        if state in RESTING:
+            self.ages.end(place)
+        else:
+            self.ages.begin(place, now_ms)
+        self._weigh(place)
+
+    def advance(self, now_ms: int) -> None:
+        """Look again at all whose time has come."""
+        self.repeats.advance(now_ms)
+        for place in self.holds.due(now_ms):
+            if self.columns.state[place] == HELD:
+                self.sort(place, now_ms)
+        while self._alarms and self._alarms[0][0] <= now_ms:
+            place = heappop(self._alarms)[1]
+            if self.columns.state[place] in {DUE, BUDGET}:
+                self.sort(place, now_ms)
+
+    def next_ms(self) -> int | None:
+        """When `advance` or a read back may have something to do."""
+        found = [self.repeats.next_ms(), self.holds.next_ms(), self.checks.next_ms()]
+        if self._alarms:
+            found.append(self._alarms[0][0])
+        return min((at_ms for at_ms in found if at_ms is not None), default=None)
+
+    def alarm(self, place: int, at_ms: int) -> None:
+        """Look at a listing again at a time."""
+        heappush(self._alarms, (at_ms, place))
+
+    def fly(self, places: list[int], batch: Batch) -> None:
+        """Note that a batch is on its way."""
+        for place, push in zip(places, batch.pushes, strict=True):
+            if self.columns.state[place] == HELD:
+                self.holds.drop(place)
+            self.columns.enter(place, FLIGHT)
+            self.flights[place] = batch, push
+            self._weigh(place)
+
+    def land(self, place: int) -> None:
+        """Note that a listing's request has ended; `sort` is to follow."""
+        del self.flights[place]
+        self.columns.enter(place, IDLE)
+
+    def dissolve(self, place: int, now_ms: int) -> None:
+        """Take apart the batch in which a listing waits to be sent again."""
+        for other in self.repeats.dissolve(place, self.columns.index.get):
+            if other != place:
+                self.sort(other, now_ms)
+
+    def wish_changed(self, place: int, now_ms: int) -> None:
+        """Note that something else is wanted: what befell the former wish does not matter any more."""
+        self.dissolve(place, now_ms)
+        if self.due_ms and self.target(place) < self.shown_most(place):
+            self.due_ms.pop(place, None)
+        for rare in (self.dead, self.tries, self.repairs):
+            if rare:
+                rare.pop(place, None)
+
+    def at_ms(self, place: int) -> int:
+        """From when on a channel's orders must have come in, for a raise: its row's time, or the look's."""
+        return max(self.columns.wanted_at_ms[place], self.repairs.get(place, 0))
+
+    def push(self, place: int) -> Push:
+        """Say what a listing shall show."""
+        columns = self.columns
+        version = max(columns.wanted(place), columns.acknowledged(place))
+        expected = None
+        if self.caps.has_cas:
+            expected = self.observed.get(place, columns.acknowledged_units[place])
+        return Push(
+            columns.names[place],
+            version,
+            self.target(place),
+            columns.wanted_at_ms[place],
+            None if expected == UNKNOWN else expected,
+        )
+
+    def acknowledge(self, place: int, version: Version, units: int, now_ms: int) -> None:
+        """Note what the channel shows for sure, or says that it will."""
+        self.columns.acknowledge(place, version, units, now_ms)
+        for rare in (self.observed, self.repairs, self.dead, self.tries, self.due_ms):
+            if rare:
+                rare.pop(place, None)
+
+    def row(self, place: int, now_ms: int) -> ListingRow:
+        """Give what is to be kept of a listing."""
+        columns = self.columns
+        day, count = self.days.of(place, now_ms)
+        return ListingRow(
+            columns.acknowledged_generation[place],
+            columns.acknowledged_offset[place],
+            max(0, columns.acknowledged_units[place]),
+            columns.acknowledged_ms[place],
+            self.dead.get(place),
+            day if count else 0,
+            count,
+            columns.skus[place],
+        )
+
+    def forget(self, place: int) -> None:
+        """Take a listing out that is not in flight."""
+        self.holds.drop(place)
+        self.ages.end(place)
+        self.checks.drop(place)
+        self.guard.drop(place)
+        self.days.drop(place)
+        for rare in (self.observed, self.repairs, self.dead, self.tries, self.due_ms):
+            rare.pop(place, None)
+        self.stopped.discard(place)
+        self.exposure_units -= self.columns.exposed_units[place]
+        self.columns.remove(place)
+
+    def _state_of(self, place: int, now_ms: int) -> int:  # noqa: C901, PLR0911, PLR0912  # one line of rules
+        if self.is_in_step(place):
+            return IDLE
+        units = self.target(place)
+        if not self.is_killed:
+            if place in self.stopped:
+                return STOPPED
+            if place in self.guard.held:
+                return MASS
+        if place in self.dead:
+            return DEAD
+        shown = self.shown_most(place)
+        is_cut = units < shown
+        check = self.checks.get(place)
+        if check is not None and (check.is_blocking or check.units != UNKNOWN):
+            # A newer cut need not know what the older request did; the look comes all the same.
+            is_newer = self.columns.wanted(place) > check.version or units < check.least_units
+            is_told = units == self.columns.acknowledged_units[place]
+            if check.is_blocking or is_told or not (is_cut and is_newer):
+                return CHECK
+        if self.repeats.holds(place):
+            return AGAIN
+        if self.due_ms and self.due_ms.get(place, 0) > now_ms:
+            return DUE
+        if not self.days.allows(place, units, shown, now_ms):
+            return BUDGET
+        if units == 0:
+            return ZERO
+        if is_cut:
+            return CUT
+        if self.has_holds and self.holds.holds(place, self.at_ms(place), now_ms):
+            return HELD
+        return RAISE
+
+    def _weigh(self, place: int) -> None:
+        """Count what buyers may be shown beyond what may be sold."""
+        columns = self.columns
+        target = self.target(place)
+        exposed = 0
+        if target != UNKNOWN:
+            most = self.shown_most(place)
+            flight = self.flights.get(place)
+            if flight is not None:
+                most = max(most, flight[1].units)
+            exposed = max(0, most - target)
+        self.exposure_units += exposed - columns.exposed_units[place]
+        columns.exposed_units[place] = exposed
