@@ -209,7 +209,8 @@ class AccountRow(Struct, frozen=True, tag="account", omit_defaults=True):
 
     `mode` None: as the registry file says. `parked`: why nothing is sent until somebody acts (access refused,
     a mass change that awaits approval), by kind. `orders_through_ms`: orders of the channel up to this time
-    have come in, as far as is known.
+    have come in, as far as is known. `last_act_offset`: of the newest act's record, so that one that is read
+    again is known.
     """
 
     mode: Literal["on", "shadow", "off"] | None = None
@@ -220,6 +221,7 @@ class AccountRow(Struct, frozen=True, tag="account", omit_defaults=True):
     stopped_listings: tuple[str, ...] = ()
     orders_through_ms: int = 0
     last_act_id: str = ""
+    last_act_offset: int = -1
 
 
 class StatusRow(Struct, frozen=True, tag="status", omit_defaults=True):
