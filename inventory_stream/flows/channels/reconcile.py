@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from inventory_stream.flows.channels.board import Sides
 from inventory_stream.ports.channel import Channel, ChannelError, Result
 from inventory_stream.ports.integrations import MappedListing
-from models.channels import Differing, ReportRow
+from models.channels import Differing, ListingRow, ReportRow
 
 MASS_DRIFT_LISTINGS_MIN: Final = 20
 """Fewer differing listings than this are mended whatever their share is: three of an account's five."""
@@ -35,25 +36,15 @@ _MASS_DRIFT: Final = "mass drift: nothing was mended; look at what differs, then
 _MAY_PASS: Final = {Result.RETRYABLE, Result.THROTTLED, Result.AMBIGUOUS}
 
 
-class Sides(NamedTuple):
-    """What the board knows of a listing. None: nothing yet.
-
-    `is_idle`: nothing waits, is held or in flight, it is not stopped or dead, and the settle time since the
-    last acknowledgement is over.
-    """
-
-    published: int | None
-    acknowledged: int | None
-    is_idle: bool
-
-
 class Compared(Protocol):
     """The board of the account."""
 
     def sides(self, listing: str, now_ms: int) -> Sides:
         """Give what it knows of a listing; a listing that it does not have is not idle."""
 
-    def observed(self, listing: str, units: int, now_ms: int) -> None:
+    def observed(
+        self, listing: str, units: int, now_ms: int, asked_ms: int | None = None
+    ) -> tuple[str, ListingRow] | None:
         """Hear what the channel shows; what differs from the wanted quantity is sent again, by its lane."""
 
 
@@ -62,6 +53,7 @@ class Looked(NamedTuple):
 
     `board` is the account's; `listings` gives its mapped listings as they are now. More than
     `mass_change_share` of the compared ones differing is a mass drift. `is_busy`: pushes wait, and go first.
+    `wake`: called when something is to be sent.
     """
 
     channel: Channel
@@ -70,6 +62,7 @@ class Looked(NamedTuple):
     now_ms: Callable[[], int]
     mass_change_share: float
     is_busy: Callable[[], bool]
+    wake: Callable[[], None]
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -125,7 +118,7 @@ class _Run:
         self._repaired = 0
         self._is_mass_drift = False
         self._differing: list[Differing] = []
-        self._block: list[tuple[str, int]] = []
+        self._block: list[tuple[str, int, int]] = []
         self._block_end = BLOCK_LISTINGS
 
     async def over(self, rows: Sequence[MappedListing]) -> ReportRow:
@@ -153,6 +146,7 @@ class _Run:
         asked = [listing for listing, sides in before.items() if sides.is_idle]
         if not asked:
             return ""
+        asked_ms = looked.now_ms()
         try:
             shown = await self._read(asked)
         except ChannelError as error:
@@ -162,10 +156,10 @@ class _Run:
             sides = before[row.listing]
             # What changed while the channel was asked says nothing: the answer may be of before or after.
             if sides.is_idle and looked.board.sides(row.listing, now_ms) == sides:
-                self._judge(row, sides, shown.get(row.listing))
+                self._judge(row, sides, shown.get(row.listing), asked_ms)
         return ""
 
-    def _judge(self, row: MappedListing, sides: Sides, observed: int | None) -> None:
+    def _judge(self, row: MappedListing, sides: Sides, observed: int | None, asked_ms: int) -> None:
         if observed is None:
             self._unreadable += 1
             return
@@ -173,7 +167,7 @@ class _Run:
         if observed == sides.published:
             return
         self._drifted += 1
-        self._block.append((row.listing, observed))
+        self._block.append((row.listing, observed, asked_ms))
         if len(self._differing) < DIFFERING_KEPT_MAX:
             self._differing.append(
                 Differing(row.listing, row.sku, sides.published, sides.acknowledged, observed)
@@ -205,13 +199,14 @@ class _Run:
             if share > self._looked.mass_change_share:
                 self._is_mass_drift = True
                 return _MASS_DRIFT
-        if self._repairs:
+        if self._repairs and self._block:
             now_ms = self._looked.now_ms()
-            for listing, observed in self._block:
+            for listing, observed, asked_ms in self._block:
                 # A change that came since is on its way already, and newer than what was seen.
                 if self._looked.board.sides(listing, now_ms).is_idle:
-                    self._looked.board.observed(listing, observed, now_ms)
+                    self._looked.board.observed(listing, observed, now_ms, asked_ms)
                     self._repaired += 1
+            self._looked.wake()
         self._block.clear()
         return ""
 

@@ -42,6 +42,18 @@ class Waiting(NamedTuple):
     raises: int
 
 
+class Sides(NamedTuple):
+    """Of one listing what is wanted and what the channel took last; None: nothing yet.
+
+    `is_idle`: in step as far as is known, nothing under way, the settle time since the last acknowledgement
+    over: what the channel shows now has to be what it took.
+    """
+
+    published: int | None
+    acknowledged: int | None
+    is_idle: bool
+
+
 class Board:
     """One account's listings: one slot each, of which only the newest wish counts.
 
@@ -400,6 +412,25 @@ class Board:
         if place is None or columns.wanted_units[place] == UNKNOWN:
             return None
         return columns.wanted(place), self._state.target(place)
+
+    def sides(self, listing: str, now_ms: int) -> Sides:
+        """Say what a reconcile compares with what the channel shows."""
+        columns = self._state.columns
+        place = columns.index.get(listing)
+        if place is None:
+            return Sides(None, None, is_idle=False)
+        published, acknowledged = self._state.target(place), columns.acknowledged_units[place]
+        is_idle = (
+            columns.state[place] == IDLE
+            and published != UNKNOWN
+            and self._state.checks.get(place) is None
+            and now_ms >= columns.acknowledged_ms[place] + self._state.settle_ms
+        )
+        return Sides(
+            None if published == UNKNOWN else published,
+            None if acknowledged == UNKNOWN else acknowledged,
+            is_idle,
+        )
 
     def _places(self, listings: Iterable[str]) -> list[int]:
         index = self._state.columns.index
