@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from inventory_stream.ports.integrations import Integration
 from inventory_stream.sandbox.fake import Fake
 from inventory_stream.sandbox.specs import Specs
+from inventory_stream.sandbox.square import SquareFake
 from inventory_stream.sandbox.template import TemplateFake
 from inventory_stream.sandbox.webhook import WebhookFake
 from inventory_stream.sandbox.woocommerce import WooCommerceFake
@@ -18,6 +19,7 @@ NewFake = Callable[[Mapping[str, int], Specs], Fake]
 """Builds a fake that shows these units; listing ids in the mapping's form."""
 
 FAKES: Final[Mapping[str, NewFake]] = {
+    "square": SquareFake,
     "template": TemplateFake,
     "webhook": WebhookFake,
     "woocommerce": WooCommerceFake,
