@@ -291,6 +291,15 @@ class Board:
                 state.sort(place, now_ms)
         return found
 
+    def is_due(self, now_ms: int, *, zeros_only: bool = False) -> bool:
+        """Say whether `take` would give a batch now; one group's may still be all in flight."""
+        state = self._state
+        state.advance(now_ms)
+        return any(
+            state.columns.counts[lane] or state.repeats.has_ready(lane)
+            for lane in ((ZERO,) if zeros_only else LANES)
+        )
+
     def next_due_ms(self) -> int | None:
         """When `take` or `to_read_back` may give something that they do not give now."""
         return self._state.next_ms()
