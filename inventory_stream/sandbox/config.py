@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from inventory_stream.ports.integrations import Integration
 from inventory_stream.sandbox.fake import Fake
+from inventory_stream.sandbox.shopee import ShopeeFake
 from inventory_stream.sandbox.specs import Specs
 from inventory_stream.sandbox.square import SquareFake
 from inventory_stream.sandbox.template import TemplateFake
@@ -19,6 +20,7 @@ NewFake = Callable[[Mapping[str, int], Specs], Fake]
 """Builds a fake that shows these units; listing ids in the mapping's form."""
 
 FAKES: Final[Mapping[str, NewFake]] = {
+    "shopee": ShopeeFake,
     "square": SquareFake,
     "template": TemplateFake,
     "webhook": WebhookFake,

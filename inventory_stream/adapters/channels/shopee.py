@@ -1,0 +1,223 @@
+"""Shopee, Open Platform v2: stock of one item's models in one request, every try signed anew.
+
+From the vendor's documents, unverified: no file of the vendor's is at hand. Shopee has no idempotency key;
+stock is absolute, so that the same again changes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from inventory_stream.adapters.channels import shopee_orders
+from inventory_stream.adapters.channels.answers import all_ended, ended_by, not_sent, whole
+from inventory_stream.adapters.channels.halving import push_in_halves
+from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.shopee_calls import API, REQUESTS, ShopeeCalls, ShopeeOptions
+from inventory_stream.adapters.channels.shopee_words import (
+    NAME,
+    Model,
+    OrderAnswer,
+    ShownAnswer,
+    UpdateAnswer,
+    Updated,
+    check_listing,
+    error_of,
+    place_of,
+    reason_of,
+)
+from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
+from inventory_stream.ports.channel import Caps, Ended, Limit, Push, Result
+from inventory_stream.ports.integrations import Integration
+from models.channels import ChannelEvent, OrderNamed
+
+MODELS_MAX: Final = 50
+"""Models of one `update_stock`, and items of one `get_item_base_info` (channels.md 1a)."""
+
+
+class Shopee:
+    """One shop, or one merchant with global products."""
+
+    def __init__(self, needs: Needs) -> None:
+        self._options = options = options_of(needs.integration, ShopeeOptions)
+        self._caps = Caps(
+            batch_max=MODELS_MAX,
+            in_flight_max=options.in_flight,
+            limits=(Limit(REQUESTS, options.requests_per_second, options.burst),),
+            read_back_max=MODELS_MAX,
+            settle_seconds=options.settle_seconds,
+            units_max=options.units_max,
+        )
+        self._pace = needs.pace
+        self._calls = ShopeeCalls(needs, options, self._caps.request_seconds)
+        self._global = "global_" if options.is_global else ""
+
+    @property
+    def caps(self) -> Caps:
+        """Options of the account over the defaults."""
+        return self._caps
+
+    def group_of(self, listing: str) -> str:
+        """One request has one item, and a location for all of its entries or for none."""
+        place = place_of(listing)
+        return f"{place.item}" if place.location is None else f"{place.item}@"
+
+    async def push(self, batch: Sequence[Push], key: str, *, dry_run: bool = False) -> Sequence[Ended]:
+        """Send one item's stock. `key` is not sent: Shopee has no place for it, and sets are absolute."""
+        del key
+        if dry_run:
+            return not_sent(batch)
+        return await push_in_halves(batch, self._update, partial(self._pace.take, REQUESTS))
+
+    async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
+        """Say that there is no slow way."""
+        del key
+        return all_ended(batch, Result.PERMANENT, "no-bulk")
+
+    async def read_back(self, listings: Sequence[str]) -> Mapping[str, int]:
+        """Ask for items without variants, 50 at a time, and for the models of each other item."""
+        places = {listing: place_of(listing) for listing in listings}
+        plain = sorted({place.item for place in places.values() if place.model == 0})
+        shown: dict[tuple[int, int], Model] = {}
+        for start in range(0, len(plain), MODELS_MAX):
+            some = ",".join(map(str, plain[start : start + MODELS_MAX]))
+            answer = await self._shown("get_global_item_info" if self._global else "get_item_base_info", some)
+            shown |= {(item.item_id or item.global_item_id, 0): item for item in answer}
+        for number in sorted({place.item for place in places.values() if place.model != 0}):
+            answer = await self._shown(f"get_{self._global}model_list", str(number))
+            shown |= {(number, model.model_id or model.global_model_id): model for model in answer}
+        found = {
+            listing: _stock_of(shown.get((place.item, place.model)), place.location)
+            for listing, place in places.items()
+        }
+        return {listing: units for listing, units in found.items() if units is not None}
+
+    async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
+        """Ask what happened to an order; nothing is asked about its buyer."""
+        answer = await self._calls.call(
+            "GET",
+            f"{API}/order/get_order_detail",
+            OrderAnswer,
+            params={
+                "order_sn_list": named.order_id,
+                "response_optional_fields": "item_list,fulfillment_flag",
+            },
+        )
+        if answer.error:
+            raise error_of(answer)
+        orders = answer.response.order_list if answer.response else []
+        return [
+            event
+            for order in orders
+            if order.order_sn == named.order_id
+            for event in shopee_orders.events_of(order, is_by_location=self._options.is_by_location)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held: connections are the process's."""
+
+    async def _update(self, batch: Sequence[Push]) -> Sequence[Ended]:
+        answer = await self._calls.call(
+            "POST",
+            f"{API}/{self._global}product/update_stock",
+            UpdateAnswer,
+            body=body_of(batch, is_global=self._options.is_global),
+        )
+        updated = answer.response
+        if answer.error and not (updated and (updated.failure_list or updated.success_list)):
+            error = error_of(answer)
+            if "item" in error.code:  # the item's fault is that of all of its models
+                return ended_by(batch, error)
+            raise error
+        return ends_of(batch, updated or Updated())
+
+    async def _shown(self, what: str, ids: str) -> Sequence[Model]:
+        is_list = what.endswith("info")
+        name = f"{self._global}item_id" + ("_list" if is_list else "")
+        answer = await self._calls.call(
+            "GET", f"{API}/{self._global}product/{what}", ShownAnswer, params={name: ids}
+        )
+        if answer.error:
+            error = error_of(answer)
+            if error.result is Result.PERMANENT and not is_list:
+                return []  # the item is gone, and its models with it
+            raise error
+        if answer.response is None:
+            return []
+        return answer.response.items if is_list else answer.response.models
+
+
+def body_of(batch: Sequence[Push], *, is_global: bool = False) -> bytes:
+    """Write one item's stock: models in the order of their ids, each with its places."""
+    prefix = "global_" if is_global else ""
+    models: dict[int, list[dict[str, object]]] = {}
+    for push in sorted(batch, key=lambda push: (*place_of(push.listing)[:2], push.listing)):
+        place = place_of(push.listing)
+        at = {} if place.location is None else {"location_id": place.location}
+        models.setdefault(place.model, []).append({**at, "stock": push.units})
+    return msgspec.json.encode(
+        {
+            f"{prefix}item_id": place_of(batch[0].listing).item,
+            "stock_list": [
+                {**({f"{prefix}model_id": model} if model else {}), "seller_stock": stock}
+                for model, stock in models.items()
+            ],
+        }
+    )
+
+
+def ends_of(batch: Sequence[Push], updated: Updated) -> list[Ended]:
+    """Say how each item ended; what is named as failed has failed, whatever else is said of it."""
+    failed = {one.model: one for one in updated.failure_list or ()}
+    shown = {(one.model, one.location_id or None): one for one in updated.success_list or ()}
+    named = {}
+    for push in batch:
+        place = place_of(push.listing)
+        # One place of a shop may be named, or not, where none was asked for.
+        done = shown.get((place.model, place.location)) or (
+            next((one for (model, _), one in shown.items() if model == place.model), None)
+            if place.location is None
+            else None
+        )
+        if place.model in failed:
+            named[push.listing] = Ended(push.listing, Result.PERMANENT, reason_of(failed[place.model]))
+        elif done is not None and done.stock in {None, push.units}:
+            named[push.listing] = Ended(push.listing, Result.APPLIED)
+        elif done is not None:
+            named[push.listing] = Ended(push.listing, Result.AMBIGUOUS, "shows-other")
+    return whole(batch, named)
+
+
+def _stock_of(model: Model | None, location: str | None) -> int | None:
+    stock = model.stock_info_v2.seller_stock if model and model.stock_info_v2 else None
+    if not stock:
+        return None
+    if location is None:
+        return sum(part.stock for part in stock)
+    return next((part.stock for part in stock if part.location_id == location), None)
+
+
+def check_integration(integration: Integration) -> str | None:
+    """Say what is wrong with a shop's entry."""
+    if not integration.url:
+        return "url: missing; https://partner.shopeemobile.com, or the host nearer to you"
+    if not (integration.account.isascii() and integration.account.isdecimal()):
+        return "account: must be the shop's id (the merchant's with is_global), a whole number"
+    if not (integration.secrets or {}).get("refresh_token", "file:").startswith("file:"):
+        return "secrets.refresh_token: must be file:/path: Shopee gives a new one with each use"
+    return option_mistake(integration, ShopeeOptions)
+
+
+SPEC: Final = AdapterSpec(
+    name=NAME,
+    listing_form="<item id>/<model id>[/<location id>]",
+    check_listing=check_listing,
+    check_integration=check_integration,
+    secrets=("partner_key", "refresh_token"),
+    optional_secrets=(),
+    options=described(ShopeeOptions),
+    new_channel=Shopee,
+    new_listener=None,
+    is_verified=False,
+)
