@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from inventory_stream.ports.integrations import Integration
 from inventory_stream.sandbox.fake import Fake
 from inventory_stream.sandbox.shopee import ShopeeFake
+from inventory_stream.sandbox.shopify import ShopifyFake
 from inventory_stream.sandbox.specs import Specs
 from inventory_stream.sandbox.square import SquareFake
 from inventory_stream.sandbox.template import TemplateFake
@@ -21,6 +22,7 @@ NewFake = Callable[[Mapping[str, int], Specs], Fake]
 
 FAKES: Final[Mapping[str, NewFake]] = {
     "shopee": ShopeeFake,
+    "shopify": ShopifyFake,
     "square": SquareFake,
     "template": TemplateFake,
     "webhook": WebhookFake,

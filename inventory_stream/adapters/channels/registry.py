@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from inventory_stream.adapters.channels import shopee, square, template, webhook, woocommerce
+from inventory_stream.adapters.channels import shopee, shopify, square, template, webhook, woocommerce
 from inventory_stream.adapters.channels.spec import AdapterSpec
 
 _ALL: Final[tuple[AdapterSpec, ...]] = (
+    shopify.SPEC,
     shopee.SPEC,
     square.SPEC,
     woocommerce.SPEC,
