@@ -18,6 +18,7 @@ from inventory_stream.adapters.channels.shopee_signing import SIGN_SECONDS, requ
 from inventory_stream.sandbox.account import Done, FakeAccount, Set
 from inventory_stream.sandbox.fake import Entry, Fake, Happening, Turn, Webhook
 from inventory_stream.sandbox.shopee_words import (
+    MODELS_MAX,
     ORDER_STATUS,
     UPDATE_STOCK,
     answer,
@@ -84,9 +85,11 @@ class ShopeeFake(Fake):
 
     @classmethod
     def listing_of(cls, number: int, sku: str, place: str | None) -> str:
-        """Two models to an item; every fifth SKU is an item without variants."""
+        """Fifty models to an item; every fifth SKU is an item without variants."""
         del sku, place
-        return f"{90_000 + number}/0" if number % 5 == 0 else f"{80_000 + number // 2}/{1_000 + number}"
+        if number % 5 == 4:  # noqa: PLR2004  # the fifth
+            return f"{90_000 + number}/0"
+        return f"{80_000 + number // MODELS_MAX}/{1_000 + number}"
 
     def happened(self, happening: Happening, url: str) -> Sequence[Webhook]:
         """Push code 3: it names the order and its status; the rest must be asked for."""
