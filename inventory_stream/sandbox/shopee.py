@@ -87,7 +87,7 @@ class ShopeeFake(Fake):
     def listing_of(cls, number: int, sku: str, place: str | None) -> str:
         """Fifty models to an item; every fifth SKU is an item without variants."""
         del sku, place
-        if number % 5 == 4:  # noqa: PLR2004  # the fifth
+        if number % 5 == 4:
             return f"{90_000 + number}/0"
         return f"{80_000 + number // MODELS_MAX}/{1_000 + number}"
 
