@@ -1,0 +1,168 @@
+"""What all listeners read with: typed JSON, identifiers, times. Fields that are not declared are not kept."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from inventory_stream.ports.channel import MalformedError
+from models.channels import (
+    INBOUND_LINES_MAX,
+    ChangedLine,
+    ChannelEvent,
+    LinesCancelled,
+    OrderTaken,
+    SoldLine,
+)
+from models.commands import EPOCH_MS_MAX, UNITS_MAX
+from models.ids import ID_CHARACTERS_MAX, has_control_character
+
+T = TypeVar("T")
+
+RESERVATION: Final = "inventory_stream_reservation"
+"""The name under which a shop carries our reservation id through its order: of a line's property, or of an
+attribute of an order of one line."""
+
+KIND_CHARACTERS_MAX: Final = 40
+"""Longest name of an unknown kind that is counted."""
+
+_NOT_OF_KINDS: Final = re.compile(r"[^a-z0-9_./:-]+")
+_DECODERS: Final[dict[Any, msgspec.json.Decoder[Any]]] = {}
+
+
+def decoded(raw: bytes, kind: type[T]) -> T:
+    """Read JSON as a type.
+
+    Raises:
+        MalformedError: it does not fit; the text names the field, and nothing of its content.
+    """
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
+    try:
+        value: T = decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise MalformedError(_without_input(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise MalformedError("the body is no JSON") from None
+    return value
+
+
+def identifier(value: object, field: str) -> str:
+    """Give an id of the channel as one of ours.
+
+    Raises:
+        MalformedError: it is empty, too long, or has what no id may have.
+    """
+    text = str(value)
+    if not 1 <= len(text) <= ID_CHARACTERS_MAX or has_control_character(text) or _has_half(text):
+        raise MalformedError(f"{field} is no identifier of 1 to {ID_CHARACTERS_MAX} characters")
+    return text
+
+
+def named(headers: Mapping[str, str], header: str) -> str:
+    """Give a header that must be there, as an identifier.
+
+    Raises:
+        MalformedError: it is missing or no identifier.
+    """
+    return identifier(headers.get(header, ""), f"the header {header}")
+
+
+def ms_of(when: datetime, field: str) -> int:
+    """Give a time in ms; one without a zone is UTC, as WooCommerce writes its `_gmt` fields.
+
+    Raises:
+        MalformedError: it is before 1970.
+    """
+    aware = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+    at_ms = int(aware.timestamp() * 1_000)
+    if not 0 <= at_ms <= EPOCH_MS_MAX:
+        raise MalformedError(f"{field} is no time after 1970")
+    return at_ms
+
+
+def ms_of_seconds(seconds: int, field: str) -> int:
+    """Give Unix seconds in ms.
+
+    Raises:
+        MalformedError: they are no time.
+    """
+    if not 0 <= seconds <= EPOCH_MS_MAX // 1_000:
+        raise MalformedError(f"{field} is no time in Unix seconds")
+    return seconds * 1_000
+
+
+def units_of(value: int, field: str) -> int:
+    """Give the units of a line.
+
+    Raises:
+        MalformedError: below 1 or above R6's bound.
+    """
+    if not 1 <= value <= UNITS_MAX:
+        raise MalformedError(f"{field} is no number of units")
+    return value
+
+
+def check_lines(lines: Sequence[object]) -> None:
+    """See that an order is not too large.
+
+    Raises:
+        MalformedError: it is; it is refused whole, as half an order would be a false one.
+    """
+    if len(lines) > INBOUND_LINES_MAX:
+        raise MalformedError(f"an order may have {INBOUND_LINES_MAX} lines")
+
+
+def kind_of(text: object) -> str:
+    """Make a name of a kind that can be counted: short, of few characters."""
+    return _NOT_OF_KINDS.sub("-", str(text).lower())[:KIND_CHARACTERS_MAX] or "unnamed"
+
+
+def id_of_body(raw: bytes) -> str:
+    """Name a delivery whose channel does not: a repeat has the same bytes."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def called_off(
+    order_id: str, change_id: str, at_ms: int, placed_ms: int, lines: Sequence[SoldLine], *, is_paid: bool
+) -> tuple[ChannelEvent, ...]:
+    """Say that a whole order is off, so that it ends alike whether its taking came before or comes later.
+
+    A line of its own is cancelled first and then taken: the ledger answers RELEASED_EARLY, no unit moves,
+    and nothing is left to wait for an order that was never told. A paid line of our reservation is taken
+    first: its cancel alone would find it held, and a payment told later would take it again.
+    """
+    ours = tuple(line for line in lines if line.reservation_id is not None)
+    theirs = tuple(line for line in lines if line.reservation_id is None)
+    off = tuple(
+        ChangedLine(line.line_id, listing=line.listing, sku=line.sku, reservation_id=line.reservation_id)
+        for line in lines
+    )
+    events: list[ChannelEvent] = []
+    if ours and is_paid:
+        events.append(OrderTaken(order_id, placed_ms, ours))
+    if off:
+        events.append(LinesCancelled(order_id, change_id, at_ms, off))
+    if theirs:
+        events.append(OrderTaken(order_id, placed_ms, theirs))
+    return tuple(events)
+
+
+def _has_half(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return True
+    return False
+
+
+# "Invalid value '...'" and "Invalid enum value '...'" of msgspec repeat what was sent.
+_INPUT: Final = re.compile(r"value '.*'")
+
+
+def _without_input(text: str) -> str:
+    return _INPUT.sub("value", text)[:200]
