@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from inventory_stream.ports.integrations import Integration
 from inventory_stream.sandbox.fake import Fake
+from inventory_stream.sandbox.google import GoogleFake
 from inventory_stream.sandbox.shopee import ShopeeFake
 from inventory_stream.sandbox.shopify import ShopifyFake
 from inventory_stream.sandbox.specs import Specs
@@ -23,6 +24,7 @@ NewFake = Callable[[Mapping[str, int], Specs], Fake]
 FAKES: Final[Mapping[str, NewFake]] = {
     "shopee": ShopeeFake,
     "shopify": ShopifyFake,
+    "google": GoogleFake,
     "square": SquareFake,
     "template": TemplateFake,
     "webhook": WebhookFake,

@@ -90,6 +90,8 @@ class Fake(ABC):
         self.account = account
         self.specs = specs
         self.is_closing = asyncio.Event()
+        self.url = ""
+        """Its own address, once it is served."""
 
     @abstractmethod
     def routes(self, prefix: str) -> Sequence[web.RouteDef]:

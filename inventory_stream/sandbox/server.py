@@ -78,7 +78,10 @@ async def running(
             site = web.TCPSite(runner, HOST, port)
             await site.start()
             bound = runner.addresses[0][1]
-            yield Sandbox(by_name, bound)
+            sandbox = Sandbox(by_name, bound)
+            for fake in fakes:
+                fake.url = sandbox.url_of(fake.name)
+            yield sandbox
         finally:
             for fake in fakes:
                 fake.close()

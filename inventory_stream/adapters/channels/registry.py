@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from inventory_stream.adapters.channels import shopee, shopify, square, template, webhook, woocommerce
+from inventory_stream.adapters.channels import google, shopee, shopify, square, template, webhook, woocommerce
 from inventory_stream.adapters.channels.spec import AdapterSpec
 
 _ALL: Final[tuple[AdapterSpec, ...]] = (
     shopify.SPEC,
     shopee.SPEC,
+    google.SPEC,
     square.SPEC,
     woocommerce.SPEC,
     webhook.SPEC,

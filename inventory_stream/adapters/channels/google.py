@@ -1,0 +1,313 @@
+"""Google Merchant, local inventories: what a store has of a product, shown in local ads and listings.
+
+Requests were checked against the vendor's discovery file (inventories_v1). One product and store in each
+call, which replaces all that was said of them before. Nobody buys there: Google sends no orders.
+"""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+from urllib.parse import quote, urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from inventory_stream.adapters.channels.answers import code_of, decoded, ended_by, not_sent
+from inventory_stream.adapters.channels.exchange import Answer
+from inventory_stream.adapters.channels.google_tokens import ServiceAccount
+from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
+from inventory_stream.adapters.channels.tokens import Tokens
+from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
+from inventory_stream.ports.integrations import Integration
+from models.channels import ChannelEvent, OrderNamed
+from models.ids import decode_id
+
+NAME: Final = "google"
+WRITES: Final = "inserts"
+READS: Final = "lists"
+READ_BACK_MAX: Final = 50
+"""Listings of one read back: each product is a call of its own."""
+PAGE_MAX: Final = 1_000
+"""Stores of one page; a chain with more has its products read in several."""
+PAGES_MAX: Final = 25
+"""Pages of one product: Google's own 25,000 stores."""
+RATE_PAUSE_MS: Final = 60_000
+"""After `request_rate_too_high`: the quota is counted by the minute."""
+DAY_PAUSE_MS: Final = 3_600_000
+"""After `daily_limit_exceeded`: when Google's day ends is not said, so one call an hour finds out."""
+
+
+class GoogleOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an entry may say of a merchant. Google gives each its own quota, which an operator can look up."""
+
+    requests_per_minute: Annotated[
+        float,
+        Meta(gt=0, le=60_000, description="quota of localInventories.insert per minute; default 300"),
+    ] = 300.0
+    in_flight: Annotated[int, Meta(ge=1, le=32, description="pushes at once; default 4")] = 4
+    settle_seconds: Annotated[
+        float,
+        Meta(ge=0, le=7_200, description="after so long a read back shows what was set; default 1800"),
+    ] = 1_800.0
+    attributes: Annotated[
+        dict[str, Any],
+        Meta(
+            description="attributes sent along with each call, such as pickupMethod and pickupSla: a call "
+            "replaces all of them, so what is not named here is gone; default none"
+        ),
+    ] = {}
+
+
+class _Attributes(Struct):
+    availability: str | None = None
+    quantity: str | None = None
+
+
+class _Local(Struct, rename="camel"):
+    store_code: str = ""
+    local_inventory_attributes: _Attributes | None = None
+
+
+class _Page(Struct, rename="camel"):
+    local_inventories: list[_Local] = []
+    next_page_token: str | None = None
+
+
+class _Detail(Struct):
+    reason: str | None = None
+
+
+class _Error(Struct):
+    status: str = ""
+    details: list[_Detail] = []
+
+
+class _Refusal(Struct):
+    error: _Error
+
+
+class Google:
+    """One merchant account."""
+
+    def __init__(self, needs: Needs) -> None:
+        self._options = options_of(needs.integration, GoogleOptions)
+        rate = self._options.requests_per_minute / 60
+        self._caps = Caps(
+            batch_max=1,
+            in_flight_max=self._options.in_flight,
+            # Each method has a quota of its own (vendor's page on quotas).
+            limits=(Limit(WRITES, rate, max(1.0, rate)), Limit(READS, rate, max(1.0, rate))),
+            read_back_max=READ_BACK_MAX,
+            settle_seconds=self._options.settle_seconds,
+            takes_orders=False,
+        )
+        self._account = quote(needs.integration.account, safe="")
+        self._drift = needs.drift
+        self._now_ms = needs.now_ms
+        self._exchange = needs.exchanges.of(
+            needs.integration.url or "", pace=needs.pace, request_seconds=self._caps.request_seconds
+        )
+        if "service_account" in (needs.integration.secrets or {}):
+            self._tokens = Tokens(ServiceAccount(needs).ask, needs.secrets, needs.now_ms)
+        else:
+            self._tokens = Tokens.static("access_token", needs.secrets, needs.now_ms)
+
+    @property
+    def caps(self) -> Caps:
+        """Options of the account over the defaults."""
+        return self._caps
+
+    def group_of(self, listing: str) -> str:
+        """Give the listing: a push has one."""
+        return listing
+
+    async def push(self, batch: Sequence[Push], key: str, *, dry_run: bool = False) -> Sequence[Ended]:
+        """Set one listing. `key` is not sent: Google has no place for it, and sets are absolute."""
+        del key
+        if dry_run:
+            return not_sent(batch)
+        (push,) = batch
+        try:
+            return [await self._insert(push)]
+        except ChannelError as error:
+            return ended_by(batch, error)
+
+    async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
+        """Say that there is no slow way: `caps.bulk_max` is 0."""
+        return await self.push(batch, key)
+
+    async def read_back(self, listings: Sequence[str]) -> Mapping[str, int]:
+        """Ask for each product's stores; what was set shows up to half an hour later."""
+        by_product: dict[str, dict[str, str]] = {}
+        for listing in listings:
+            product, store = parts_of(listing)
+            by_product.setdefault(product, {})[store] = listing
+        found: dict[str, int] = {}
+        for product, stores in by_product.items():
+            found |= await self._stores_of(product, stores)
+        return found
+
+    async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
+        """Say that Google has no orders."""
+        raise ChannelError(Result.PERMANENT, f"order-not-asked:{named.order_id}")
+
+    async def close(self) -> None:
+        """Nothing is held: connections are the process's."""
+
+    async def _insert(self, push: Push) -> Ended:
+        product, store = parts_of(push.listing)
+        path = f"{self._path_of(product)}:insert"
+        answer = await self._call("POST", path, body=body_of(push.units, store, self._options.attributes))
+        self._see(answer)
+        read = decoded(answer, _Local, self._drift, NAME, ignored=_IGNORED)
+        shown = read.local_inventory_attributes
+        if read.store_code != store or shown is None:
+            return Ended(push.listing, Result.AMBIGUOUS, "not-named")
+        if _units_of(shown) != push.units:
+            return Ended(push.listing, Result.AMBIGUOUS, "shows-other")
+        return Ended(push.listing, Result.APPLIED)
+
+    async def _stores_of(self, product: str, stores: Mapping[str, str]) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        params = {"pageSize": str(PAGE_MAX)}
+        for _ in range(PAGES_MAX):
+            answer = await self._call("GET", self._path_of(product), params=params, limit=READS)
+            if answer.status == 404:
+                break
+            self._see(answer)
+            page = decoded(answer, _Page, self._drift, NAME, counts_unknown=False)
+            for local in page.local_inventories:
+                units = _units_of(local.local_inventory_attributes)
+                if local.store_code in stores and units is not None:
+                    found[stores[local.store_code]] = units
+            if not page.next_page_token or len(found) == len(stores):
+                break
+            params = {"pageSize": str(PAGE_MAX), "pageToken": page.next_page_token}
+        return found
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        limit: str | None = None,
+    ) -> Answer:
+        async def send(token: str) -> Answer:
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            return await self._exchange.send(
+                method, path, limit=limit, headers=headers, params=params, body=body
+            )
+
+        return await self._tokens.call(send)
+
+    def _path_of(self, product: str) -> str:
+        return f"/inventories/v1/accounts/{self._account}/products/{segment_of(product)}/localInventories"
+
+    def _see(self, answer: Answer) -> None:
+        """Find an error.
+
+        Raises:
+            ChannelError: there is one.
+        """
+        if answer.is_success:
+            return
+        try:
+            error = msgspec.convert(answer.json(), _Refusal).error
+        except (ChannelError, msgspec.ValidationError):
+            raise ChannelError(Result.RETRYABLE, f"http-{answer.status}") from None
+        reason = next((detail.reason for detail in error.details if detail.reason), error.status)
+        pause_ms = _PAUSES_MS.get(reason)
+        if pause_ms is not None:
+            raise ChannelError(Result.THROTTLED, code_of(reason), self._now_ms() + pause_ms)
+        raise ChannelError(_RESULTS.get(error.status, Result.PERMANENT), code_of(reason))
+
+
+_PAUSES_MS: Final = {
+    "quota/request_rate_too_high": RATE_PAUSE_MS,
+    "quota/daily_limit_exceeded": DAY_PAUSE_MS,
+}
+_RESULTS: Final = {
+    "UNAUTHENTICATED": Result.AUTH,
+    "PERMISSION_DENIED": Result.AUTH,
+    "RESOURCE_EXHAUSTED": Result.THROTTLED,
+    "ABORTED": Result.RETRYABLE,
+    "CANCELLED": Result.RETRYABLE,
+}
+"""By `google.rpc.Code`; those of 5xx never come here, and all others are about what was asked."""
+_IGNORED: Final = frozenset(
+    {"name", "account", "base64EncodedName"}
+    | {
+        f"localInventoryAttributes.{name}"
+        for name in (
+            "customAttributes",
+            "instoreProductLocation",
+            "localShippingLabel",
+            "loyaltyPrograms",
+            "pickupMethod",
+            "pickupSla",
+            "price",
+            "salePrice",
+            "salePriceEffectiveDate",
+        )
+    }
+)
+
+
+def parts_of(listing: str) -> tuple[str, str]:
+    """Give the product's id and the store's code."""
+    product, _, store = listing.partition("/")
+    return decode_id(product), decode_id(store)
+
+
+def segment_of(product: str) -> str:
+    """Write a product's id into a path: base64url without padding, as Google recommends for every id."""
+    return urlsafe_b64encode(product.encode()).decode().rstrip("=")
+
+
+def body_of(units: int, store: str, attributes: Mapping[str, object]) -> bytes:
+    """Write what a store has. An int64 is text in Google's JSON."""
+    availability = "IN_STOCK" if units > 0 else "OUT_OF_STOCK"
+    said = {**attributes, "availability": availability, "quantity": str(units)}
+    return msgspec.json.encode({"storeCode": store, "localInventoryAttributes": said})
+
+
+def _units_of(attributes: _Attributes | None) -> int | None:
+    if attributes is None:
+        return None
+    if attributes.quantity is not None and attributes.quantity.isdecimal():
+        return int(attributes.quantity)
+    return 0 if attributes.availability == "OUT_OF_STOCK" else None
+
+
+def check_listing(listing: str) -> str | None:
+    """Say why a listing id cannot be Google's."""
+    parts = listing.split("/")
+    if len(parts) != 2 or not all(parts) or decode_id(parts[0]).count("~") < 2:
+        return "must be <product id>/<store code>, the product as language~feed label~offer id"
+    return None
+
+
+def check_integration(integration: Integration) -> str | None:
+    """Say what is wrong with a merchant's entry."""
+    if not urlsplit(integration.url or "").netloc:
+        return "url: https://merchantapi.googleapis.com"
+    if not {"service_account", "access_token"} & set(integration.secrets or {}):
+        return "secrets: service_account (the key file's JSON), or access_token"
+    return option_mistake(integration, GoogleOptions)
+
+
+SPEC: Final = AdapterSpec(
+    name=NAME,
+    listing_form="<product id>/<store code>",
+    check_listing=check_listing,
+    check_integration=check_integration,
+    secrets=(),
+    optional_secrets=("service_account", "access_token"),
+    options=described(GoogleOptions),
+    new_channel=Google,
+    new_listener=None,
+    is_verified=True,
+)
