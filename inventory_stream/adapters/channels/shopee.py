@@ -5,14 +5,13 @@ stock is absolute, so that the same again changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Final
 
 import msgspec
 
 from inventory_stream.adapters.channels import shopee_orders
 from inventory_stream.adapters.channels.answers import all_ended, ended_by, not_sent, whole
-from inventory_stream.adapters.channels.halving import push_in_halves
+from inventory_stream.adapters.channels.inbound import shopee
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.shopee_calls import API, REQUESTS, ShopeeCalls, ShopeeOptions
 from inventory_stream.adapters.channels.shopee_words import (
@@ -28,12 +27,14 @@ from inventory_stream.adapters.channels.shopee_words import (
     reason_of,
 )
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
-from inventory_stream.ports.channel import Caps, Ended, Limit, Push, Result
+from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
 from inventory_stream.ports.integrations import Integration
 from models.channels import ChannelEvent, OrderNamed
 
 MODELS_MAX: Final = 50
 """Models of one `update_stock`, and items of one `get_item_base_info` (channels.md 1a)."""
+READ_BACK_MAX: Final = 20
+"""Listings of one read back: if each is a model of another item, 10 s at 2 requests/s."""
 
 
 class Shopee:
@@ -45,11 +46,10 @@ class Shopee:
             batch_max=MODELS_MAX,
             in_flight_max=options.in_flight,
             limits=(Limit(REQUESTS, options.requests_per_second, options.burst),),
-            read_back_max=MODELS_MAX,
+            read_back_max=READ_BACK_MAX,
             settle_seconds=options.settle_seconds,
             units_max=options.units_max,
         )
-        self._pace = needs.pace
         self._calls = ShopeeCalls(needs, options, self._caps.request_seconds)
         self._global = "global_" if options.is_global else ""
 
@@ -68,7 +68,10 @@ class Shopee:
         del key
         if dry_run:
             return not_sent(batch)
-        return await push_in_halves(batch, self._update, partial(self._pace.take, REQUESTS))
+        try:
+            return await self._update(batch)
+        except ChannelError as error:
+            return ended_by(batch, error)
 
     async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
         """Say that there is no slow way."""
@@ -126,10 +129,7 @@ class Shopee:
         )
         updated = answer.response
         if answer.error and not (updated and (updated.failure_list or updated.success_list)):
-            error = error_of(answer)
-            if "item" in error.code:  # the item's fault is that of all of its models
-                return ended_by(batch, error)
-            raise error
+            raise error_of(answer)
         return ends_of(batch, updated or Updated())
 
     async def _shown(self, what: str, ids: str) -> Sequence[Model]:
@@ -218,6 +218,6 @@ SPEC: Final = AdapterSpec(
     optional_secrets=(),
     options=described(ShopeeOptions),
     new_channel=Shopee,
-    new_listener=None,
+    new_listener=shopee.new_listener,
     is_verified=False,
 )

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from inventory_stream.adapters.channels.answers import code_of, decoded, not_sent, whole
 from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.halving import push_in_halves
+from inventory_stream.adapters.channels.inbound import square
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.adapters.channels.square_counts import (
@@ -297,6 +298,6 @@ SPEC: Final = AdapterSpec(
     optional_secrets=("access_token", "client_id", "client_secret", "refresh_token", "webhook_secret"),
     options=described(SquareOptions),
     new_channel=Square,
-    new_listener=None,
+    new_listener=square.new_listener,
     is_verified=True,
 )

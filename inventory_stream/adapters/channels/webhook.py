@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from inventory_stream.adapters.channels.answers import all_ended, code_of, ended_by, not_sent
 from inventory_stream.adapters.channels.exchange import Answer
+from inventory_stream.adapters.channels.inbound import webhook
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.adapters.channels.webhook_signing import signatures
@@ -202,9 +203,9 @@ SPEC: Final = AdapterSpec(
     check_listing=_check_listing,
     check_integration=_check_integration,
     secrets=("signing",),
-    optional_secrets=(),
+    optional_secrets=("webhook_secret",),
     options=described(WebhookOptions),
     new_channel=WebhookChannel,
-    new_listener=None,
+    new_listener=webhook.new_listener,
     is_verified=True,
 )

@@ -12,9 +12,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from inventory_stream.adapters.channels.answers import all_ended, code_of, decoded, not_sent, whole
+from inventory_stream.adapters.channels.answers import all_ended, code_of, decoded, ended_by, not_sent, whole
 from inventory_stream.adapters.channels.exchange import Answer
-from inventory_stream.adapters.channels.halving import push_in_halves
+from inventory_stream.adapters.channels.inbound import woocommerce
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
@@ -24,6 +24,8 @@ from models.channels import ChannelEvent, OrderNamed
 BATCH_MAX: Final = 100
 """Items of one batch, and of one page read back: WooCommerce's own default; more is 413."""
 NAME: Final = "woocommerce"
+READ_BACK_MAX: Final = 50
+"""Listings of one read back: if each is of another product, 25 s at 2 requests/s."""
 API: Final = "/wp-json/wc/v3"
 REQUESTS: Final = "requests"
 """The one budget: a shop has one server for reads and writes."""
@@ -76,13 +78,12 @@ class WooCommerce:
             batch_max=options.batch_max,
             in_flight_max=options.in_flight,
             limits=(Limit(REQUESTS, options.requests_per_second, 1.0),),
-            read_back_max=BATCH_MAX,
+            read_back_max=READ_BACK_MAX,
             settle_seconds=options.settle_seconds,
             request_seconds=30.0,  # PHP saves a hundred products in seconds, not in milliseconds
         )
         self._secrets = needs.secrets
         self._drift = needs.drift
-        self._pace = needs.pace
         self._exchange = needs.exchanges.of(
             needs.integration.url or "", pace=needs.pace, request_seconds=self._caps.request_seconds
         )
@@ -102,7 +103,10 @@ class WooCommerce:
         del key
         if dry_run:
             return not_sent(batch)
-        return await push_in_halves(batch, self._update, lambda: self._pace.take(REQUESTS))
+        try:
+            return await self._update(batch)
+        except ChannelError as error:
+            return ended_by(batch, error)
 
     async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
         """Say that there is no slow way."""
@@ -255,6 +259,6 @@ SPEC: Final = AdapterSpec(
     optional_secrets=("webhook_secret",),
     options=described(WooOptions),
     new_channel=WooCommerce,
-    new_listener=None,
+    new_listener=woocommerce.new_listener,
     is_verified=False,
 )
