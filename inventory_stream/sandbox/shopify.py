@@ -64,6 +64,7 @@ class ShopifyFake(Fake):
                 "client_id": CLIENT_ID,
                 "client_secret": CLIENT_SECRET,
                 "refresh_token": self._refresh,
+                "webhook_secret": CLIENT_SECRET,  # Shopify signs with the app's own
             },
             places={LOCATION: "sandbox"},
         )

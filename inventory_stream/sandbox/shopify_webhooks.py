@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,6 +13,10 @@ from inventory_stream.sandbox.fake import Happening, Webhook
 TOPICS: Final = {"sold": "orders/create", "cancelled": "orders/cancelled", "refunded": "refunds/create"}
 
 
+ORDERS_MAX: Final = 10_000
+"""Orders whose time is remembered, as many as the sandbox remembers."""
+
+
 class ShopifyWebhooks:
     """The deliveries of one shop."""
 
@@ -19,11 +24,19 @@ class ShopifyWebhooks:
         self._shop = shop
         self._secret = secret
         self._deliveries = 0
+        self._placed: OrderedDict[str, str] = OrderedDict()
 
     def of(self, happening: Happening, shown: Mapping[str, int], skus: Mapping[str, str]) -> list[Webhook]:
         """Tell of an order and of what is left, each by its own delivery."""
         at = _iso(happening.at_ms)
-        content = _refund(happening, at) if happening.kind == "refunded" else _order(happening, at, skus)
+        placed = self._placed.setdefault(happening.order_id, at)
+        if len(self._placed) > ORDERS_MAX:
+            self._placed.popitem(last=False)
+        content = (
+            _refund(happening, at, skus)
+            if happening.kind == "refunded"
+            else _order(happening, placed, at, skus)
+        )
         levels = [_level(listing, shown.get(listing, 0), at) for listing, _ in happening.lines]
         return [
             self._delivery(TOPICS[happening.kind], content, at),
@@ -46,33 +59,26 @@ class ShopifyWebhooks:
         return Webhook(headers, body)
 
 
-def _order(happening: Happening, at: str, skus: Mapping[str, str]) -> dict[str, Any]:
+def _order(happening: Happening, placed: str, at: str, skus: Mapping[str, str]) -> dict[str, Any]:
     number = _number(happening)
     return {
         "id": number,
         "admin_graphql_api_id": f"gid://shopify/Order/{number}",
         "name": f"#{happening.order_id}",
-        "created_at": at,
+        "created_at": placed,
         "updated_at": at,
         "cancelled_at": at if happening.kind == "cancelled" else None,
         "financial_status": "paid",
         "location_id": None,
         "note_attributes": [],
         "line_items": [
-            {
-                "id": number * 10 + place,
-                "variant_id": int(listing.partition("/")[0]) + 1,
-                # Without its SKU a line cannot be mapped: Shopify's orders do not name inventory items.
-                "sku": skus.get(listing, f"sku-{listing.partition('/')[0]}"),
-                "quantity": units,
-                "properties": [],
-            }
+            _line(number, place, listing, units, skus)
             for place, (listing, units) in enumerate(happening.lines)
         ],
     }
 
 
-def _refund(happening: Happening, at: str) -> dict[str, Any]:
+def _refund(happening: Happening, at: str, skus: Mapping[str, str]) -> dict[str, Any]:
     number = _number(happening)
     return {
         "id": number + 1,
@@ -85,9 +91,22 @@ def _refund(happening: Happening, at: str) -> dict[str, Any]:
                 "quantity": units,
                 "location_id": int(listing.partition("/")[2]),
                 "restock_type": "return",
+                "line_item": _line(number, place, listing, units, skus),
             }
             for place, (listing, units) in enumerate(happening.lines)
         ],
+    }
+
+
+def _line(number: int, place: int, listing: str, units: int, skus: Mapping[str, str]) -> dict[str, Any]:
+    item = listing.partition("/")[0]
+    return {
+        "id": number * 10 + place,
+        "variant_id": int(item) + 1,
+        # Without its SKU a line cannot be mapped: Shopify's orders do not name inventory items.
+        "sku": skus.get(listing, f"sku-{item}"),
+        "quantity": units,
+        "properties": [],
     }
 
 
