@@ -8,13 +8,19 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from inventory_stream.adapters.channels.webhook_signing import signature
+from inventory_stream.adapters.channels.inbound.signing import standard_signature
+from inventory_stream.adapters.channels.inbound.webhook import SIGNED_BY, TYPE_PREFIX, TYPE_SUFFIX
 from inventory_stream.sandbox.account import Done, FakeAccount, KeyReusedError, Set
-from inventory_stream.sandbox.fake import Entry, Fake, Turn
+from inventory_stream.sandbox.fake import Entry, Fake, Happening, Turn, Webhook
 from inventory_stream.sandbox.specs import Specs
+from models.channels import ChangedLine, LinesCancelled, LinesReturned, OrderTaken, SoldLine
 
 SECRET: Final = "whsec_c2FuZGJveCBvbmx5LCBubyBzZWNyZXQgYXQgYWxs"  # noqa: S105  # of the sandbox, shown to all
+SECRET_OF_SALES: Final = "whsec_b2YgdGhlIHNhbmRib3gncyBzYWxlcywgb3BlbiB0byBhbGw="  # noqa: S105  # likewise
+ACCOUNT: Final = "partner-1"
 REQUESTS: Final = "requests"
+REQUESTS_PER_SECOND: Final = 200.0
+BURST: Final = 50.0
 SIGNED_MS_MAX: Final = 300_000
 """How far the time of a delivery may be from now (Standard Webhooks: five minutes is usual)."""
 BODY_BYTES_MAX: Final = 20_000
@@ -34,7 +40,7 @@ class _Event(Struct, forbid_unknown_fields=True):
     specversion: Literal["1.0"]
     id: str
     source: str
-    type: Literal["inventory-stream.availability.changed"]
+    type: Literal["inventory_stream.availability_changed.v1"]
     time: str
     sequence: str
     datacontenttype: Literal["application/json"]
@@ -48,7 +54,7 @@ class WebhookFake(Fake):
 
     def __init__(self, listings: Mapping[str, int], specs: Specs) -> None:
         super().__init__(FakeAccount(listings, accepts_new=True), specs)
-        self.account.limit(REQUESTS, 200.0, 50.0)
+        self.account.limit(REQUESTS, REQUESTS_PER_SECOND, BURST)
         self._misfits = specs.json_schema("cloudevents/cloudevents.json")
         self.verified_by = "cloudevents/cloudevents.json" if self._misfits is not None else None
         self._sequences: dict[str, str] = {}
@@ -59,13 +65,51 @@ class WebhookFake(Fake):
 
     def entry(self) -> Entry:
         """Say how to sign."""
-        return Entry("partner-1", {"signing": SECRET}, {"requests_per_second": 200.0, "burst": 50.0})
+        return Entry(
+            ACCOUNT,
+            {"signing": SECRET, SIGNED_BY: SECRET_OF_SALES},
+            {"requests_per_second": REQUESTS_PER_SECOND, "burst": BURST},
+        )
 
     @classmethod
     def listing_of(cls, number: int, sku: str, place: str | None) -> str:
         """Partners take our own ids."""
         del number
         return sku if place is None else f"{sku}@{place}"
+
+    def happened(self, happening: Happening, url: str) -> Sequence[Webhook]:
+        """Tell of an order as our own page for partners says it (docs/channels/webhook.md)."""
+        del url  # the signature covers the body alone
+        order_id, at_ms = happening.order_id, happening.at_ms
+        numbered = list(enumerate(happening.lines, 1))
+        changed = tuple(ChangedLine(str(number), units, listing) for number, (listing, units) in numbered)
+        event: OrderTaken | LinesCancelled | LinesReturned
+        if happening.kind == "sold":
+            sold = tuple(SoldLine(str(number), units, listing) for number, (listing, units) in numbered)
+            event = OrderTaken(order_id, at_ms, sold)
+        elif happening.kind == "cancelled":
+            event = LinesCancelled(order_id, "cancel", at_ms, changed)
+        else:
+            event = LinesReturned(order_id, "refund", at_ms, changed)
+        message_id = f"{happening.kind}-{order_id}"
+        body = msgspec.json.encode(
+            {
+                "specversion": "1.0",
+                "id": message_id,
+                "source": ACCOUNT,
+                "type": f"{TYPE_PREFIX}{event.__struct_config__.tag}{TYPE_SUFFIX}",
+                "datacontenttype": "application/json",
+                "data": event,
+            }
+        )
+        at_seconds = self.account.now_ms() // 1_000
+        headers = {
+            "Content-Type": "application/cloudevents+json",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(at_seconds),
+            "webhook-signature": standard_signature(SECRET_OF_SALES, message_id, at_seconds, body),
+        }
+        return [Webhook(headers, body)]
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
         return await self.serve(request, self._take, is_write=True, limit=REQUESTS)
@@ -109,6 +153,6 @@ def _is_genuine(headers: Mapping[str, str], message_id: str, turn: Turn) -> bool
     at = headers.get("webhook-timestamp", "")
     if not (at.isascii() and at.isdecimal()) or abs(int(at) * 1_000 - turn.now_ms) > SIGNED_MS_MAX:
         return False
-    expected = signature(SECRET, message_id, int(at), turn.body)
+    expected = standard_signature(SECRET, message_id, int(at), turn.body)
     given = headers.get("webhook-signature", "").split(" ")
     return any(hmac.compare_digest(one.encode(), expected.encode()) for one in given)

@@ -92,7 +92,7 @@ class Bench:
     listings: tuple[str, ...]
     """Of one group, as many as a push may have, at most 4."""
     stranger: str
-    """One of the same group that the fake does not know."""
+    """One that the fake does not know, of the same group unless each listing is its own."""
     pace: Pace
     drift: RecordingDrift = field(default_factory=RecordingDrift)
 
@@ -193,7 +193,7 @@ async def bench_of(
             exchanges,
             channel,
             tuple(together[: min(listings_max, channel.caps.batch_max)]),
-            next(listing for listing in others if channel.group_of(listing) == group),
+            next((listing for listing in others if channel.group_of(listing) == group), others[0]),
             pace.behind,
             drift,
         )

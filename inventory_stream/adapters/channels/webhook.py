@@ -19,14 +19,13 @@ from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.inbound import webhook
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
-from inventory_stream.adapters.channels.webhook_signing import signatures
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
 from inventory_stream.ports.integrations import Integration
 from inventory_stream.ports.projection import Version
 from models.channels import ChannelEvent, OrderNamed
 from models.ids import ID_CHARACTERS_MAX, encode_id, has_control_character
 
-EVENT_TYPE: Final = "inventory-stream.availability.changed"
+EVENT_TYPE: Final = "inventory_stream.availability_changed.v1"
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 
 BODY_BYTES_MAX: Final = 20_000
@@ -126,7 +125,11 @@ class WebhookChannel:
     def _headers(self, key: str, body: bytes) -> Mapping[str, str]:
         at_seconds = self._needs.now_ms() // _MS
         try:
-            signed = signatures(self._needs.secrets.live("signing"), key, at_seconds, body)
+            # Both live ones sign, so that a receiver may change to the new one when it likes.
+            signed = " ".join(
+                standard_signature(secret, key, at_seconds, body)
+                for secret in self._needs.secrets.live("signing")
+            )
         except ValueError:
             raise ChannelError(Result.AUTH, "secret-signing-not-valid") from None
         return {
