@@ -1,6 +1,5 @@
 """Takes deliveries in: asks for what was only named, sends the commands, keeps what cannot be read."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -39,10 +38,6 @@ from models.channels import (
 
 log = structlog.get_logger(__name__)
 
-PAUSES_SECONDS: Final = (0.2, 1.0, 3.0)
-"""Between the questions for one order. Then the delivery is given up, and comes again with the partition's
-next try: a channel that is down for minutes must not hold up a rebalance."""
-
 REASONS_MAX: Final = 10
 """Of one letter: an order of 500 lines of another shop has one reason 500 times."""
 
@@ -66,7 +61,6 @@ class TakeInbound:
         integrations: Sequence[Integration],
         accounts: Accounts,
         monitor: InboundMonitor = SILENT_INBOUND,
-        pauses_seconds: Sequence[float] = PAUSES_SECONDS,
     ) -> None:
         """Take what it needs.
 
@@ -77,13 +71,11 @@ class TakeInbound:
             integrations: The registry.
             accounts: The owners of accounts.
             monitor: Hears what came in.
-            pauses_seconds: Between questions for one order.
         """
         self._sink = sink
         self._letters = letters
         self._accounts = accounts
         self._monitor = monitor
-        self._pauses_seconds = pauses_seconds
         self._catalogs: Mapping[tuple[str, str], tuple[Integration, AccountCatalog]] = {
             (one.channel, one.account): (one, AccountCatalog(mapping, one)) for one in integrations
         }
@@ -147,25 +139,13 @@ class TakeInbound:
                 told.append(event)
                 continue
             try:
-                told += await self._ask(account, event)
+                told += await account.events_of(event)
             except ChannelError as error:
+                if error.result not in _LASTING:
+                    raise NotToldError(f"an order of a channel: {error}") from error
                 unanswered.append(event)
                 whys.append(f"the channel does not tell of an order: {error.code}")
         return told, unanswered, whys
-
-    async def _ask(self, account: Account, named: OrderNamed) -> Sequence[ChannelEvent]:
-        for pause_seconds in (*self._pauses_seconds, None):
-            try:
-                return await account.events_of(named)
-            except ChannelError as error:
-                if error.result in _LASTING:
-                    raise
-                if pause_seconds is None:
-                    raise NotToldError(
-                        f"order of a channel not told: {error.result}: {error.code}"
-                    ) from error
-            await asyncio.sleep(pause_seconds)
-        raise AssertionError("the last question has no pause after it")
 
     async def _bury(
         self, inbound: Inbound, events: tuple[ChannelEvent, ...], reasons: Sequence[str], place: Place
