@@ -31,6 +31,7 @@ class Role(Enum):
     LEDGER = "ledger"
     PROJECTION = "projection"
     GATEWAY = "gateway"
+    CHANNELS = "channels"
     EVERY = "every"
 
 
@@ -76,6 +77,11 @@ _DELAY: Final = Buckets(
     "the promise is p99 <= 40 ms at 5,000 commands/s; past 1 s the heartbeat stops",
 )
 
+_TOLD: Final = Buckets(
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, 3_600.0),
+    "a channel answers within 0.05 to 1 s; 0.25 s is promised to zeros; beyond that its budget or a fault "
+    "decides",
+)
 _ANSWERS: Final = Buckets(
     (0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.02, 0.04, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 30.0),
     "the promise is p50 <= 8 ms and p99 <= 40 ms at 1,000 reservations/s; 2 s is when a 503 is due",
@@ -639,6 +645,112 @@ GATEWAY_NOT_RECORDED: Final = Metric(
     "Rows of the audit trail that could not be written; the admin act was answered 503.",
     "Any: nobody can open, change or close a sale.",
     "audit-not-written",
+)
+CHANNEL_ITEMS: Final = Metric(
+    f"{PREFIX}channel_items_total",
+    Kind.COUNTER,
+    Role.CHANNELS,
+    "items",
+    ("integration", "result"),
+    "Items of pushes that ended, by how: applied, retryable, permanent, auth, throttled, ambiguous, stale.",
+)
+CHANNEL_SECONDS: Final = Metric(
+    f"{PREFIX}channel_update_seconds",
+    Kind.HISTOGRAM,
+    Role.CHANNELS,
+    "seconds",
+    ("integration", "lane"),
+    "From the ledger's row to the channel's acknowledgement; lane zero or other. Live changes alone.",
+    buckets=_TOLD,
+)
+CHANNEL_LISTINGS: Final = Metric(
+    f"{PREFIX}channel_listings",
+    Kind.GAUGE,
+    Role.CHANNELS,
+    "listings",
+    ("integration", "state"),
+    "Listings by where they are: mapped (all), in_step, zeros, cuts, raises (waiting), held (raises that "
+    "wait for orders), in_flight, dead.",
+)
+CHANNEL_OLDEST: Final = Metric(
+    f"{PREFIX}channel_oldest_waiting_seconds",
+    Kind.GAUGE,
+    Role.CHANNELS,
+    "seconds",
+    ("integration",),
+    "For how long the listing that waits longest is out of step.",
+)
+CHANNEL_EXPOSURE: Final = Metric(
+    f"{PREFIX}channel_exposure_units",
+    Kind.GAUGE,
+    Role.CHANNELS,
+    "units",
+    ("integration",),
+    "Units that buyers may still be shown beyond what the ledger can sell.",
+)
+CHANNEL_STOPPED: Final = Metric(
+    f"{PREFIX}channel_stopped",
+    Kind.GAUGE,
+    Role.CHANNELS,
+    "1 or 0",
+    ("integration", "reason"),
+    "1 while nothing goes out, or something is kept back: off, shadow, breaker, or why it is parked.",
+)
+CHANNEL_SLA: Final = Metric(
+    f"{PREFIX}channel_sla_met",
+    Kind.GAUGE,
+    Role.CHANNELS,
+    "1 or 0",
+    ("integration",),
+    "Whether freshness and error budget are as the registry promises.",
+)
+CHANNEL_REQUESTS: Final = Metric(
+    f"{PREFIX}channel_requests_per_second",
+    Kind.GAUGE,
+    Role.CHANNELS,
+    "requests/s",
+    ("integration",),
+    "Pushes of the last 10 s.",
+)
+CHANNEL_ALLOWED: Final = Metric(
+    f"{PREFIX}channel_allowed_per_second",
+    Kind.GAUGE,
+    Role.CHANNELS,
+    "tokens/s",
+    ("integration",),
+    "What the account's first limit lets through now, after refusals and headers.",
+)
+CHANNEL_HEARD: Final = Metric(
+    f"{PREFIX}channel_heard_events_total",
+    Kind.COUNTER,
+    Role.CHANNELS,
+    "events",
+    ("integration", "kind"),
+    "Events of deliveries that became commands, or hints, by kind (models/channels.py).",
+)
+CHANNEL_UNMAPPED: Final = Metric(
+    f"{PREFIX}channel_unmapped_lines_total",
+    Kind.COUNTER,
+    Role.CHANNELS,
+    "lines",
+    ("integration",),
+    "Lines of orders that the mapping does not know, kept as dead letters.",
+)
+CHANNEL_MISFITS: Final = Metric(
+    f"{PREFIX}channel_schema_misfits_total",
+    Kind.COUNTER,
+    Role.CHANNELS,
+    "fields",
+    ("channel", "field", "kind"),
+    "Fields of answers and webhooks that do not fit their schema any more: missing, type, unknown.",
+)
+CHANNEL_MAPPING_WRONG: Final = Metric(
+    f"{PREFIX}channel_mapping_wrong",
+    Kind.GAUGE,
+    Role.CHANNELS,
+    "1 or 0",
+    (),
+    "1 while the mapping file has errors and the version before it stays in use.",
 )
 METRICS: Final[tuple[Metric, ...]] = tuple(
     value for value in tuple(globals().values()) if isinstance(value, Metric)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from inventory_stream import metric_names as names
+from inventory_stream.adapters.monitoring.channels import PrometheusChannels
 from inventory_stream.adapters.monitoring.endpoint import Endpoint
 from inventory_stream.adapters.monitoring.gateways import PrometheusGateway
 from inventory_stream.adapters.monitoring.health import Health
@@ -41,6 +42,14 @@ class GatewayMonitoring:
     endpoint: Endpoint
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelMonitoring:
+    """A channel worker's monitor and the endpoint that shows it."""
+
+    monitor: PrometheusChannels
+    endpoint: Endpoint
+
+
 def ledger_monitoring(settings: Settings) -> LedgerMonitoring | None:
     """Build it; None where nobody is to watch."""
     if settings.monitoring.port == 0:
@@ -69,6 +78,15 @@ def gateway_monitoring(settings: Settings) -> GatewayMonitoring | None:
     instruments = _instruments(settings, names.Role.GATEWAY)
     monitor = PrometheusGateway(instruments)
     return GatewayMonitoring(monitor, _endpoint(settings, instruments, Health(), monitor.refresh))
+
+
+def channel_monitoring(settings: Settings) -> ChannelMonitoring | None:
+    """Build it; None where nobody is to watch."""
+    if settings.monitoring.port == 0:
+        return None
+    instruments = _instruments(settings, names.Role.CHANNELS)
+    monitor = PrometheusChannels(instruments)
+    return ChannelMonitoring(monitor, _endpoint(settings, instruments, Health(), monitor.refresh))
 
 
 def _instruments(settings: Settings, role: names.Role) -> Instruments:

@@ -21,6 +21,7 @@ _TITLES: Final = {
     Role.LEDGER: "worker ledger",
     Role.PROJECTION: "worker projection",
     Role.GATEWAY: "gateway",
+    Role.CHANNELS: "worker channels",
 }
 
 

@@ -7,10 +7,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from inventory_stream.adapters.monitoring.build import (
+    channel_monitoring,
     gateway_monitoring,
     ledger_monitoring,
     projection_monitoring,
 )
+from inventory_stream.adapters.monitoring.channels import PrometheusChannels
 from inventory_stream.adapters.monitoring.gateways import PrometheusGateway
 from inventory_stream.adapters.monitoring.instruments import Instruments
 from inventory_stream.adapters.monitoring.owners import PrometheusOwners
@@ -18,10 +20,12 @@ from inventory_stream.adapters.monitoring.page import page
 from inventory_stream.adapters.monitoring.projections import PrometheusProjection
 from inventory_stream.ledger.batch import OUTCOMES, Sealed
 from inventory_stream.metric_names import FOREIGN, METRICS, PREFIX, Kind, Metric, Role
+from inventory_stream.ports.channel import Result
 from inventory_stream.ports.inputs import Input
 from inventory_stream.ports.monitor import Acked, OwnerSnapshot, Window
 from inventory_stream.ports.partition_owner import NextOffsets
 from inventory_stream.settings import MonitoringSettings, Settings
+from models.channels import StatusRow
 from models.outcomes import Outcome
 
 REPOSITORY = Path(__file__).parents[3]
@@ -125,14 +129,32 @@ def registry_of_a_gateway() -> CollectorRegistry:
     return registry
 
 
+def registry_of_a_channel_worker() -> CollectorRegistry:
+    """Drive everything that a channel worker can tell once."""
+    registry = CollectorRegistry()
+    monitor = PrometheusChannels(Instruments(Role.CHANNELS, registry))
+    monitor.watch(lambda: True)
+    monitor.taken_up("shop")
+    monitor.ended("shop", Result.APPLIED)
+    monitor.acknowledged("shop", 0.02, is_zero=True)
+    monitor.stands("shop", StatusRow("worker", 1, "off", parked={"auth": "http-401"}))
+    monitor.heard("shop", "order_taken")
+    monitor.unmapped("shop", 1)
+    monitor.misfit("shopify", "status", "missing")
+    monitor.dropped(0, 1)
+    monitor.refresh()
+    return registry
+
+
 @pytest.mark.parametrize(
     ("role", "registry"),
     [
         (Role.LEDGER, registry_of_a_ledger_worker()),
         (Role.PROJECTION, registry_of_a_projection_worker()),
         (Role.GATEWAY, registry_of_a_gateway()),
+        (Role.CHANNELS, registry_of_a_channel_worker()),
     ],
-    ids=["ledger", "projection", "gateway"],
+    ids=["ledger", "projection", "gateway", "channels"],
 )
 def test_every_declared_metric_is_told_and_nothing_else_is(role: Role, registry: CollectorRegistry) -> None:
     """After everything has happened once, exactly the declared metrics have values."""
@@ -148,6 +170,7 @@ def test_a_process_exports_the_declared_metrics_alone() -> None:
         ledger_monitoring(SETTINGS),
         projection_monitoring(SETTINGS),
         gateway_monitoring(SETTINGS),
+        channel_monitoring(SETTINGS),
     ):
         assert monitoring is not None
         found = sampled(monitoring.endpoint.registry)
