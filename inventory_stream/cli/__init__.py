@@ -24,11 +24,18 @@ class Commands(LazyGroup):
         "demo": Entry(
             "inventory_stream.cli.demo", "See it work: real till sales, a flash sale, a killed worker: demo"
         ),
+        "sandbox": Entry(
+            "inventory_stream.cli.sandbox", "Try channels without an account: fake shops that fail: sandbox"
+        ),
         "atp": Entry("inventory_stream.cli.atp", "Show what can be sold, as storefronts see it: atp get SKU"),
         "ledger": Entry("inventory_stream.cli.ledger", "Show the ledger, or prove it right: ledger verify"),
         "dead-letters": Entry(
             "inventory_stream.cli.dead_letters",
             "Show what could not be decided, and send it again: dead-letters list",
+        ),
+        "channels": Entry(
+            "inventory_stream.cli.channels",
+            "Watch and steer marketplaces, shops and tills: channels status",
         ),
         "keys": Entry(
             "inventory_stream.cli.keys", "Say who may call the gateway: keys create --scope storefront"

@@ -30,6 +30,7 @@ from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.dead_letters import StoredLetter
 from inventory_stream.ports.payments import PAYMENT_EVENTS
 from inventory_stream.settings import Settings, load_settings
+from models.channels import CHANNEL_INBOUND
 from models.codec import RECORD_BYTES_MAX
 
 EXIT_LEFT: Final = 1
@@ -50,7 +51,7 @@ app = typer.Typer(
     ),
 )
 
-_TOPICS: Final = (STOCK_EVENTS, ORDER_EVENTS, PAYMENT_EVENTS)
+_TOPICS: Final = (STOCK_EVENTS, ORDER_EVENTS, PAYMENT_EVENTS, CHANNEL_INBOUND)
 """Whose records can become letters."""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -100,10 +101,10 @@ def list_letters(
         with progress("reading the dead letters", None) as advance:
             counts = await count_letters(box, wanted, advance, take)
         if not is_json:
-            _print_counts(counts)
+            print_counts(counts)
             _print_newest(newest)
 
-    _run(settings, run)
+    run_at_box(settings, run)
 
 
 @app.command()
@@ -134,7 +135,7 @@ def show(
             "that do"
         )
 
-    _run(settings, run)
+    run_at_box(settings, run)
 
 
 @app.command()
@@ -200,22 +201,24 @@ def replay(  # noqa: PLR0913  # one for each option
                 "written; nothing was sent"
             )
         if not is_json:
-            _print_counts(counts)
+            print_counts(counts)
         is_asked = counts.letters and not is_sure and not is_dry_run
         if is_asked and not typer.confirm(f"Send {counts.letters:,} again and take them out?", err=True):
             raise InventoryStreamError("nothing was sent")
         with progress("replaying", counts.letters) as advance:
             report = await replay_letters(
-                box, box, wanted, mending, _inputs(settings), is_dry_run=is_dry_run, on_letter=advance
+                box, box, wanted, mending, replay_inputs(settings), is_dry_run=is_dry_run, on_letter=advance
             )
-        _print_report(report, is_json=is_json, is_dry_run=is_dry_run)
+        print_report(report, is_json=is_json, is_dry_run=is_dry_run)
         if report.skipped or report.places_taken:
             raise typer.Exit(EXIT_LEFT)
 
-    _run(settings, run)
+    run_at_box(settings, run)
 
 
-def _run(settings: Settings, run: Callable[[KafkaDeadLetterBox], Awaitable[None]]) -> None:
+def run_at_box(settings: Settings, run: Callable[[KafkaDeadLetterBox], Awaitable[None]]) -> None:
+    """Connect to the dead letters, do something, let go."""
+
     async def connected() -> None:
         await check_topic_shape(settings, DEAD_LETTERS)
         async with _box(settings) as box:
@@ -252,13 +255,15 @@ def _filter(
     return LetterFilter(frozenset(keys), full, partition, reason, moment_ms(since, "--since"))
 
 
-def _inputs(settings: Settings) -> Inputs:
+def replay_inputs(settings: Settings) -> Inputs:
+    """Give the topics that letters are sent back to."""
     return Inputs(
         settings.topic(STOCK_EVENTS),
         settings.topic(ORDER_EVENTS),
         settings.kafka.partitions,
         load_catalog(settings.catalog.file),
         settings.topic(PAYMENT_EVENTS),
+        settings.topic(CHANNEL_INBOUND),
     )
 
 
@@ -301,7 +306,8 @@ def _content(edit: Path | None) -> bytes | None:
     return content
 
 
-def _print_counts(counts: LetterCounts) -> None:
+def print_counts(counts: LetterCounts) -> None:
+    """Show how many letters wait, by reason."""
     console = Console()
     if not counts.letters:
         say(console, nothing_line(counts), "yellow" if counts.looked_at else "green")
@@ -323,7 +329,8 @@ def _print_newest(newest: deque[StoredLetter]) -> None:
     say(console, "dead-letters show KEY shows one, dead-letters replay KEY sends it again", "dim")
 
 
-def _print_report(report: ReplayReport, *, is_json: bool, is_dry_run: bool) -> None:
+def print_report(report: ReplayReport, *, is_json: bool, is_dry_run: bool) -> None:
+    """Show what a replay did."""
     if is_json:
         _print_json(
             {

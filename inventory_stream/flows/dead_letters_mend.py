@@ -9,6 +9,7 @@ import orjson
 
 from inventory_stream.ports.dead_letters import DeadLetter, Resend, StoredLetter
 from inventory_stream.ports.payments import PAYMENT_EVENTS
+from models.channels import CHANNEL_INBOUND, Inbound, decode_inbound
 from models.codec import ORDER_DECODER, STOCK_DECODER, Poison
 from models.commands import POSITIONAL, type_name
 from models.ids import partition_of
@@ -54,10 +55,22 @@ class _PaymentDecoder:
             return (), (Poison(None, str(error)),)
 
 
+class _DeliveryDecoder:
+    """Decodes the records of channel-inbound: one delivery each."""
+
+    def decode(self, value: bytes | None) -> tuple[Sequence[Inbound], Sequence[Poison]]:
+        """See `Decoder`."""
+        try:
+            return (decode_inbound(value or b""),), ()
+        except ValueError as error:
+            return (), (Poison(None, str(error)),)
+
+
 class Inputs(NamedTuple):
     """The topics by their full names, how many partitions each has, and the catalog (R30).
 
-    `payments` is that of payment events, whose letters the gateways write.
+    `payments` is that of payment events, whose letters the gateways write; `channels` that of deliveries of
+    channels, whose letters the channel workers write.
     """
 
     stock: str
@@ -65,6 +78,7 @@ class Inputs(NamedTuple):
     partitions: int
     products: Mapping[str, str] = MappingProxyType({})
     payments: str = PAYMENT_EVENTS
+    channels: str = CHANNEL_INBOUND
 
     def decoder_of(self, topic: str) -> Decoder | None:
         """Give what decodes the records of a topic, None for one that is none of ours."""
@@ -72,6 +86,7 @@ class Inputs(NamedTuple):
             self.stock: STOCK_DECODER,
             self.orders: ORDER_DECODER,
             self.payments: _PaymentDecoder(),
+            self.channels: _DeliveryDecoder(),
         }
         return decoders.get(topic)
 
@@ -117,7 +132,7 @@ def _decoder_of(letter: DeadLetter, inputs: Inputs) -> Decoder | Unmendable:
     if decoder is None:
         return Unmendable(
             f"{letter.topic} is no input of this environment "
-            f"({inputs.stock}, {inputs.orders}, {inputs.payments})"
+            f"({inputs.stock}, {inputs.orders}, {inputs.payments}, {inputs.channels})"
         )
     if letter.partition >= inputs.partitions:
         return Unmendable(f"{letter.topic} has no partition {letter.partition} any more")
