@@ -299,6 +299,8 @@ async def test_a_clock_that_is_wrong_applies_nothing_wrong(name: str, tmp_path: 
         bench.fake.account.faults.next(Fault.CLOCK_SKEW, 3)
         ends = await bench.channel.push(batch, key_of(1))
         see_truth(bench, batch, ends, before)
+        if results(ends) == {Result.AUTH}:  # the account is parked until a person has looked
+            return
         bench.fake.account.faults.clear()
         ends = await bench.channel.push(
             bench.batch(8, offset=2, expected=bench.fake.account.shown[bench.listings[0]]), key_of(2)

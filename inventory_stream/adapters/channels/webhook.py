@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 from inventory_stream.adapters.channels.answers import all_ended, code_of, ended_by, not_sent
 from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.inbound import webhook
+from inventory_stream.adapters.channels.inbound.signing import standard_signature
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
