@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from inventory_stream.ports.integrations import Integration
 from inventory_stream.sandbox.fake import Fake
@@ -18,8 +18,16 @@ from inventory_stream.sandbox.template import TemplateFake
 from inventory_stream.sandbox.webhook import WebhookFake
 from inventory_stream.sandbox.woocommerce import WooCommerceFake
 
-NewFake = Callable[[Mapping[str, int], Specs], Fake]
-"""Builds a fake that shows these units; listing ids in the mapping's form."""
+
+class NewFake(Protocol):
+    """A kind of fake: its class."""
+
+    def __call__(self, listings: Mapping[str, int], specs: Specs) -> Fake:
+        """Build one that shows these units; listing ids in the mapping's form."""
+
+    def listing_of(self, number: int, sku: str, place: str | None) -> str:
+        """Invent a listing id; see `Fake.listing_of`."""
+
 
 FAKES: Final[Mapping[str, NewFake]] = {
     "shopee": ShopeeFake,

@@ -54,6 +54,13 @@ class ChangeAsked(Struct, forbid_unknown_fields=True):
     repeats: Annotated[int, Meta(ge=1, le=100)] = 1
 
 
+class PaceAsked(Struct, forbid_unknown_fields=True):
+    """How far read backs lag behind, and how late a late change comes; None: as it is."""
+
+    lag_seconds: Annotated[float, Meta(ge=0, le=3_600)] | None = None
+    late_seconds: Annotated[float, Meta(ge=0, le=3_600)] | None = None
+
+
 class Shop:
     """The fakes as their shoppers and their operators see them."""
 
@@ -119,6 +126,7 @@ def control_routes(shop: Shop) -> list[web.RouteDef]:
         web.post("/_sandbox/{channel}/cancel", handlers.cancel),
         web.post("/_sandbox/{channel}/refund", handlers.refund),
         web.post("/_sandbox/{channel}/show", handlers.show),
+        web.post("/_sandbox/{channel}/pace", handlers.pace),
     ]
 
 
@@ -180,6 +188,13 @@ class _Handlers:
         for listing, units in asked.items():
             fake.account.show(listing, units, "edit")
         return web.json_response({"shown": asked})
+
+    async def pace(self, request: web.Request) -> web.Response:
+        fake, asked = self._fake(request), _decode(await request.read(), PaceAsked)
+        account = fake.account
+        account.lag_seconds = account.lag_seconds if asked.lag_seconds is None else asked.lag_seconds
+        account.late_seconds = account.late_seconds if asked.late_seconds is None else asked.late_seconds
+        return web.json_response({"lag_seconds": account.lag_seconds, "late_seconds": account.late_seconds})
 
     async def _give_back(self, request: web.Request, kind: Literal["cancelled", "refunded"]) -> web.Response:
         fake, asked = self._fake(request), _decode(await request.read(), ChangeAsked)
