@@ -1,4 +1,4 @@
-"""`worker ledger` and `worker projection`: long-running processes."""
+"""`worker ledger`, `worker projection` and `worker channels`: long-running processes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -7,6 +7,7 @@ from typing import Annotated
 import structlog
 import typer
 
+from agents.channels import new_channels_host
 from agents.ledger import new_ledger_host
 from agents.projection import new_projection_host
 from inventory_stream.adapters.kafka.preflight import check_before_start
@@ -14,8 +15,10 @@ from inventory_stream.adapters.kafka.process_end import EndProcess, end_process,
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.adapters.logs import configure_logging, is_json
 from inventory_stream.adapters.monitoring.build import (
+    ChannelMonitoring,
     LedgerMonitoring,
     ProjectionMonitoring,
+    channel_monitoring,
     ledger_monitoring,
     projection_monitoring,
 )
@@ -32,11 +35,13 @@ from inventory_stream.bootstrap import (
     projection_parts,
     view_owner,
 )
+from inventory_stream.bootstrap.channels import channel_files, channel_parts
 from inventory_stream.cli import EXIT_FAILED, EXIT_SETTINGS
 from inventory_stream.errors import InventoryStreamError, SettingsError, UnreachableError
 from inventory_stream.ports.monitor import SILENT_PROJECTION
 from inventory_stream.ports.projection import ViewOwner
 from inventory_stream.settings import Settings, load_settings
+from models.channels import CHANNEL_INBOUND, CHANNELS_GROUP
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Run a worker until SIGTERM or Ctrl-C.")
 
@@ -120,7 +125,45 @@ def projection(
         run_worker(check, new_work, _shown_by(monitoring), fail)
 
 
-def _shown_by(monitoring: LedgerMonitoring | ProjectionMonitoring | None) -> Endpoint | None:
+@app.command()
+def channels() -> None:
+    """Tell channels: bring every stock change to marketplaces, shops and tills, and take their orders in.
+
+    Run several: each channel account belongs to one of them at a time. What was acknowledged is kept in
+    Kafka, so another one goes on where one was killed. `inventory-stream channels status` tells the story.
+
+    Example: inventory-stream worker channels
+    """
+    settings, end = _begin()
+    fail = failing(end)
+    monitoring = channel_monitoring(settings)
+    monitor = None if monitoring is None else monitoring.monitor
+
+    def new_work() -> Work:
+        parts = channel_parts(settings, files, fail, monitor)
+        options = consumer_options(settings, CHANNELS_GROUP)
+        host = new_channels_host(
+            parts.owner,
+            settings.topic(CHANNEL_INBOUND),
+            options,
+            fail,
+            suspend=parts.owner.suspend,
+            heard_group=parts.lease.renew,
+        )
+
+        async def why_not_ready() -> Sequence[str]:
+            return parts.why_not_ready()
+
+        return Work(host, parts.background, parts.close, why_not_ready)
+
+    with one_line(settings):
+        files = channel_files(settings)
+        run_worker(lambda: check_before_start(settings), new_work, _shown_by(monitoring), fail)
+
+
+def _shown_by(
+    monitoring: LedgerMonitoring | ProjectionMonitoring | ChannelMonitoring | None,
+) -> Endpoint | None:
     return None if monitoring is None else monitoring.endpoint
 
 

@@ -68,14 +68,21 @@ class FaustHost:
         topics: Full names of the topics read; all with the same number of partitions.
         options: How the Kafka consumer fetches.
         fail: Ends the process; in production it never returns.
+        suspend: Awaited before a rebalance goes on, bounded by itself: whoever acts outside Kafka must have
+            stopped before another member has the partitions. None: nobody does.
+        heard_group: Told when the group's coordinator was asked, by `lease.boottime_seconds`, each time it
+            answered that this member is one.
     """
 
-    def __init__(
+    def __init__(  # the composition root's list
         self,
         hosted: HostedPartitions[Any],
         topics: Sequence[str],
         options: ConsumerOptions,
         fail: Callable[[BaseException], None],
+        *,
+        suspend: Callable[[], Awaitable[None]] | None = None,
+        heard_group: Callable[[float], None] | None = None,
     ) -> None:
         check_faust_versions()
         self.hosted: Final = hosted
@@ -86,7 +93,10 @@ class FaustHost:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = asyncio.Event()
+        self._suspend = suspend
         self.app: Final = self._new_app(options)
+        if heard_group is not None:
+            self.app.heard_group = heard_group
 
     def _new_app(self, options: ConsumerOptions) -> HostedApp:
         broker = ";".join(f"kafka://{server}" for server in options.connection.bootstrap_servers.split(","))
@@ -224,6 +234,8 @@ class FaustHost:
 
     async def quiesce(self) -> None:
         """Wait until all that was handed over is durable, for `QUIESCE_SECONDS_MAX` at most."""
+        if self._suspend is not None:
+            await self._suspend()
         try:
             await asyncio.wait_for(self._idle.wait(), QUIESCE_SECONDS_MAX)
         except TimeoutError:

@@ -31,6 +31,7 @@ from mode.threads import QueueServiceThread, ServiceThread
 from mode.utils.futures import maybe_async
 
 from inventory_stream.adapters.kafka.access import advice
+from inventory_stream.adapters.kafka.lease import boottime_seconds
 from inventory_stream.errors import HostError, InventoryStreamError
 
 TESTED_VERSIONS: Final = {"faust-streaming": "0.15.", "mode-streaming": "0.7.", "aiokafka": "0.14."}
@@ -86,6 +87,7 @@ TOUCHED: Final[tuple[tuple[object, str, str], ...]] = (
     (KafkaFetcher, "fetched_records", "self partitions timeout max_records"),
     (GroupCoordinator, "_start_heartbeat_task", "self"),
     (GroupCoordinator, "check_errors", "self"),
+    (GroupCoordinator, "_do_heartbeat", "self"),
     (driver.AIOKafkaConsumerThread, "on_start", "self"),
 )
 
@@ -148,7 +150,26 @@ class SameLoopDriver(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
     async def on_start(self) -> None:
         """Create the Kafka consumer, and look after its place in the group."""
         await super().on_start()
+        self._note_heartbeats()
         self.add_future(self._watch_group())
+
+    def _note_heartbeats(self) -> None:
+        """Tell the app of each heartbeat that the group's coordinator has answered with yes.
+
+        aiokafka tells nobody when it last heard of the group; it only gives up long after the group did.
+        """
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001
+        beat = coordinator._do_heartbeat  # noqa: SLF001
+        app = self.consumer.app
+
+        async def noted_beat() -> bool:
+            sent_at = boottime_seconds()
+            is_member = bool(await beat())
+            if is_member:
+                app.heard_group(sent_at)
+            return is_member
+
+        coordinator._do_heartbeat = noted_beat  # noqa: SLF001
 
     async def _watch_group(self) -> None:
         """End the process when the group cannot be joined or kept.
@@ -382,6 +403,9 @@ class HostedApp(faust.App):  # type: ignore[misc]  # Faust is untyped here
 
     rebalanced: Callable[[Collection[Any]], Awaitable[None]]
     """Called with every assignment. Set before the app starts."""
+
+    heard_group: Callable[[float], None] = staticmethod(lambda _sent_at: None)
+    """Told when a heartbeat was sent that the group's coordinator answered with yes."""
 
     async def on_first_start(self) -> None:
         """Create no folders: nothing is kept on disk."""

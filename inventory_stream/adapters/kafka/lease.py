@@ -40,6 +40,10 @@ class Lease:
         """Count from `sent_at`, the clock's time when a now acked append was sent."""
         self._renewed_at = max(self._renewed_at, sent_at)
 
+    def end(self) -> None:
+        """Expire now, until it is renewed."""
+        self._renewed_at = float("-inf")
+
     @property
     def age_seconds(self) -> float:
         """Time since the newest acked append was sent."""

@@ -101,20 +101,28 @@ class AccountPace:
     """Implements `ports.channel.Pace`; the sender takes by `take_first`, all other calls by `take`.
 
     Args:
-        limits: Of the account's channel; a call that names none of them is a mistake of its adapter.
         now_ms: The clock.
         sleep: Waits so many seconds.
     """
 
-    def __init__(
-        self, limits: Sequence[Limit], now_ms: Callable[[], int], sleep: Sleep = asyncio.sleep
-    ) -> None:
+    def __init__(self, now_ms: Callable[[], int], sleep: Sleep = asyncio.sleep) -> None:
         self._now_ms = now_ms
         self._sleep = sleep
-        self.buckets: Final = {limit.name: Bucket(limit, now_ms()) for limit in limits}
-        self._others: Final[dict[str, deque[asyncio.Event]]] = {name: deque() for name in self.buckets}
-        self._is_first_waiting: Final = dict.fromkeys(self.buckets, False)
-        self._firsts_taken: Final = dict.fromkeys(self.buckets, 0)
+        self.buckets: Final[dict[str, Bucket]] = {}
+        self._others: Final[dict[str, deque[asyncio.Event]]] = {}
+        self._is_first_waiting: Final[dict[str, bool]] = {}
+        self._firsts_taken: Final[dict[str, int]] = {}
+
+    def begin(self, limits: Sequence[Limit]) -> None:
+        """Take the limits of the account's channel, which is built with this pace; before anything else.
+
+        A call that names none of them is a mistake of its adapter.
+        """
+        for limit in limits:
+            self.buckets[limit.name] = Bucket(limit, self._now_ms())
+            self._others[limit.name] = deque()
+            self._is_first_waiting[limit.name] = False
+            self._firsts_taken[limit.name] = 0
 
     async def take(self, limit: str, cost: float = 1.0) -> None:
         """Wait in turn behind other calls, and behind all but one of `OTHERS_EVERY` pushes."""

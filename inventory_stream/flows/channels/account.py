@@ -1,0 +1,328 @@
+"""One account of a channel at its one owner: what is told it, what it told, what operators asked."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from inventory_stream.flows.channels.acts import Acting
+from inventory_stream.flows.channels.board import Batch, Board
+from inventory_stream.flows.channels.breaker import AccountBreaker
+from inventory_stream.flows.channels.changes import Changes
+from inventory_stream.flows.channels.figures import Figures
+from inventory_stream.flows.channels.gate import AUTH, MASS_CHANGE, MASS_DRIFT, REVOKED, ZEROS_FIRST, Gate
+from inventory_stream.flows.channels.keeper import Keeper
+from inventory_stream.flows.channels.pace import AccountPace
+from inventory_stream.flows.channels.sender import Sender
+from inventory_stream.flows.channels.shadow import Shadow
+from inventory_stream.flows.channels.sla import Sla
+from inventory_stream.flows.channels.standing import standing
+from inventory_stream.flows.channels.units import LedgerMirror
+from inventory_stream.ports.channel import Channel, ChannelError, Ended, Result
+from inventory_stream.ports.channel_exceptions import ChannelExceptions
+from inventory_stream.ports.channel_monitor import ChannelMonitor
+from inventory_stream.ports.integrations import CatalogMapping, Integration
+from models.channels import (
+    ACCOUNT,
+    REPORT,
+    STATUS,
+    AccountRow,
+    AccountTroubled,
+    Act,
+    ChannelEvent,
+    ListingRow,
+    OrderNamed,
+    OutcomeRow,
+    ReportRow,
+    account_key,
+    outcome_key,
+)
+from models.events import ChannelExceptionKind
+
+log = structlog.get_logger(__name__)
+
+STATUS_SECONDS: Final = 2.0
+"""Between two rows of how the account stands: what `channels status` shows is at most so old."""
+
+EXCEPTIONS: Final[Mapping[str, ChannelExceptionKind]] = {
+    AUTH: "channel_access_lost",
+    REVOKED: "channel_access_lost",
+    MASS_CHANGE: "channel_mass_change",
+    MASS_DRIFT: "channel_mass_drift",
+    "unsubscribed": "channel_unsubscribed",
+}
+"""What outside consumers are told when an account is parked, by its kind; other kinds are shown alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountParts:
+    """What an account is made of. `pace` is the one that `channel` was built with."""
+
+    integration: Integration
+    channel: Channel
+    pace: AccountPace
+    mapping: CatalogMapping
+    mirror: LedgerMirror
+    keeper: Keeper
+    monitor: ChannelMonitor
+    exceptions: ChannelExceptions
+    misfits: Callable[[], int]
+    """Gives how many fields of the channel's answers did not fit their schema."""
+    is_leased: Callable[[], bool]
+    now_ms: Callable[[], int]
+    worker: str
+    """Names this worker in the status."""
+
+
+class Account:
+    """Implements `flows.channels.inbound.taking.Account`; one from its assignment to its revocation."""
+
+    def __init__(self, parts: AccountParts, restart: Callable[["Account"], None]) -> None:
+        """Begin with nothing known; `restart` has the account taken up anew from its rows."""
+        integration = parts.integration
+        self.integration: Final = integration
+        self._parts: Final = parts
+        self._restart: Final = restart
+        self._now_ms: Final = parts.now_ms
+        caps = parts.channel.caps
+        self.board: Final = Board(
+            caps,
+            account=account_key(integration.channel, integration.account),
+            raise_hold_ms=integration.raise_hold_ms,
+            mass_change_share=integration.mass_change_share,
+        )
+        self.breaker: Final = AccountBreaker()
+        self.gate: Final = Gate(
+            integration.mode, self.breaker, parts.is_leased, self._keep_account, self._parked
+        )
+        self.sla: Final = Sla(integration, parts.now_ms())
+        self.changes: Final = Changes(
+            parts.mapping, integration.channel, integration.account, parts.mirror, caps.units_max
+        )
+        self.figures: Final = Figures()
+        self.shadow: Final = Shadow()
+        self.sender: Final = Sender(
+            parts.channel, self.board, self.changes, parts.pace, self.breaker, self.gate, self, parts.now_ms
+        )
+        self.standing_sla = self.sla.look(0, parts.now_ms())
+        self.acting: Final = Acting(self)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._orders_through_ms = 0
+
+    @property
+    def parts(self) -> AccountParts:
+        """What it is made of."""
+        return self._parts
+
+    # --- the owner's side ------------------------------------------------------------------------
+
+    def map_listings(self) -> None:
+        """Take the mapping as it is now; `scan` then tells the board what each listing shows."""
+        self.board.set_listings(
+            {mapped.listing: mapped.sku for mapped in self.changes.listings}, self._now_ms()
+        )
+        self.changes.is_scan_due = True
+
+    def known(self, last: str, row: OutcomeRow | None) -> None:
+        """Take a kept row, by the last part of its key; of one key the last one counts."""
+        if isinstance(row, ListingRow):
+            self.board.known(last, row, self._now_ms())
+        elif isinstance(row, AccountRow):
+            self.gate.row = row
+
+    def start(self) -> None:
+        """Begin to send, as soon as the gate lets it."""
+        now_ms = self._now_ms()
+        self.board.begin(now_ms)
+        row = self.gate.row
+        if row.stopped_listings:
+            self.board.stop(row.stopped_listings, now_ms)
+        if row.orders_through_ms:
+            self.board.orders_through(row.orders_through_ms)
+        if self.gate.is_killing:
+            self.board.zeros_for_all(now_ms)
+        self._parts.monitor.taken_up(self.integration.name)
+        self._tasks = [asyncio.create_task(self.sender.run()), asyncio.create_task(self._tell())]
+
+    async def suspend(self) -> None:
+        """Send nothing more until `resume`; requests under way get their time."""
+        self.gate.is_suspended = True
+        await self.sender.settle()
+
+    def resume(self) -> None:
+        """Go on after a rebalance that left the account here."""
+        self.gate.is_suspended = False
+        self.sender.wake()
+
+    async def stop(self) -> None:
+        """Give the account up; bounded."""
+        self.gate.is_suspended = True
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self.acting.stop()
+        await self.sender.stop()
+        await self._parts.channel.close()
+        self._parts.monitor.given_up(self.integration.name)
+
+    def changed(self, skus: Collection[str]) -> None:
+        """Hear of SKUs that show other units now; waits for nothing."""
+        if self.changes.note(skus, self._now_ms()):
+            self.sender.wake()
+
+    def scan(self) -> None:
+        """Look at all listings: the ledger was read to its end, or the mapping changed."""
+        self.changes.scan()
+        self.sender.wake()
+
+    def act(self, act: Act, offset: int) -> None:
+        """Do what an operator asked, unless it was done; `offset` is that of its record."""
+        row = self.gate.row
+        if act.act_id == row.last_act_id or (offset <= row.last_act_offset and act.at_ms <= row.at_ms):
+            return
+        log.info("channel_act", integration=self.integration.name, kind=act.kind, by=act.by)
+        was_shadow = self.gate.is_shadow
+        self.gate.change(
+            last_act_id=act.act_id,
+            last_act_offset=offset,
+            by=act.by,
+            reason=act.reason,
+            at_ms=act.at_ms,
+            **self.acting.fields_of(act),
+        )
+        if was_shadow and not self.gate.is_shadow:
+            # The board believes what was only shown to a log: it is made anew from what was acknowledged.
+            self._restart(self)
+            return
+        self.acting.do(act)
+        self.sender.wake()
+
+    # --- what deliveries tell --------------------------------------------------------------------
+
+    async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
+        """Ask the channel what happened to an order; see the port."""
+        try:
+            return await self._parts.channel.events_of(named)
+        except ChannelError as error:
+            if error.result is not Result.PERMANENT:
+                self.sender.not_told(error)
+            raise
+
+    def observed(self, listing: str, units: int, at_ms: int) -> None:
+        """Hear what the channel showed at a time by its clock: a hint, looked into where it may be old."""
+        now_ms = self._now_ms()
+        row = self.board.observed(listing, units, now_ms, asked_ms=min(at_ms, now_ms))
+        if row is not None:
+            self.kept([row])
+        self.sender.wake()
+
+    def troubled(self, trouble: AccountTroubled) -> None:
+        """Hear that the channel takes our access away, or will."""
+        log.error(
+            "channel_trouble", integration=self.integration.name, kind=trouble.kind, detail=trouble.detail
+        )
+        self.gate.park(trouble.kind, trouble.detail or trouble.kind)
+        self.figures.erred(trouble.kind, self._now_ms())
+
+    def orders_through(self, at_ms: int) -> None:
+        """Hear that orders up to this time have come in."""
+        self.board.orders_through(at_ms)
+        if at_ms > self.gate.row.orders_through_ms:
+            # Kept with the next status, not with each order: without it raises wait a little longer.
+            self._orders_through_ms = at_ms
+        self.sender.wake()
+
+    # --- what becomes of requests ----------------------------------------------------------------
+
+    def requested(self, batch: Batch, now_ms: int) -> None:
+        """Count a request that goes out."""
+        self.figures.requested(len(batch.pushes), now_ms)
+        if self.gate.is_shadow:
+            self.shadow.note(self.board, batch, self.changes, now_ms)
+
+    def ended(self, batch: Batch, ends: Sequence[Ended], now_ms: int) -> None:
+        """Count how a request ended, and time what it brought there."""
+        name, monitor, figures = self.integration.name, self._parts.monitor, self.figures
+        pushes = {push.listing: push for push in batch.pushes}
+        for end in ends:
+            push = pushes.get(end.listing)
+            monitor.ended(name, end.result)
+            if end.result is not Result.APPLIED or push is None:
+                figures.failed += 1
+                figures.erred(f"{end.result}: {end.code}", now_ms)
+                if end.result is Result.PERMANENT:
+                    self.sla.died(now_ms)
+                continue
+            figures.last_acknowledged_ms = now_ms
+            heard_ms = self.changes.heard_ms(push.listing, push.version)
+            if heard_ms is None:
+                continue
+            way_ms = max(0, now_ms - heard_ms)
+            figures.push_ms.add(way_ms)
+            self.sla.acknowledged(way_ms, now_ms)
+            if push.units == 0:
+                figures.zero_ms.add(way_ms)
+            monitor.acknowledged(name, way_ms / 1_000, is_zero=push.units == 0)
+
+    def kept(self, rows: Sequence[tuple[str, ListingRow]]) -> None:
+        """Have rows of listings kept; in shadow mode nothing was acknowledged."""
+        if not self.gate.is_shadow:
+            self._parts.keeper.keep((self.key(listing), row) for listing, row in rows)
+
+    # --- what is told of it ----------------------------------------------------------------------
+
+    def key(self, listing: str) -> str:
+        """Name a row of the account."""
+        return outcome_key(self.integration.channel, self.integration.account, listing)
+
+    def report(self, report: ReportRow) -> None:
+        """Have the report of a comparison kept."""
+        self._parts.keeper.keep([(self.key(REPORT), report)])
+
+    def _parked(self, kind: str, why: str) -> None:
+        log.error("channel_parked", integration=self.integration.name, kind=kind, reason=why)
+        told = EXCEPTIONS.get(kind)
+        if told is not None:
+            self._tell_outside(told, why, self._now_ms())
+
+    def _tell_outside(self, kind: ChannelExceptionKind, why: str, at_ms: int) -> None:
+        integration = self.integration
+        self._parts.exceptions.tell(kind, integration.channel, integration.account, at_ms=at_ms, reason=why)
+
+    def _keep_account(self, row: AccountRow) -> None:
+        self._parts.keeper.keep([(self.key(ACCOUNT), row)])
+
+    async def _tell(self) -> None:
+        """Write how the account stands, again and again."""
+        while True:
+            self._look()
+            status = standing(self)
+            self._parts.monitor.stands(self.integration.name, status)
+            self._parts.keeper.keep([(self.key(STATUS), status)])
+            if (report := self.shadow.report(self._now_ms())) is not None:
+                self.report(report)
+            await asyncio.sleep(STATUS_SECONDS)
+
+    def _look(self) -> None:
+        """Follow what has no event of its own."""
+        if self._orders_through_ms > self.gate.row.orders_through_ms:
+            self.gate.change(orders_through_ms=self._orders_through_ms)
+        board = self.board
+        change = board.mass_change
+        if change is None:
+            self.gate.unpark(MASS_CHANGE)
+        else:
+            self.gate.park(
+                MASS_CHANGE,
+                f"{change.zeros} of {change.acknowledged} listings would go to zero and {change.jumps} jump "
+                "within a minute: `channels approve` or `channels refuse`",
+            )
+        was_met = self.standing_sla.is_met
+        self.standing_sla = self.sla.look(board.oldest_waiting_ms(self._now_ms()), self._now_ms())
+        if was_met and not self.standing_sla.is_met:
+            self._tell_outside("channel_sla_breached", self.standing_sla.why, self.standing_sla.since_ms)
+        if self.gate.is_killing and not (any(board.waiting) or board.in_flight or board.deferred):
+            self.gate.unpark(ZEROS_FIRST)

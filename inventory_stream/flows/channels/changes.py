@@ -1,0 +1,102 @@
+"""From changed SKUs to what the board of an account wants, a portion at a time."""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from typing import Final, Protocol
+
+from inventory_stream.flows.channels.units import LedgerMirror, wanted
+from inventory_stream.ports.integrations import CatalogMapping, MappedListing
+from inventory_stream.ports.projection import Version
+
+PORTION_SKUS: Final = 250
+"""SKUs looked at before the sender has its turn: 5 ms. A sale changes less than that at once; the first look
+at a million listings must not hold a zero up."""
+
+HEARD_MAX: Final = 100_000
+"""Changes whose way to the channel is timed at once, 20 MB; more are sent without being timed."""
+
+
+class Wants(Protocol):
+    """Of the board, what changes need."""
+
+    def want(self, listing: str, version: Version, units: int, at_ms: int, now_ms: int) -> None:
+        """Note what a listing has to show."""
+
+
+class Changes:
+    """Changed SKUs of an account that were not looked at yet; each waits once, however often it changes."""
+
+    def __init__(
+        self, mapping: CatalogMapping, channel: str, account: str, mirror: LedgerMirror, units_max: int
+    ) -> None:
+        self._mapping = mapping
+        self._channel = channel
+        self._account = account
+        self._mirror = mirror
+        self._units_max = units_max
+        self._dirty: dict[str, int] = {}
+        self._scan: Iterator[MappedListing] | None = None
+        self.is_scan_due = True
+        """Whether all listings are to be looked at once the ledger was read to its end."""
+        self._heard: Final[dict[str, tuple[Version, int]]] = {}
+
+    @property
+    def listings(self) -> Sequence[MappedListing]:
+        """The account's listings as they are mapped now."""
+        return self._mapping.listings(self._channel, self._account)
+
+    def sku_of(self, listing: str) -> str:
+        """Give the SKU that a listing shows; "" where it is not mapped any more."""
+        mapped = self._mapping.of_listing(self._channel, self._account, listing)
+        return "" if mapped is None else mapped.sku
+
+    def note(self, skus: Collection[str], now_ms: int) -> bool:
+        """Hear of changed SKUs; say whether any is mapped here."""
+        mapped = [sku for sku in skus if self._mapping.of_sku(self._channel, self._account, sku)]
+        for sku in mapped:
+            self._dirty.setdefault(sku, now_ms)
+        return bool(mapped)
+
+    def scan(self) -> None:
+        """Look at all listings from now on."""
+        self.is_scan_due = False
+        self._scan = iter(self.listings)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `drain` has something to do."""
+        return bool(self._dirty) or self._scan is not None
+
+    def drain(self, board: Wants, now_ms: int) -> None:
+        """Tell the board of a portion: what changed first, then of the scan."""
+        for _ in range(min(PORTION_SKUS, len(self._dirty))):
+            sku = next(iter(self._dirty))
+            heard_ms = self._dirty.pop(sku)
+            for mapped in self._mapping.of_sku(self._channel, self._account, sku):
+                self._want(board, mapped, now_ms, heard_ms)
+        if self._scan is not None and not self._dirty:
+            portion = list(islice(self._scan, PORTION_SKUS))
+            if not portion:
+                self._scan = None
+            for mapped in portion:
+                self._want(board, mapped, now_ms, None)
+
+    def _want(self, board: Wants, mapped: MappedListing, now_ms: int, heard_ms: int | None) -> None:
+        found = wanted(self._mirror, mapped, self._channel, self._units_max)
+        if found is None:
+            # Not known, or not known yet: a partition that is read anew is looked at when it was.
+            self.is_scan_due |= not self._mirror.is_sku_read(mapped.sku)
+            return
+        board.want(mapped.listing, found.version, found.units, found.at_ms, now_ms)
+        if heard_ms is not None and len(self._heard) < HEARD_MAX:
+            # From the row's own time where that is near: clocks of two machines are not one.
+            way_ms = heard_ms - found.at_ms
+            self._heard[mapped.listing] = found.version, found.at_ms if 0 <= way_ms < 60_000 else heard_ms
+
+    def heard_ms(self, listing: str, version: Version) -> int | None:
+        """Give since when a change that was just acknowledged has been under way; forgets it."""
+        heard = self._heard.get(listing)
+        if heard is None or heard[0] > version:
+            return None
+        del self._heard[listing]
+        return heard[1]

@@ -1,0 +1,248 @@
+"""The partitions of `channel-inbound` that one worker has, and the accounts that are its own by them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from inventory_stream.flows.channels.account import Account
+from inventory_stream.flows.channels.inbound.taking import Accounts, Place, TakesInbound
+from inventory_stream.flows.channels.intake import Intake
+from inventory_stream.flows.channels.keeper import Keeper
+from inventory_stream.flows.channels.units import LedgerMirror
+from inventory_stream.ports.channel_log import ChannelLog
+from inventory_stream.ports.dead_letters import DeadLetter, DeadLetters
+from inventory_stream.ports.inputs import InputRecord
+from inventory_stream.ports.integrations import CatalogMapping, Integration
+from models.channels import Act, Inbound, account_key, decode_inbound
+from models.ids import decode_id, partition_of
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS: Final = 0.2
+"""Between looks whether the ledger was read to its end, and whether the mapping changed. No change of stock
+waits for it: those come by themselves."""
+
+
+class Offsets(Protocol):
+    """Where the group goes on."""
+
+    async def start_of(self, partitions: frozenset[int]) -> Mapping[int, int]:
+        """Give the offset to read each partition from."""
+
+
+NewAccount = Callable[[Integration, Keeper, Callable[[Account], None]], Account]
+
+
+class _Partition:
+    """One partition: its rows' writer, its deliveries, its accounts."""
+
+    def __init__(self, keeper: Keeper, intake: Intake, next_offset: int) -> None:
+        self.keeper = keeper
+        self.intake = intake
+        self.next_offset = next_offset
+        self.accounts: dict[str, Account] = {}
+
+
+class ChannelOwner:
+    """A `HostedPartitions` of `channel-inbound`; also finds accounts for `flows/channels/inbound`.
+
+    The partition of an account is that of its key. Its owner alone tells the channel anything and alone
+    writes its rows, so budgets, order and the revision guard need no lock between workers.
+    """
+
+    def __init__(  # noqa: PLR0913  # the composition root's list
+        self,
+        integrations: Sequence[Integration],
+        partitions: int,
+        *,
+        new_account: NewAccount,
+        channel_log: ChannelLog,
+        offsets: Offsets,
+        new_takes: Callable[[Accounts], TakesInbound],
+        dead_letters: DeadLetters,
+        mirror: LedgerMirror,
+        mapping: CatalogMapping,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self._of_partition: Final[dict[int, list[Integration]]] = {}
+        for one in integrations:
+            partition = partition_of(account_key(one.channel, one.account), partitions)
+            self._of_partition.setdefault(partition, []).append(one)
+        self._new_account = new_account
+        self._log = channel_log
+        self._offsets = offsets
+        self._takes: Final = new_takes(self)
+        self._dead_letters = dead_letters
+        self._mirror = mirror
+        self._mapping = mapping
+        self._fail = fail
+        self._partitions: Final[dict[int, _Partition]] = {}
+        self._accounts: Final[dict[str, Account]] = {}
+        self._mapped = mapping.version
+        self._restarting: Final[set[asyncio.Task[None]]] = set()
+        mirror.subscribe_all(self._changed)
+
+    # --- what others ask -------------------------------------------------------------------------
+
+    def of(self, channel: str, account: str) -> Account | None:
+        """Find an account of this worker; see `flows.channels.inbound.taking.Accounts`."""
+        return self._accounts.get(account_key(channel, account))
+
+    @property
+    def accounts(self) -> Collection[Account]:
+        """All accounts of this worker."""
+        return self._accounts.values()
+
+    async def run(self) -> None:
+        """Follow the mapping, and when the ledger was read to its end, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._mapping.version != self._mapped:
+                self._mapped = self._mapping.version
+                for account in self._accounts.values():
+                    account.map_listings()
+            if self._mirror.is_all_read():
+                for account in self._accounts.values():
+                    if account.changes.is_scan_due:
+                        account.scan()
+
+    def _changed(self, skus: Collection[str]) -> None:
+        for account in self._accounts.values():
+            account.changed(skus)
+
+    # --- partitions ------------------------------------------------------------------------------
+
+    async def assigned(self, added: frozenset[int], retained: frozenset[int]) -> None:
+        """Take accounts up from their rows; those that stayed go on."""
+        starts = await self._offsets.start_of(added) if added else {}
+        await asyncio.gather(*(self._take_up(partition, starts[partition]) for partition in added))
+        for partition in retained:
+            for account in self._partitions[partition].accounts.values():
+                account.resume()
+
+    async def _take_up(self, partition: int, start: int) -> None:
+        keeper = Keeper(self._log, partition)
+        held = _Partition(keeper, Intake(self._takes, self._fail), start)
+        for integration in self._of_partition.get(partition, ()):
+            key = account_key(integration.channel, integration.account)
+            held.accounts[key] = self._new_account(integration, keeper, self._restart)
+            held.accounts[key].map_listings()
+        if held.accounts:
+            await self._remember(partition, held.accounts)
+        self._partitions[partition] = held
+        keeper.start()
+        for key, account in held.accounts.items():
+            self._accounts[key] = account
+            account.start()
+            log.info("channel_taken_up", integration=account.integration.name, mode=account.gate.mode)
+
+    async def _remember(self, partition: int, accounts: Mapping[str, Account]) -> None:
+        """Tell accounts what was kept of them."""
+        async for rows in self._log.history(partition):
+            for key, row in rows:
+                owner, _, last = key.rpartition("/")
+                account = accounts.get(owner)
+                if account is not None:
+                    account.known(decode_id(last), row)
+            await asyncio.sleep(0)
+
+    async def suspend(self) -> None:
+        """Send nothing more until `assigned` says whose accounts they are; bounded."""
+        await asyncio.gather(*(account.suspend() for account in self._accounts.values()))
+
+    async def revoked(self, partitions: frozenset[int]) -> None:
+        """Give accounts up, and have their last rows kept; bounded."""
+        await asyncio.gather(*(self._give_up(self._partitions.pop(partition)) for partition in partitions))
+
+    async def _give_up(self, held: _Partition) -> None:
+        for key in held.accounts:
+            self._accounts.pop(key, None)
+        await held.intake.stop()
+        await asyncio.gather(*(account.stop() for account in held.accounts.values()))
+        await held.keeper.close()
+
+    def _restart(self, account: Account) -> None:
+        task = asyncio.create_task(self._take_up_anew(account))
+        self._restarting.add(task)
+        task.add_done_callback(self._restarted)
+
+    def _restarted(self, task: asyncio.Task[None]) -> None:
+        self._restarting.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+
+    async def _take_up_anew(self, account: Account) -> None:
+        integration = account.integration
+        key = account_key(integration.channel, integration.account)
+        await account.stop()
+        partition, held = next(
+            ((number, held) for number, held in self._partitions.items() if key in held.accounts),
+            (-1, None),
+        )
+        if held is None:
+            return  # given up meanwhile
+        await held.keeper.kept()
+        fresh = self._new_account(integration, held.keeper, self._restart)
+        fresh.map_listings()
+        await self._remember(partition, {key: fresh})
+        if self._partitions.get(partition) is held:
+            held.accounts[key] = self._accounts[key] = fresh
+            fresh.start()
+
+    # --- records ---------------------------------------------------------------------------------
+
+    def next_offset(self, topic: str, partition: int) -> int:
+        """Say where the group goes on."""
+        del topic
+        return self._partitions[partition].next_offset
+
+    async def put(
+        self,
+        topic: str,
+        partition: int,
+        records: Sequence[InputRecord],
+        done: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Have acts done at once, and deliveries taken; `done` when the last of them is durable."""
+        held = self._partitions[partition]
+        deliveries: list[tuple[Inbound, Place]] = []
+        letters: list[DeadLetter] = []
+        for record in records:
+            try:
+                inbound = decode_inbound(record.value or b"")
+            except ValueError as error:
+                letters.append(
+                    DeadLetter(
+                        topic,
+                        partition,
+                        record.offset,
+                        None,
+                        str(error),
+                        record.key,
+                        record.value,
+                        record.timestamp_ms,
+                    )
+                )
+                continue
+            self._do_acts(inbound, record.offset)
+            if any(not isinstance(event, Act) for event in inbound.events):
+                place = Place(topic, partition, record.offset, record.key, record.timestamp_ms)
+                deliveries.append((inbound, place))
+        if letters:
+            log.warning("channel_inbound_unreadable", partition=partition, records=len(letters))
+            await self._dead_letters.write(letters)
+        held.next_offset = records[-1].offset + 1
+        await held.intake.put(deliveries, done)
+
+    def _do_acts(self, inbound: Inbound, offset: int) -> None:
+        acts = [event for event in inbound.events if isinstance(event, Act)]
+        if not acts:
+            return
+        account = self.of(inbound.channel, inbound.account)
+        if account is None:
+            log.warning("channel_act_for_nobody", channel=inbound.channel, account=inbound.account)
+            return
+        for act in acts:
+            account.act(act, offset)
