@@ -43,9 +43,13 @@ def batch_of(
             made it show: a channel that knows the key would answer without applying, so it needs a new one.
         is_bulk: For the slow way.
     """
-    parts = sorted(
-        f"{push.listing}:{push.version}:{push.units}" + ("" if repair is None else f":{repair}")
-        for push, repair in zip(pushes, repairs, strict=True)
-    )
+    # In the order of their names: equal content has equal bytes, in whatever order it came to wait.
+    ordered = sorted(zip(pushes, repairs, strict=True))
+    parts = [
+        f"{push.listing}:{push.version}:{push.units}"
+        + ("" if push.expected_units is None else f":was {push.expected_units}")
+        + ("" if repair is None else f":since {repair}")
+        for push, repair in ordered
+    ]
     key = str(uuid5(_KEYS, "\n".join((account, *parts))))
-    return Batch(tuple(pushes), key, any(push.units == 0 for push in pushes), is_bulk)
+    return Batch(tuple(push for push, _ in ordered), key, any(push.units == 0 for push in pushes), is_bulk)

@@ -1,28 +1,19 @@
 """What one account of a channel is to be told, and what it is known to show: pure state, no clock."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
+from inventory_stream.flows.channels.board.asked import Asked
 from inventory_stream.flows.channels.board.batch import Batch, batch_of
 from inventory_stream.flows.channels.board.checks import READ_BACK_TRIES_MAX
 from inventory_stream.flows.channels.board.columns import UNKNOWN
 from inventory_stream.flows.channels.board.ends import Ends
-from inventory_stream.flows.channels.board.mass_change import MassChange
 from inventory_stream.flows.channels.board.state import State
 from inventory_stream.flows.channels.board.states import (
-    AGAIN,
-    BUDGET,
-    CHECK,
     CUT,
-    DEAD,
-    DUE,
-    FLIGHT,
-    HELD,
     IDLE,
     LANES,
-    MASS,
     RAISE,
-    STOPPED,
     ZERO,
 )
 from inventory_stream.ports.channel import Caps, Ended
@@ -34,27 +25,7 @@ FORMER_OWNER_MS: Final = 120_000
 the longest request, with room."""
 
 
-class Waiting(NamedTuple):
-    """Listings in each lane, to be taken."""
-
-    zeros: int
-    cuts: int
-    raises: int
-
-
-class Sides(NamedTuple):
-    """Of one listing what is wanted and what the channel took last; None: nothing yet.
-
-    `is_idle`: in step as far as is known, nothing under way, the settle time since the last acknowledgement
-    over: what the channel shows now has to be what it took.
-    """
-
-    published: int | None
-    acknowledged: int | None
-    is_idle: bool
-
-
-class Board:
+class Board(Asked):
     """One account's listings: one slot each, of which only the newest wish counts.
 
     Zeros go before cuts, cuts before raises; one request per listing is in flight; nothing older than what
@@ -74,21 +45,24 @@ class Board:
             raise_hold_ms: The longest that a raise waits for orders.
             mass_change_share: Of the acknowledged listings; see `mass_change.MassGuard`.
         """
+        super().__init__(State(caps, raise_hold_ms, mass_change_share))
         self._caps = caps
         self._account = account
-        self._state: Final = State(caps, raise_hold_ms, mass_change_share)
         self._ends: Final = Ends(self._state, account)
-        self._begun_ms: int = 0
+        self._doubtful_from_ms: int | None = None
 
-    # What is known
-
-    def begin(self, now_ms: int) -> None:
+    def begin(self, now_ms: int, *, is_all_doubtful: bool = False) -> None:
         """Note that this is a takeover: a request of the former owner may take effect until its deadline.
 
         What is acknowledged until then is read back once after it, and so is what the former owner may have
-        been telling otherwise when it ended.
+        told, or been about to look at, when it ended.
+
+        Args:
+            now_ms: The time.
+            is_all_doubtful: An operator had zeros sent, or ended that, within `FORMER_OWNER_MS`: then rows do
+                not tell which listings the former owner may have told something.
         """
-        self._begun_ms = now_ms
+        self._doubtful_from_ms = 0 if is_all_doubtful else now_ms - FORMER_OWNER_MS
         self._state.looks_until_ms = now_ms + int(self._caps.request_seconds * 1_000)
 
     def set_listings(self, listings: Mapping[str, str], now_ms: int) -> None:
@@ -158,8 +132,8 @@ class Board:
             return
         columns.want(place, version, units, at_ms)
         state.wish_changed(place, now_ms)
-        if is_first and self._may_be_overwritten(place, version > acknowledged, at_ms, now_ms):
-            state.checks.look(place, state.looks_until_ms + state.settle_ms)
+        if is_first and self._may_be_overwritten(place, at_ms):
+            state.checks.look(place, max(now_ms, state.looks_until_ms) + state.settle_ms)
         if columns.state[place] != IDLE or columns.acknowledged_units[place] != units:
             self._guard(place, now_ms)
             state.sort(place, now_ms)
@@ -203,8 +177,6 @@ class Board:
         holds = self._state.holds
         holds.orders_through_ms = max(holds.orders_through_ms, at_ms)
 
-    # What is sent
-
     def take(
         self, now_ms: int, *, zeros_only: bool = False, group_of: Callable[[str], str] | None = None
     ) -> Batch | None:
@@ -223,7 +195,7 @@ class Board:
         for lane in (ZERO,) if zeros_only else LANES:
             batch = state.repeats.take(lane, state.columns.index.get)
             if batch is not None:
-                state.fly([state.columns.index[push.listing] for push in batch.pushes], batch)
+                state.fly(batch)
                 return batch
             first = state.lanes.pop(lane)
             if first is not None:
@@ -300,155 +272,13 @@ class Board:
             for lane in ((ZERO,) if zeros_only else LANES)
         )
 
-    def next_due_ms(self) -> int | None:
-        """When `take` or `to_read_back` may give something that they do not give now."""
+    def next_due_ms(self, now_ms: int) -> int | None:
+        """When `take` or `to_read_back` may give something that they do not give now; None: never.
+
+        Not after now: more is to be read back at once.
+        """
+        self._state.advance(now_ms)
         return self._state.next_ms()
-
-    # What operators ask
-
-    def stop(self, listings: Collection[str], now_ms: int) -> None:
-        """Send nothing more of these listings; what is in flight ends."""
-        for place in self._places(listings):
-            self._state.stopped.add(place)
-            self._state.dissolve(place, now_ms)
-            self._state.sort(place, now_ms)
-
-    def resume(self, listings: Collection[str], now_ms: int) -> None:
-        """Undo `stop`."""
-        for place in self._places(listings):
-            self._state.stopped.discard(place)
-            self._state.sort(place, now_ms)
-
-    def approve(self, now_ms: int) -> None:
-        """Let a mass change go."""
-        for place in self._state.guard.approve():
-            self._state.sort(place, now_ms)
-
-    def refuse(self) -> None:
-        """Keep a mass change back, each listing until its next change."""
-        self._state.guard.refuse()
-
-    def replay(self, listings: Collection[str] | None, now_ms: int) -> int:
-        """Send today's units of dead pushes, all or of some listings; gives how many they were."""
-        state = self._state
-        places = list(state.dead) if listings is None else self._places(listings)
-        revived = [place for place in places if state.dead.pop(place, None) is not None]
-        for place in revived:
-            state.sort(place, now_ms)
-        return len(revived)
-
-    def zeros_for_all(self, now_ms: int) -> None:
-        """Have every listing show zero, stopped, dead and held ones too, until `end_zeros`."""
-        state = self._state
-        state.is_killed = True
-        state.dead.clear()
-        self._sort_all(now_ms)
-
-    def end_zeros(self, now_ms: int) -> None:
-        """Have every listing show what the ledger says again. Known to the operator, so no mass change."""
-        self._state.is_killed = False
-        self._sort_all(now_ms)
-
-    # How it stands
-
-    @property
-    def listings(self) -> Collection[str]:
-        """Names of all that are followed."""
-        return self._state.columns.index.keys()
-
-    @property
-    def waiting(self) -> Waiting:
-        """Listings per lane."""
-        counts = self._state.columns.counts
-        return Waiting(counts[ZERO], counts[CUT], counts[RAISE])
-
-    @property
-    def held(self) -> int:
-        """Raises that wait for orders."""
-        return self._state.columns.counts[HELD]
-
-    @property
-    def deferred(self) -> int:
-        """Listings that wait for a time: to be sent again, read back, or for the next day."""
-        counts = self._state.columns.counts
-        return counts[AGAIN] + counts[DUE] + counts[CHECK] + counts[BUDGET]
-
-    @property
-    def in_flight(self) -> int:
-        """Listings in batches that have not ended."""
-        return self._state.columns.counts[FLIGHT]
-
-    @property
-    def dead(self) -> int:
-        """Listings that were refused for good."""
-        return self._state.columns.counts[DEAD]
-
-    @property
-    def stopped(self) -> int:
-        """Listings that an operator stopped, or that await approval, out of step."""
-        return self._state.columns.counts[STOPPED] + self._state.columns.counts[MASS]
-
-    @property
-    def in_step(self) -> int:
-        """Listings that the channel took as wanted."""
-        columns = self._state.columns
-        return columns.counts[IDLE] - (len(columns.index) - columns.wanted_count)
-
-    @property
-    def exposure_units(self) -> int:
-        """Sum of max(0, the most that a buyer may still be shown - what is wanted) (design.md section 3)."""
-        return self._state.exposure_units
-
-    @property
-    def mass_change(self) -> MassChange | None:
-        """What awaits approval."""
-        return self._state.guard.change
-
-    def oldest_waiting_ms(self, now_ms: int) -> int:
-        """For how long the oldest is out of step that is neither dead nor stopped."""
-        since_ms = self._state.ages.oldest_ms()
-        return 0 if since_ms is None else now_ms - since_ms
-
-    def row(self, listing: str, now_ms: int) -> ListingRow | None:
-        """Give what was acknowledged of a listing; None: not followed."""
-        place = self._state.columns.index.get(listing)
-        return None if place is None else self._state.row(place, now_ms)
-
-    def wanted(self, listing: str) -> tuple[Version, int] | None:
-        """Give what is wanted of a listing; None: nothing."""
-        columns = self._state.columns
-        place = columns.index.get(listing)
-        if place is None or columns.wanted_units[place] == UNKNOWN:
-            return None
-        return columns.wanted(place), self._state.target(place)
-
-    def sides(self, listing: str, now_ms: int) -> Sides:
-        """Say what a reconcile compares with what the channel shows."""
-        columns = self._state.columns
-        place = columns.index.get(listing)
-        if place is None:
-            return Sides(None, None, is_idle=False)
-        published, acknowledged = self._state.target(place), columns.acknowledged_units[place]
-        is_idle = (
-            columns.state[place] == IDLE
-            and published != UNKNOWN
-            and self._state.checks.get(place) is None
-            and now_ms >= columns.acknowledged_ms[place] + self._state.settle_ms
-        )
-        return Sides(
-            None if published == UNKNOWN else published,
-            None if acknowledged == UNKNOWN else acknowledged,
-            is_idle,
-        )
-
-    def _places(self, listings: Iterable[str]) -> list[int]:
-        index = self._state.columns.index
-        return [index[listing] for listing in listings if listing in index]
-
-    def _sort_all(self, now_ms: int) -> None:
-        for place in self._state.columns.index.values():
-            self._state.wish_changed(place, now_ms)
-            self._state.sort(place, now_ms)
 
     def _guard(self, place: int, now_ms: int) -> None:
         state = self._state
@@ -464,14 +294,13 @@ class Board:
             state.dissolve(other, now_ms)
             state.sort(other, now_ms)
 
-    def _may_be_overwritten(self, place: int, is_newer: bool, at_ms: int, now_ms: int) -> bool:  # noqa: FBT001
-        """Say whether the former owner may have been telling something else of what looks in step."""
+    def _may_be_overwritten(self, place: int, at_ms: int) -> bool:
+        """Say whether the former owner may have told something of late that no row tells of."""
+        acknowledged_ms = self._state.columns.acknowledged_ms[place]
         return (
-            is_newer
-            and self._caps.can_read_back
-            and now_ms < self._state.looks_until_ms
-            and at_ms >= self._begun_ms - FORMER_OWNER_MS
-            and self._state.columns.acknowledged_units[place] != UNKNOWN
+            self._caps.can_read_back
+            and self._doubtful_from_ms is not None
+            and max(at_ms, acknowledged_ms) >= self._doubtful_from_ms
         )
 
     def _believe(self, place: int, units: int, now_ms: int) -> tuple[str, ListingRow] | None:
@@ -515,7 +344,7 @@ class Board:
     def _fly(self, places: list[int], *, is_bulk: bool = False) -> Batch:
         state = self._state
         pushes = [state.push(place) for place in places]
-        repairs = [state.repairs.get(place) for place in places]
+        repairs = [state.repair_ms(place) for place in places]
         batch = batch_of(self._account, pushes, repairs, is_bulk=is_bulk)
-        state.fly(places, batch)
+        state.fly(batch)
         return batch

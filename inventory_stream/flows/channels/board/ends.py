@@ -60,6 +60,13 @@ class Ends:
             state.days.add(place, now_ms)
             state.checks.doubt(place, push.version, push.units, now_ms)
         elif result is Result.STALE:
+            tries = self._failed_again(place, now_ms)
+            if self._is_current(place, push) and self._is_enough(place, now_ms):
+                self._bury(place, push, end, batch, now_ms)
+                return True
+            # The first time at once; a channel that never shows what it compares with is not asked for ever.
+            if tries > 1:
+                state.due_ms[place] = now_ms + wait_ms(tries - 1, batch.key)
             state.checks.block(place, now_ms)
         elif self._is_current(place, push):
             return self._failed(place, push, end, batch, now_ms)
@@ -154,7 +161,7 @@ class Ends:
     def _keep_halves(self, landed: list[tuple[int, Push, Ended]], due_ms: int) -> None:
         middle = len(landed) // 2
         for half in (landed[:middle], landed[middle:]):
-            repairs = [self._state.repairs.get(place) for place, _, _ in half]
+            repairs = [self._state.repair_ms(place) for place, _, _ in half]
             self._keep(batch_of(self._account, [push for _, push, _ in half], repairs), half, due_ms)
         self._sort(landed, due_ms)
 
@@ -184,6 +191,7 @@ def _by_push(batch: Batch, ends: Sequence[Ended]) -> list[Ended]:
 
 
 def _retry_at_ms(end: Ended, tries: int, batch: Batch, now_ms: int) -> int:
-    if end.result is Result.THROTTLED and end.retry_at_ms is not None:
-        return max(now_ms, end.retry_at_ms)
+    # A time that has passed says no more than none.
+    if end.result is Result.THROTTLED and end.retry_at_ms is not None and end.retry_at_ms > now_ms:
+        return end.retry_at_ms
     return now_ms + wait_ms(tries, batch.key)

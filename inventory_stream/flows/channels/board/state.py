@@ -135,9 +135,10 @@ class State:
         """Look at a listing again at a time."""
         heappush(self._alarms, (at_ms, place))
 
-    def fly(self, places: list[int], batch: Batch) -> None:
+    def fly(self, batch: Batch) -> None:
         """Note that a batch is on its way."""
-        for place, push in zip(places, batch.pushes, strict=True):
+        for push in batch.pushes:
+            place = self.columns.index[push.listing]
             if self.columns.state[place] == HELD:
                 self.holds.drop(place)
             self.columns.enter(place, FLIGHT)
@@ -167,6 +168,18 @@ class State:
     def at_ms(self, place: int) -> int:
         """From when on a channel's orders must have come in, for a raise: its row's time, or the look's."""
         return max(self.columns.wanted_at_ms[place], self.repairs.get(place, 0))
+
+    def repair_ms(self, place: int) -> int | None:
+        """Give what tells a push from an earlier one of the same version that is no longer true.
+
+        The time of the look that showed something else; or, where the channel took other units of this
+        version since (zeros of an operator, a mapping that was changed back), when it took them.
+        """
+        columns = self.columns
+        if self.repairs and place in self.repairs:
+            return self.repairs[place]
+        is_retold = columns.acknowledged_ms[place] and columns.acknowledged(place) >= columns.wanted(place)
+        return columns.acknowledged_ms[place] if is_retold else None
 
     def push(self, place: int) -> Push:
         """Say what a listing shall show."""
