@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from inventory_stream.ports.integrations import Integration
+from inventory_stream.sandbox.adobe import AdobeFake
+from inventory_stream.sandbox.amazon import AmazonFake
 from inventory_stream.sandbox.fake import Fake
 from inventory_stream.sandbox.google import GoogleFake
 from inventory_stream.sandbox.shopee import ShopeeFake
@@ -30,6 +32,8 @@ class NewFake(Protocol):
 
 
 FAKES: Final[Mapping[str, NewFake]] = {
+    "amazon": AmazonFake,
+    "adobe": AdobeFake,
     "shopee": ShopeeFake,
     "shopify": ShopifyFake,
     "google": GoogleFake,

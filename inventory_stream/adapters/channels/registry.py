@@ -3,10 +3,22 @@
 from collections.abc import Mapping
 from typing import Final
 
-from inventory_stream.adapters.channels import google, shopee, shopify, square, template, webhook, woocommerce
+from inventory_stream.adapters.channels import (
+    adobe,
+    amazon,
+    google,
+    shopee,
+    shopify,
+    square,
+    template,
+    webhook,
+    woocommerce,
+)
 from inventory_stream.adapters.channels.spec import AdapterSpec
 
 _ALL: Final[tuple[AdapterSpec, ...]] = (
+    adobe.SPEC,
+    amazon.SPEC,
     shopify.SPEC,
     shopee.SPEC,
     google.SPEC,
