@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from inventory_stream.sandbox.budget import Budget
-from inventory_stream.sandbox.faults import Fault, Faults
+from inventory_stream.sandbox.faults import PART_FAULTS, Fault, Faults
 
 HISTORY_MAX: Final = 10_000
 """Changes and requests kept, the newest: minutes of a demo, and some 10 MB at most."""
@@ -150,10 +150,13 @@ class FakeAccount:
         self.budgets[name] = budget
         return budget
 
-    def apply(self, sets: Sequence[Set]) -> list[Done]:
-        """Do what one request asks, with the fault that is switched on; one end for each, in their order."""
+    def apply(self, sets: Sequence[Set], *, is_whole: bool = False) -> list[Done]:
+        """Do what one request asks, with the fault that is switched on; one end for each, in their order.
+
+        `is_whole`: the channel does all of a request or nothing, and so can fail no part of it.
+        """
         fault = self.faults.take_apply()
-        if fault is Fault.ERRORS_IN_200:
+        if fault is Fault.ERRORS_IN_200 or (is_whole and fault in PART_FAULTS):
             return [Done.REFUSED for _ in sets]
         whole = len(sets) if fault is not Fault.HALF_APPLIED else (len(sets) + 1) // 2
         if fault is Fault.ITEM_REFUSED:

@@ -124,14 +124,17 @@ class Fake(ABC):
         """Answer as a server does that is in trouble."""
         return web.json_response({"error": "internal"}, status=status, headers=headers)
 
-    def apply(self, turn: Turn, sets: Sequence[Set]) -> list[Done]:
-        """Apply items of a request, and see whether another request under way has one of them."""
+    def apply(self, turn: Turn, sets: Sequence[Set], *, is_whole: bool = False) -> list[Done]:
+        """Apply items of a request, and see whether another request under way has one of them.
+
+        `is_whole` as in `FakeAccount.apply`.
+        """
         listings = {item.listing for item in sets}
         self.account.overlaps += len(listings & self.account.under_way)
         fresh = listings - self.account.under_way
         self.account.under_way |= fresh
         turn.claimed.update(fresh)
-        return self.account.apply(sets)
+        return self.account.apply(sets, is_whole=is_whole)
 
     async def serve(
         self,

@@ -75,6 +75,10 @@ APPLY_FAULTS: Final = frozenset(
 """Taken by writes that apply something, never by a read or a token."""
 
 
+PART_FAULTS: Final = frozenset({Fault.HALF_APPLIED, Fault.ITEM_ABSENT, Fault.ITEM_REFUSED})
+"""Those that concern a part of a request's items."""
+
+
 class _Waiting(NamedTuple):
     fault: Fault
     scope: Scope
