@@ -35,7 +35,6 @@ from inventory_stream.bootstrap import (
     projection_parts,
     view_owner,
 )
-from inventory_stream.bootstrap.channels import channel_files, channel_parts
 from inventory_stream.cli import EXIT_FAILED, EXIT_SETTINGS
 from inventory_stream.errors import InventoryStreamError, SettingsError, UnreachableError
 from inventory_stream.ports.monitor import SILENT_PROJECTION
@@ -134,6 +133,9 @@ def channels() -> None:
 
     Example: inventory-stream worker channels
     """
+    # Adapters, schemas and TLS of ten channels: 60 MB that other workers have no use for.
+    from inventory_stream.bootstrap.channels import channel_files, channel_parts  # noqa: PLC0415
+
     settings, end = _begin()
     fail = failing(end)
     monitoring = channel_monitoring(settings)

@@ -423,7 +423,9 @@ async def test_the_budget_is_kept(name: str, tmp_path: Path) -> None:
     """At full speed, paced as its sender does it, a channel refuses one request at most for how often."""
 
     def pace_of(channel: Channel) -> AccountPace:
-        return AccountPace(channel.caps.limits, lambda: int(time.time() * 1_000))
+        pace = AccountPace(lambda: int(time.time() * 1_000))
+        pace.begin(channel.caps.limits)
+        return pace
 
     async with bench_of(name, tmp_path, pace_of=pace_of) as bench:
         pace, caps = bench.pace, bench.channel.caps
