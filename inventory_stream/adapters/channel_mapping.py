@@ -132,9 +132,13 @@ class MappingFile:
 
         Blocks while it reads, 5 s for a million lines: call it in a thread.
         """
+        before, self._seen = self._seen, None
         try:
-            seen, self._seen = self._seen, _stamp(self._path)
-            if self._seen in {self._in_use, self._refused} or self._seen != seen:
+            self._seen = _stamp(self._path)
+            if self._seen == self._in_use:
+                self._refused = self.wrong = None
+                return False
+            if self._seen == self._refused or self._seen != before:
                 return False
             accounts = self._read(self._accounts)
         except SettingsError as error:
