@@ -636,6 +636,23 @@ GATEWAY_PAYMENTS: Final = Metric(
     "refund_required rises: money is taken for units that are gone.",
     "payments-to-look-at",
 )
+GATEWAY_WEBHOOKS: Final = Metric(
+    f"{PREFIX}gateway_webhook_deliveries_total",
+    Kind.COUNTER,
+    Role.GATEWAY,
+    "deliveries",
+    ("integration", "result"),
+    "Deliveries of channels by what came of them (docs/channels/inbound.md): taken, repeated, nothing, "
+    "forged, malformed, not-kept, unknown.",
+)
+GATEWAY_WEBHOOK_KINDS: Final = Metric(
+    f"{PREFIX}gateway_webhook_unknown_kinds_total",
+    Kind.COUNTER,
+    Role.GATEWAY,
+    "events",
+    ("integration", "kind"),
+    "Genuine events of a kind that nothing here reads; 50 kinds of an integration by name, then `other`.",
+)
 GATEWAY_NOT_RECORDED: Final = Metric(
     f"{PREFIX}gateway_audit_failures_total",
     Kind.COUNTER,

@@ -35,6 +35,7 @@ from inventory_stream.gateway.waiting_room import WaitingRoomParts
 from inventory_stream.ports.access import SILENT_ACCESS
 from inventory_stream.ports.audit import AUDIT
 from inventory_stream.ports.sale_monitor import SILENT_SALE
+from inventory_stream.ports.webhooks import SILENT_WEBHOOKS
 from inventory_stream.settings import Settings
 from models.ids import partition_of
 
@@ -123,6 +124,7 @@ def gateway_parts(settings: Settings, monitor: PrometheusGateway | None = None) 
         partition_of_sku=partition_of_sku,
         now_ms=clock.now_ms,
         monitor=sale_monitor,
+        webhooks=SILENT_WEBHOOKS if monitor is None else monitor,
     )
     trail = KafkaAuditTrail(connection, settings.topic(AUDIT))
     parts = (

@@ -15,6 +15,7 @@ from inventory_stream.gateway.reserving import Reserving
 from inventory_stream.gateway.security.guard import Guard, LimitedCustomers
 from inventory_stream.gateway.waiting_room import WaitingRoomParts
 from inventory_stream.ports.sale_monitor import SaleMonitor
+from inventory_stream.ports.webhooks import WebhookMonitor
 from inventory_stream.settings import Settings
 
 
@@ -44,6 +45,7 @@ class Core:
     now_ms: Callable[[], int]
     """The clock by which the ledger decides, as well as it is known here."""
     monitor: SaleMonitor
+    webhooks: WebhookMonitor
 
 
 @dataclass(frozen=True, slots=True)

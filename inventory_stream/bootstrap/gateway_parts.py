@@ -11,6 +11,7 @@ from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.bootstrap.gateway_orders import orders_part
 from inventory_stream.bootstrap.gateway_part import Core, Part
+from inventory_stream.bootstrap.gateway_webhooks import webhooks_part
 from inventory_stream.gateway.asking import Asking
 from inventory_stream.gateway.endpoint import Scope
 from inventory_stream.gateway.graphql.asked import Sources
@@ -130,6 +131,7 @@ def _storefront(core: Core) -> Part:
 
 PARTS: Final[tuple[Callable[[Core], Part], ...]] = (
     orders_part,
+    webhooks_part,
     _stock,
     _reads,
     _graphql,

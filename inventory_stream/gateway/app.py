@@ -155,7 +155,7 @@ def _handler(
             request[_APPLIED_KEY] = f"wait={wait_seconds:g}"
         body: Struct | bytes | None = None
         if endpoint.is_signed:
-            body = await raw_body_of(request, seconds_max=seconds_max)
+            body = await raw_body_of(request, seconds_max=seconds_max, is_any_type=body_kind is None)
         elif body_kind is not None:
             body = await body_of(request, body_kind, seconds_max=seconds_max)
         if is_write and key_notes is not None:

@@ -25,15 +25,15 @@ async def body_of(request: web.Request, kind: type[Struct], *, seconds_max: floa
     return decoded(await raw_body_of(request, seconds_max=seconds_max) or b"{}", kind)
 
 
-async def raw_body_of(request: web.Request, *, seconds_max: float) -> bytes:
-    """Read a JSON body without looking into it.
+async def raw_body_of(request: web.Request, *, seconds_max: float, is_any_type: bool = False) -> bytes:
+    """Read a JSON body without looking into it; or one of any media type.
 
     Raises:
         Problem: `too-large`, `too-slow` or `media-type`.
     """
     raw = await _read(request, seconds_max)
     # What nearly everybody sends needs no parser.
-    if raw and request.headers.get("Content-Type") != "application/json":
+    if raw and not is_any_type and request.headers.get("Content-Type") != "application/json":
         kind = request.content_type
         if kind not in JSON_TYPES and not kind.endswith("+json"):
             raise Problem("media-type", f"send application/json, not {kind[:80]!r}")

@@ -86,7 +86,8 @@ class Endpoint:
     public keys unless `is_public`.
     `binds_late`: the handler itself binds the key, by `Call.bind` right before anything is sent, as it
     refuses more often than it asks.
-    `is_signed`: a signature over the body is checked by the handler, which therefore gets its bytes.
+    `is_signed`: a signature over the body is checked by the handler, which therefore gets its bytes;
+    without a `body`, bytes of any media type.
     """
 
     method: str

@@ -16,6 +16,13 @@ class ChannelSettings(Section):
     mapping_file: Path | None = Field(
         None, description="CSV file of which listing shows which SKU and locations; read anew when it changes"
     )
+    webhooks_url: str | None = Field(
+        None,
+        max_length=512,
+        pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
+        description="address under which channels reach gateways, as https://hooks.example: what stands "
+        "before /v1/webhooks/; Square and Shopee sign it; without it, https and the Host that they ask for",
+    )
     allow_loopback: bool = Field(
         False,  # noqa: FBT003  # pydantic takes the default so
         description="let channels be http servers on this machine, as the sandbox is; never in production",

@@ -64,6 +64,12 @@ class GatewaySecuritySettings(Section):
     customer_requests_per_second: int = Field(
         10, ge=1, le=1_000_000, description="of each customer that a shop names; beyond it 429"
     )
+    webhook_requests_per_second: int = Field(
+        1_000,
+        ge=1,
+        le=1_000_000,
+        description="of each integration at its webhook, with twice that at once; beyond it 429",
+    )
     public_units_max: int = Field(
         10, ge=1, le=1_000_000, description="units of one reservation made with a public key; beyond it 403"
     )

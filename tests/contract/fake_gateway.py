@@ -36,9 +36,11 @@ from inventory_stream.gateway.routes.sku_stock import SkuStockRoutes
 from inventory_stream.gateway.routes.stock import StockRoutes
 from inventory_stream.gateway.routes.stores import StoreRoutes
 from inventory_stream.gateway.routes.transfers import TransferRoutes
+from inventory_stream.gateway.routes.webhooks import WebhookRoutes
 from inventory_stream.gateway.waiting_room import WaitingRoomParts
 from inventory_stream.settings import GatewaySettings
 from models.commands import SetLocationGroup, Sync
+from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.desk import FakeDesk
 from tests.fakes.ledger_reader import FakeLedger
 from tests.fakes.notes import FakeNotes
@@ -97,6 +99,7 @@ class FakeGateway:
             *reservations.endpoints(),
             *OrderRoutes(desk, notes, customers, rooms.admissions, ANSWER_SECONDS).endpoints(),
             *PaymentRoutes(settling, {"shop": [b"s" * 32]}, ANSWER_SECONDS).endpoints(),
+            *WebhookRoutes({}, FakeDeliveries(), now_ms).endpoints(),
             *StockRoutes(asking).endpoints(),
             *TransferRoutes(asking).endpoints(),
             *IncomingRoutes(asking).endpoints(),

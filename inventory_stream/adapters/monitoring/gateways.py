@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PrometheusGateway:
-    """An `AccessMonitor` and a `SaleMonitor`."""
+    """An `AccessMonitor`, a `SaleMonitor` and a `WebhookMonitor`."""
 
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
@@ -75,6 +75,14 @@ class PrometheusGateway:
     def room_restored(self) -> None:
         """See the port."""
         self._instruments.counter(names.GATEWAY_ROOM_RESTORED).inc()
+
+    def delivered(self, integration: str, result: str) -> None:
+        """See `ports.webhooks.WebhookMonitor`."""
+        self._instruments.counter(names.GATEWAY_WEBHOOKS, integration, result).inc()
+
+    def unknown_kind(self, integration: str, kind: str) -> None:
+        """See `ports.webhooks.WebhookMonitor`."""
+        self._instruments.counter(names.GATEWAY_WEBHOOK_KINDS, integration, kind).inc()
 
     def refresh(self) -> None:
         """Look at what is only looked at for a scrape."""

@@ -30,6 +30,7 @@ TAGS: Final = {
     "reservations": "Units held for a shopper, and what becomes of them.",
     "orders": "Orders of many lines, whole or in part.",
     "payments": "What payment providers tell.",
+    "webhooks": "What channels tell: marketplaces, shops, tills.",
     "availability": "What can be sold, where, through which channel, when.",
     "skus": "What happened to a SKU.",
     "stores": "The nearest places that have it.",
@@ -114,6 +115,8 @@ def _operation(
             "required": _must_be_sent(endpoint.body),
             "content": {"application/json": content},
         }
+    elif endpoint.is_signed:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {}}}}
     return operation
 
 

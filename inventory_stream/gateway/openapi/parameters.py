@@ -19,6 +19,7 @@ _MEANINGS: Final = {
     "sku": "The SKU.",
     "sale_id": "The sale.",
     "ticket": "The ticket, as its answer named it.",
+    "integration": "The integration, as the registry names it.",
 }
 
 
@@ -29,7 +30,7 @@ def parameters_of(endpoint: Endpoint, schemas: Json) -> list[Json]:
         found += query_parameters(schemas[endpoint.query.__name__])
     if endpoint.is_write:
         found += [request_header("IdempotencyKey"), request_header("Prefer")]
-    if endpoint.is_signed:
+    if endpoint.is_signed and endpoint.body is not None:
         found.append(request_header("Signature"))
     if 304 in endpoint.answers:
         found.append(request_header("IfNoneMatch"))

@@ -3,6 +3,7 @@
 import hmac
 import math
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Final, Self
 
 from aiohttp import hdrs, web
@@ -25,6 +26,9 @@ from inventory_stream.gateway.security.streams import Streams
 from inventory_stream.gateway.security.tokens import TokenReader
 from inventory_stream.settings import GatewaySettings, variable
 
+WEBHOOKS: Final = "/v1/webhooks/"
+"""Addresses below this are called by channels: many calls from few addresses, each proven by a signature."""
+
 _WHO: Final = web.RequestKey("who", object)
 """The proven caller, or the problem with what was sent; nothing where nothing was sent."""
 
@@ -45,6 +49,7 @@ class Guard:
         self._by_key = Buckets(settings.key_requests_per_second)
         self._by_address = Buckets(settings.client_requests_per_second)
         self._by_customer = Buckets(settings.customer_requests_per_second)
+        self._by_integration = Buckets(settings.webhook_requests_per_second)
         self._streams = Streams(settings.streams_per_client_max)
 
     @classmethod
@@ -86,6 +91,8 @@ class Guard:
         if preflight is not None:
             return preflight
         self._browsers.check_socket(request)
+        if request.path.startswith(WEBHOOKS):
+            return await self._of_channel(request, handler)
         shown = await self._admit(request)
         response = await handler(request)
         if not response.prepared:
@@ -99,6 +106,14 @@ class Guard:
             Problem: `too-many-requests`.
         """
         _check("customer", self._by_customer.take(customer))
+
+    def admit_integration(self, name: str) -> None:
+        """Count one genuine delivery of an integration.
+
+        Raises:
+            Problem: `too-many-requests`.
+        """
+        _check("integration", self._by_integration.take(name))
 
     def counting(self, routes: Iterable[web.RouteDef]) -> tuple[web.RouteDef, ...]:
         """Bound the streams that an address has open, each counted as long as its handler runs.
@@ -120,6 +135,18 @@ class Guard:
                 return await handle(request)
 
         return counted
+
+    async def _of_channel(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let a channel call: what is proven counts for its integration, what is refused for the address."""
+        address = self._addresses.of(request)
+        if self._by_address.is_empty(address):
+            _check("client", self._by_address.take(address))
+        try:
+            return await handler(request)
+        except Problem as problem:
+            if problem.kind.status < HTTPStatus.TOO_MANY_REQUESTS:
+                self._by_address.take(address)
+            raise
 
     async def _admit(self, request: web.Request) -> dict[str, str]:
         """Find out who asks and count the request; gives the headers of the limit that is nearest."""

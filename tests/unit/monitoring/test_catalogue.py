@@ -125,6 +125,8 @@ def registry_of_a_gateway() -> CollectorRegistry:
     monitor.rooms(6, 7)
     monitor.room_restored()
     monitor.dropped(0, 1)
+    monitor.delivered("shop-nl", "taken")
+    monitor.unknown_kind("shop-nl", "orders/risk")
     monitor.refresh()
     return registry
 
