@@ -174,6 +174,8 @@ class ShopifyFake(Fake):
         return errors
 
     def _shown(self, variables: dict[str, Any]) -> dict[str, Any]:
+        if "location" not in variables:
+            return {"order": None}  # orders of the sandbox are not edited
         location = _id(variables["location"])
         nodes: list[dict[str, Any] | None] = []
         for gid in variables["items"]:

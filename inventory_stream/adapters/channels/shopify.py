@@ -16,6 +16,12 @@ import msgspec
 from inventory_stream.adapters.channels.answers import code_of, decoded, not_sent
 from inventory_stream.adapters.channels.halving import push_in_halves
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.shopify_orders import (
+    ORDER,
+    ORDER_POINTS,
+    OrderAnswer,
+    events_of_order,
+)
 from inventory_stream.adapters.channels.shopify_push import (
     POINTS,
     READ_BACK_MAX,
@@ -145,8 +151,12 @@ class Shopify:
         }
 
     async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
-        """Nothing names an order only: Shopify's webhooks bring it whole."""
-        raise ChannelError(Result.PERMANENT, f"order-not-asked:{named.order_id}")
+        """Ask for an order that an edit named; see `shopify_orders`."""
+        variables = {"id": f"gid://shopify/Order/{named.order_id}"}
+        answer = await self._ask(ORDER, variables, OrderAnswer, ORDER_POINTS, is_paid=False)
+        if answer.data is None or answer.data.order is None:
+            raise ChannelError(Result.PERMANENT, "order-unknown")
+        return events_of_order(named.order_id, answer.data.order)
 
     async def close(self) -> None:
         """Nothing is held: connections are the process's."""
