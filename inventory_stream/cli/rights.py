@@ -14,6 +14,7 @@ from inventory_stream.ports.audit import AUDIT
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 from inventory_stream.ports.events import EVENTS_GROUP, EventTopic
 from inventory_stream.ports.payments import PAYMENT_EVENTS, PAYMENT_OUTCOMES, PAYMENTS_GROUP
+from models.channels import CHANNEL_INBOUND, CHANNEL_OUTCOMES, CHANNELS_GROUP
 
 
 class Resource(Enum):
@@ -58,6 +59,8 @@ _ALL_TOPICS: Final = (
     AUDIT,
     PAYMENT_EVENTS,
     PAYMENT_OUTCOMES,
+    CHANNEL_INBOUND,
+    CHANNEL_OUTCOMES,
     *_EVENT_TOPICS,
 )
 
@@ -92,6 +95,27 @@ def _projection(named: Callable[[str], str]) -> list[Right]:
         Right(Resource.GROUP, named(EVENTS_GROUP), (_READ,)),
         Right(Resource.TRANSACTIONAL_ID, publisher, (_WRITE,), is_prefix=True),
     ]
+
+
+def _channels(named: Callable[[str], str]) -> list[Right]:
+    exceptions = EventTopic.EXCEPTIONS.value
+    return [
+        *(Right(Resource.TOPIC, named(topic), (_READ,)) for topic in (LEDGER, CHANNEL_INBOUND)),
+        Right(Resource.TOPIC, named(CHANNEL_OUTCOMES), (_READ, _WRITE)),
+        *(Right(Resource.TOPIC, named(topic), (_WRITE,)) for topic in (DEAD_LETTERS, exceptions)),
+        Right(Resource.GROUP, named(CHANNELS_GROUP), (_READ,)),
+    ]
+
+
+def _operators(named: Callable[[str], str]) -> list[Right]:
+    return [
+        Right(Resource.TOPIC, named(CHANNEL_INBOUND), (_WRITE,)),
+        Right(Resource.TOPIC, named(CHANNEL_OUTCOMES), (_READ,)),
+    ]
+
+
+def _hooks(named: Callable[[str], str]) -> list[Right]:
+    return [Right(Resource.TOPIC, named(CHANNEL_INBOUND), (_WRITE,))]
 
 
 def _senders(named: Callable[[str], str]) -> list[Right]:
@@ -153,7 +177,9 @@ def _doctors(named: Callable[[str], str]) -> list[Right]:
 ROLES: Final[dict[str, tuple[Callable[[Callable[[str], str]], list[Right]], ...]]] = {
     "worker ledger": (_checks, _ledger),
     "worker projection": (_checks, _projection),
-    "gateway": (_checks, _senders, _readers, _witnesses, _cashiers),
+    "worker channels": (_checks, _channels, _senders),
+    "gateway": (_checks, _senders, _readers, _witnesses, _cashiers, _hooks),
+    "channels status, pause, ...": (_operators, _readers),
     "replay": (_checks, _senders),
     "senders of commands (shops, tills)": (_senders,),
     "senders of payment events": (_payers,),
