@@ -106,9 +106,9 @@ def _chosen(smoked: Smoked, listing: str | None) -> tuple[MappedListing, Version
             # One request of a listing is in flight at a time, and this one would be a second.
             continue
         return row, *wanted
-    named = "no listing" if listing is None else f"{listing!r}"
+    named = "no listing can" if listing is None else f"{listing!r} cannot"
     raise _FailedError(
-        f"{named} can be checked: it must be mapped to a SKU that the ledger knows, not be stopped, and have "
+        f"{named} be checked: it must be mapped to a SKU that the ledger knows, not be stopped, and have "
         "nothing under way"
     )
 
