@@ -6,7 +6,7 @@ name that changes what it points to (DNS rebinding) gains nothing.
 
 import socket
 from collections.abc import Callable, Collection
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from aiohttp.connector import AddrInfoType
@@ -25,7 +25,10 @@ _NOT_HOSTS_V6: Final = (
     IPv6Network("2002::/16"),  # 6to4: carries any IPv4 address
     IPv6Network("3fff::/20"),  # documentation, newer than Python 3.11
 )
-_RELAYS_V4: Final = IPv4Network("192.88.99.0/24")  # of 6to4
+_NOT_HOSTS_V4: Final = (
+    IPv4Network("192.0.0.0/24"),  # protocol assignments; Python 3.11 knows a part of them
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4
+)
 
 
 class AddressRefusedError(OSError):
@@ -39,12 +42,8 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(parsed, IPv6Address):
-        return (
-            parsed in _GLOBAL_V6
-            and parsed.is_global
-            and not any(parsed in network for network in _NOT_HOSTS_V6)
-        )
-    return _is_public_v4(parsed)
+        return parsed in _GLOBAL_V6 and parsed.is_global and not any(parsed in net for net in _NOT_HOSTS_V6)
+    return parsed.is_global and not parsed.is_multicast and not any(parsed in net for net in _NOT_HOSTS_V4)
 
 
 def why_refused(url: str, *, allow_loopback: bool, ports: Collection[int] = PORTS) -> str | None:
@@ -87,10 +86,6 @@ def checked_socket(*, allow_loopback: bool) -> Callable[[AddrInfoType], socket.s
         return socket.socket(family, kind, protocol)
 
     return new_socket
-
-
-def _is_public_v4(address: IPv4Address) -> bool:
-    return address.is_global and not address.is_multicast and address not in _RELAYS_V4
 
 
 def _is_address(host: str) -> bool:
