@@ -6,10 +6,8 @@ Written by hand from the vendor's documents (channels.md 1a), unverified: there 
 import base64
 import hmac
 import json
-import zlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import ClassVar, Final
 
@@ -18,6 +16,7 @@ from aiohttp import web
 from inventory_stream.sandbox.account import Done, FakeAccount, Set
 from inventory_stream.sandbox.fake import Entry, Fake, Happening, Turn, Webhook
 from inventory_stream.sandbox.specs import Specs, validator
+from inventory_stream.sandbox.woocommerce_orders import number_of, order_body, refunds_body
 
 CONSUMER_KEY: Final = "ck_sandbox"
 CONSUMER_SECRET: Final = "cs_sandbox"  # noqa: S105  # of the sandbox, known to everybody
@@ -29,7 +28,7 @@ BATCH_MAX: Final = 100
 PER_PAGE_MAX: Final = 100
 
 ORDERS_MAX: Final = 10_000
-"""Orders whose time is remembered, as many as the sandbox remembers."""
+"""Orders that can be asked for, by what happened to them first and last; as many as the sandbox remembers."""
 
 REQUESTS: Final = "requests"
 REQUESTS_PER_SECOND: Final = 2.0
@@ -72,14 +71,16 @@ class WooCommerceFake(Fake):
         self.account.limit(REQUESTS, REQUESTS_PER_SECOND, BURST)
         self.account.allow_token(_basic(CONSUMER_KEY, CONSUMER_SECRET))
         self._deliveries = 0
-        self._created_ms: OrderedDict[str, int] = OrderedDict()
+        self._orders: OrderedDict[str, tuple[Happening, Happening]] = OrderedDict()
 
     def routes(self, prefix: str) -> Sequence[web.RouteDef]:
-        """Give the four addresses that are used."""
+        """Give the addresses that are used."""
         products = f"{prefix}/wp-json/wc/v3/products"
         return [
             web.post(f"{products}/batch", self._batch),
             web.post(f"{products}/{{product}}/variations/batch", self._batch),
+            web.get(f"{prefix}/wp-json/wc/v3/orders/{{order}}", self._order),
+            web.get(f"{prefix}/wp-json/wc/v3/orders/{{order}}/refunds", self._refunds),
             web.get(products, self._list),
             web.get(f"{products}/{{product}}/variations", self._list),
         ]
@@ -104,10 +105,11 @@ class WooCommerceFake(Fake):
     def happened(self, happening: Happening, url: str) -> Sequence[Webhook]:
         """Tell of an order as a webhook of topic `order.created` or `order.updated` does."""
         del url  # WooCommerce signs the body alone
-        created_ms = self._created_ms.setdefault(happening.order_id, happening.at_ms)
-        if len(self._created_ms) > ORDERS_MAX:
-            self._created_ms.popitem(last=False)
-        body = json.dumps(_order(happening, created_ms), separators=(",", ":")).encode()
+        first, _ = self._orders.get(number := str(number_of(happening)), (happening, happening))
+        self._orders[number] = (first, happening)
+        if len(self._orders) > ORDERS_MAX:
+            self._orders.popitem(last=False)
+        body = json.dumps(order_body(first, happening), separators=(",", ":")).encode()
         event = "created" if happening.kind == "sold" else "updated"
         self._deliveries += 1
         signature = base64.b64encode(hmac.digest(SIGNED_SECRET.encode(), body, "sha256")).decode()
@@ -141,6 +143,28 @@ class WooCommerceFake(Fake):
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         return await self.serve(request, self._shown, is_write=False, limit=REQUESTS)
+
+    async def _order(self, request: web.Request) -> web.StreamResponse:
+        return await self.serve(request, self._order_shown, is_write=False, limit=REQUESTS)
+
+    async def _refunds(self, request: web.Request) -> web.StreamResponse:
+        return await self.serve(request, self._refunds_shown, is_write=False, limit=REQUESTS)
+
+    async def _order_shown(self, turn: Turn) -> web.Response:
+        if (refusal := self._unknown_caller(turn)) is not None:
+            return refusal
+        happened = self._orders.get(turn.request.match_info["order"])
+        if happened is None:
+            return _refused("woocommerce_rest_shop_order_invalid_id", HTTPStatus.NOT_FOUND)
+        return web.json_response(order_body(*happened))
+
+    async def _refunds_shown(self, turn: Turn) -> web.Response:
+        if (refusal := self._unknown_caller(turn)) is not None:
+            return refusal
+        happened = self._orders.get(turn.request.match_info["order"])
+        if happened is None:
+            return _refused("woocommerce_rest_shop_order_invalid_id", HTTPStatus.NOT_FOUND)
+        return web.json_response(refunds_body(happened[1]))
 
     async def _update(self, turn: Turn) -> web.Response:
         if (refusal := self._unknown_caller(turn)) is not None:
@@ -210,34 +234,3 @@ def _item(number: int, units: int, end: Done) -> Mapping[str, object]:
 def _refused(code: str, status: HTTPStatus, misfits: Sequence[str] = ()) -> web.Response:
     data = {"status": int(status), "params": list(misfits)}
     return web.json_response({"code": code, "message": "Refused.", "data": data}, status=int(status))
-
-
-def _order(happening: Happening, created_ms: int) -> Mapping[str, object]:
-    number = zlib.crc32(happening.order_id.encode())
-    refund = {"id": number + 1, "reason": "", "total": "-1.00"}  # of lines it says nothing
-    return {
-        "id": number,
-        "number": str(number),
-        "status": {"sold": "processing", "cancelled": "cancelled", "refunded": "refunded"}[happening.kind],
-        "date_created_gmt": _iso(created_ms),
-        "date_modified_gmt": _iso(happening.at_ms),
-        "line_items": [
-            _line(place, listing, units) for place, (listing, units) in enumerate(happening.lines, 1)
-        ],
-        "refunds": [refund] if happening.kind == "refunded" else [],
-    }
-
-
-def _line(place: int, listing: str, units: int) -> Mapping[str, object]:
-    product, _, variation = listing.partition("/")
-    return {
-        "id": place,
-        "product_id": int(product),
-        "variation_id": int(variation or 0),
-        "quantity": units,
-        "sku": f"sku-{variation or product}",
-    }
-
-
-def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -9,28 +9,38 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta, Struct
 
-from inventory_stream.adapters.channels.answers import all_ended, code_of, decoded, ended_by, not_sent, whole
+from inventory_stream.adapters.channels import woocommerce_orders
+from inventory_stream.adapters.channels.answers import all_ended, decoded, ended_by, not_sent, whole
 from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.inbound import woocommerce
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
-from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
+from inventory_stream.adapters.channels.woocommerce_orders import OrderAsked, Refund
+from inventory_stream.adapters.channels.woocommerce_words import (
+    NAME,
+    NO_PRODUCT,
+    Item,
+    Updated,
+    body_of,
+    check_listing,
+    end_of,
+    id_of,
+    is_id,
+    refusal_of,
+)
+from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, MalformedError, Push, Result
 from inventory_stream.ports.integrations import Integration
 from models.channels import ChannelEvent, OrderNamed
 
 BATCH_MAX: Final = 100
 """Items of one batch, and of one page read back: WooCommerce's own default; more is 413."""
-NAME: Final = "woocommerce"
 READ_BACK_MAX: Final = 50
 """Listings of one read back: if each is of another product, 25 s at 2 requests/s."""
 API: Final = "/wp-json/wc/v3"
 REQUESTS: Final = "requests"
 """The one budget: a shop has one server for reads and writes."""
-
-_ID_DIGITS_MAX: Final = 19  # a bigint of the shop's database
 
 
 class WooOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,26 +57,6 @@ class WooOptions(Struct, frozen=True, forbid_unknown_fields=True):
     settle_seconds: Annotated[
         float, Meta(ge=0, le=600, description="after so long a read back shows what was set; default 2")
     ] = 2.0
-
-
-class _ItemError(Struct):
-    code: str
-    data: dict[str, object] | None = None
-
-
-class _Item(Struct):
-    id: int
-    stock_quantity: float | None = None
-    manage_stock: bool | str = False  # "parent" on variations whose product holds the stock
-    error: _ItemError | None = None
-
-
-class _Updated(Struct):
-    update: list[_Item]
-
-
-class _Refusal(Struct):
-    code: str
 
 
 class WooCommerce:
@@ -125,9 +115,17 @@ class WooCommerce:
         return found
 
     async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
-        """Say that nothing only names an order: WooCommerce's webhooks bring it whole."""
-        del named
-        raise ChannelError(Result.PERMANENT, "orders-come-whole")
+        """Ask for an order with refunds, and for what these name."""
+        if not is_id(named.order_id):
+            raise ChannelError(Result.PERMANENT, "order-unknown")
+        path = f"{API}/orders/{named.order_id}"
+        order = decoded(await self._get(path), OrderAsked, self._drift, NAME, counts_unknown=False)
+        answer = await self._get(f"{path}/refunds", {"per_page": str(BATCH_MAX)})
+        refunds = decoded(answer, list[Refund], self._drift, NAME, counts_unknown=False)
+        try:
+            return woocommerce_orders.events_of(order, refunds)
+        except MalformedError:
+            raise ChannelError(Result.PERMANENT, "order-malformed") from None
 
     async def close(self) -> None:
         """Nothing is held: connections are the process's."""
@@ -142,35 +140,39 @@ class WooCommerce:
             body=body_of(batch),
         )
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise _refusal_of(answer)
-        updated = decoded(answer, _Updated, self._drift, NAME, counts_unknown=False)
+            raise refusal_of(answer)
+        updated = decoded(answer, Updated, self._drift, NAME, counts_unknown=False)
         items = {item.id: item for item in updated.update}
-        named = ((push, items.get(_id_of(push.listing))) for push in batch)
-        return whole(batch, {push.listing: _end_of(push, item) for push, item in named if item is not None})
+        named = ((push, items.get(id_of(push.listing))) for push in batch)
+        return whole(batch, {push.listing: end_of(push, item) for push, item in named if item is not None})
 
     async def _stock_of(self, group: str, listings: Sequence[str]) -> Mapping[str, int]:
-        by_id = {_id_of(listing): listing for listing in listings}
-        answer = await self._exchange.send(
-            "GET",
-            _path_of(group),
-            limit=REQUESTS,
-            headers=self._headers(),
-            params={
-                "include": ",".join(map(str, by_id)),
-                "per_page": str(BATCH_MAX),
-                "_fields": "id,manage_stock,stock_quantity",
-            },
-        )
-        if answer.status == HTTPStatus.NOT_FOUND and group:
-            return {}  # the product is gone, and its variations with it
-        if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise _refusal_of(answer)
-        items = decoded(answer, list[_Item], self._drift, NAME, counts_unknown=False)
+        by_id = {id_of(listing): listing for listing in listings}
+        params = {
+            "include": ",".join(map(str, by_id)),
+            "per_page": str(BATCH_MAX),
+            "_fields": "id,manage_stock,stock_quantity",
+        }
+        try:
+            answer = await self._get(_path_of(group), params)
+        except ChannelError as error:
+            if error.code == NO_PRODUCT:
+                return {}  # the product is gone, and its variations with it
+            raise
+        items = decoded(answer, list[Item], self._drift, NAME, counts_unknown=False)
         return {
             by_id[item.id]: int(item.stock_quantity)
             for item in items
             if item.id in by_id and item.manage_stock is True and item.stock_quantity is not None
         }
+
+    async def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        answer = await self._exchange.send(
+            "GET", path, limit=REQUESTS, headers=self._headers(), params=params
+        )
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise refusal_of(answer)
+        return answer
 
     def _headers(self) -> Mapping[str, str]:
         pair = f"{self._secrets.text('consumer_key')}:{self._secrets.text('consumer_secret')}"
@@ -180,67 +182,8 @@ class WooCommerce:
         }
 
 
-def body_of(batch: Sequence[Push]) -> bytes:
-    """Write a batch. Stock that is not managed would be ignored, so each item turns that on."""
-    return msgspec.json.encode(
-        {
-            "update": [
-                {"id": _id_of(push.listing), "manage_stock": True, "stock_quantity": push.units}
-                for push in batch
-            ]
-        }
-    )
-
-
-def _end_of(push: Push, item: _Item) -> Ended:
-    if item.error is not None:
-        status = (item.error.data or {}).get("status")
-        return Ended(
-            push.listing, _result_of(status if isinstance(status, int) else 400), code_of(item.error.code)
-        )
-    if item.stock_quantity != push.units:
-        return Ended(push.listing, Result.AMBIGUOUS, "shows-other")
-    return Ended(push.listing, Result.APPLIED)
-
-
-def _refusal_of(answer: Answer) -> ChannelError:
-    """Classify a 4xx of the whole request; one that is no JSON is of something before the shop."""
-    try:
-        code = code_of(msgspec.convert(answer.json(), _Refusal).code)
-    except (ChannelError, msgspec.ValidationError):
-        code = ""
-    if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return ChannelError(Result.PERMANENT, code or "too-large")
-    if not code:
-        return ChannelError(Result.RETRYABLE, f"http-{answer.status}")
-    return ChannelError(_result_of(answer.status), code)
-
-
-def _result_of(status: int) -> Result:
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return Result.AUTH  # a key pair that may only read is refused with 403
-    return Result.RETRYABLE if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Result.PERMANENT
-
-
 def _path_of(group: str) -> str:
     return f"{API}/products/{group}/variations" if group else f"{API}/products"
-
-
-def _id_of(listing: str) -> int:
-    return int(listing.rpartition("/")[2])
-
-
-def check_listing(listing: str) -> str | None:
-    """Say why a listing id cannot be WooCommerce's."""
-    parts = listing.split("/")
-    if len(parts) in {1, 2} and all(_is_id(part) for part in parts):
-        return None
-    return "must be <product id> or <product id>/<variation id>, whole numbers"
-
-
-def _is_id(part: str) -> bool:
-    # int() would take "+1" and other scripts' digits as well.
-    return part.isascii() and part.isdecimal() and len(part) <= _ID_DIGITS_MAX and part[0] != "0"
 
 
 def check_integration(integration: Integration) -> str | None:

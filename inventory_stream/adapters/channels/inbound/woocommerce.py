@@ -39,12 +39,15 @@ _PING: Final = b"webhook_id="
 _PAID: Final = frozenset({"processing", "completed"})
 _PLACED: Final = frozenset({"on-hold"})
 """Awaits a bank transfer; the shop has taken its stock off."""
-_OFF: Final = frozenset({"cancelled", "failed", "trash"})
+OFF: Final = frozenset({"cancelled", "failed", "trash"})
+"""Nothing of the order is wanted any more."""
 _NOT_YET: Final = frozenset({"pending", "checkout-draft", "auto-draft"})
 """At the checkout: the shop has sold nothing."""
 
 
-class _Meta(Struct):
+class Meta(Struct):
+    """A name and a value that plugins hang onto lines."""
+
     key: str
     value: Any = None
 
@@ -55,14 +58,16 @@ class _Line(Struct):
     quantity: int
     variation_id: int = 0
     sku: str | None = None
-    meta_data: tuple[_Meta, ...] = ()
+    meta_data: tuple[Meta, ...] = ()
 
 
 class _Refund(Struct):
     id: int
 
 
-class _Order(Struct):
+class Order(Struct):
+    """What is read of an order; nothing of its buyer."""
+
     id: int
     status: str
     date_created_gmt: datetime
@@ -129,14 +134,14 @@ _Told = tuple[tuple[ChannelEvent, ...], tuple[str, ...]]
 
 def _order(raw: bytes, now_ms: int) -> _Told:
     """Read an order as it is now; what it was before has been told, or will be."""
-    order = decoded(raw, _Order)
-    order_id, lines = identifier(order.id, "id"), _lines_of(order)
+    order = decoded(raw, Order)
+    order_id, lines = identifier(order.id, "id"), lines_of(order)
     placed_ms = ms_of(order.date_created_gmt, "date_created_gmt")
     modified = order.date_modified_gmt
     at_ms = now_ms if modified is None else ms_of(modified, "date_modified_gmt")
     if order.refunds or order.status == "refunded":
         return (OrderNamed(order_id, at_ms),), ()
-    if order.status in _OFF:
+    if order.status in OFF:
         is_paid = order.date_paid_gmt is not None
         # The body does not say when it was called off: each telling is an act of its own, and frees what is
         # still there.
@@ -171,7 +176,12 @@ _TOPICS: Final[Mapping[str, Callable[[bytes, int], _Told]]] = {
 }
 
 
-def _lines_of(order: _Order) -> tuple[SoldLine, ...]:
+def lines_of(order: Order) -> tuple[SoldLine, ...]:
+    """Give the lines of an order that have units.
+
+    Raises:
+        MalformedError: one cannot be read.
+    """
     check_lines(order.line_items)
     return tuple(
         SoldLine(
@@ -186,7 +196,7 @@ def _lines_of(order: _Order) -> tuple[SoldLine, ...]:
     )
 
 
-def _reservation_in(entries: tuple[_Meta, ...]) -> str | None:
+def _reservation_in(entries: tuple[Meta, ...]) -> str | None:
     for one in entries:
         if one.key == RESERVATION and one.value:
             return identifier(one.value, RESERVATION)
