@@ -14,6 +14,8 @@ PORT: Final = 8095
 FOLDER: Final = Path(".run/sandbox")
 SKUS: Final = ("MUG", "CUP", "TEE-M")
 
+LOCATION: Final = "sandbox"
+
 app = typer.Typer(add_completion=False)
 
 
@@ -25,6 +27,9 @@ def sandbox(
         list[str] | None,
         typer.Option(help="A SKU that each channel lists; repeat it.", show_default=", ".join(SKUS)),
     ] = None,
+    location: Annotated[
+        str, typer.Option(help="Our location whose stock they show, and their orders take from.")
+    ] = LOCATION,
     listings: Annotated[
         Path | None,
         typer.Option(
@@ -72,6 +77,13 @@ def sandbox(
     if unknown:
         raise typer.BadParameter(f"no such channel: {unknown[0]}; there are {', '.join(sorted(FAKES))}")
     asked = Asked(
-        tuple(dict.fromkeys(names)), port, write_config, specs, gateway, tuple(sku or SKUS), listings
+        tuple(dict.fromkeys(names)),
+        port,
+        write_config,
+        specs,
+        gateway,
+        tuple(sku or SKUS),
+        location,
+        listings,
     )
     asyncio.run(run_sandbox(asked, typer.echo))

@@ -46,6 +46,8 @@ FAKES: Final[Mapping[str, NewFake]] = {
 
 REGISTRY_FILE: Final = "registry.toml"
 MAPPING_FILE: Final = "mapping.csv"
+PLACE: Final = "@place/"
+"""Begins the listing of a mapping's line that says which of our locations a channel's place is."""
 
 _SECRET_MODE: Final = 0o600
 
@@ -57,6 +59,15 @@ class Line(NamedTuple):
     listing: str
     sku: str
     locations: tuple[str, ...] = ()
+
+
+def lines_at(fake: Fake, skus: Sequence[str], location: str) -> list[Line]:
+    """Say that a fake lists some SKUs, and that all its places are one location of ours."""
+    lines = [
+        Line(fake.name, fake.listing_of(number, sku, None), sku, (location,))
+        for number, sku in enumerate(skus, 1)
+    ]
+    return lines + [Line(fake.name, f"{PLACE}{place}", "", (location,)) for place in fake.entry().places]
 
 
 def integration_of(fake: Fake, url: str, folder: Path, **changes: object) -> Integration:
@@ -99,6 +110,8 @@ def write_config(
 ) -> tuple[Path, Path]:
     """Write registry, mapping and secrets for channel workers and gateways.
 
+    Lines whose listing begins with `@place/` stand in the mapping only.
+
     Returns:
         The files for `channels.registry_file` and `channels.mapping_file`.
     """
@@ -111,9 +124,6 @@ def write_config(
     rows.writerow(["integration", "listing", "sku", "locations"])
     for line in lines:
         rows.writerow([line.fake, line.listing, line.sku, "|".join(line.locations)])
-    for fake in fakes:
-        for place, location in fake.entry().places.items():
-            rows.writerow([fake.name, f"@place/{place}", "", location])
     mapping.write_text(text.getvalue())
     return registry, mapping
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from inventory_stream.errors import SettingsError
-from inventory_stream.sandbox.config import FAKES, Line, write_config
+from inventory_stream.sandbox.config import FAKES, PLACE, Line, lines_at, write_config
 from inventory_stream.sandbox.fake import Fake
 from inventory_stream.sandbox.server import HOST, Sandbox, running
 from inventory_stream.sandbox.specs import Specs
@@ -23,7 +23,7 @@ _COLUMNS: Final = ["integration", "listing", "sku", "locations"]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a sandbox is started with. `listings`: a mapping file; None: `skus` at each channel."""
+    """What a sandbox is started with. `listings`: a mapping file; None: `skus` of `location` at each channel."""
 
     channels: tuple[str, ...]
     port: int
@@ -31,26 +31,21 @@ class Asked:
     specs: Path
     gateway_url: str | None
     skus: tuple[str, ...]
+    location: str
     listings: Path | None
 
 
-def lines_of(asked: Asked) -> list[Line]:
-    """Say which listing of which fake shows which SKU.
+def lines_of(path: Path, channels: Sequence[str]) -> list[Line]:
+    """Read which listing of which fake shows which SKU.
 
     Raises:
         SettingsError: the file cannot be read, or a line of it has another form.
     """
-    if asked.listings is None:
-        return [
-            Line(name, FAKES[name].listing_of(number, sku, None), sku)
-            for name in asked.channels
-            for number, sku in enumerate(asked.skus, 1)
-        ]
     try:
-        with asked.listings.open(newline="", encoding="utf-8") as file:
-            return _lines_in(asked.listings, csv.reader(file), asked.channels)
+        with path.open(newline="", encoding="utf-8") as file:
+            return _lines_in(path, csv.reader(file), channels)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SettingsError(f"{asked.listings}: {error}") from error
+        raise SettingsError(f"{path}: {error}") from error
 
 
 def _lines_in(path: Path, rows: Iterator[list[str]], channels: Sequence[str]) -> list[Line]:
@@ -61,20 +56,31 @@ def _lines_in(path: Path, rows: Iterator[list[str]], channels: Sequence[str]) ->
         if len(row) != len(_COLUMNS):
             raise SettingsError(f"{path}: line {number} has {len(row)} columns, not {len(_COLUMNS)}")
         name, listing, sku, locations = row
-        if name in channels and not listing.startswith("@"):
+        if name in channels:
             lines.append(Line(name, listing, sku, tuple(filter(None, locations.split("|")))))
         if len(lines) > LISTINGS_MAX:
             raise SettingsError(f"{path}: has more than {LISTINGS_MAX:,} listings, the most of a sandbox")
     return lines
 
 
-def new_fakes(asked: Asked, lines: Sequence[Line]) -> list[Fake]:
-    """Build the fakes; each shows 0 of everything until it is told."""
+def new_fakes(asked: Asked) -> tuple[list[Fake], list[Line]]:
+    """Build the fakes, and say what each lists; all show 0 until they are told.
+
+    Raises:
+        SettingsError: the file of listings cannot be used.
+    """
     specs = Specs(asked.specs)
-    return [
-        FAKES[name]({line.listing: 0 for line in lines if line.fake == name}, specs)
+    if asked.listings is None:
+        bare = [FAKES[name]({}, specs) for name in asked.channels]
+        lines = [line for fake in bare for line in lines_at(fake, asked.skus, asked.location)]
+    else:
+        lines = lines_of(asked.listings, asked.channels)
+    listed = [line for line in lines if not line.listing.startswith(PLACE)]
+    fakes = [
+        FAKES[name]({line.listing: 0 for line in listed if line.fake == name}, specs)
         for name in asked.channels
     ]
+    return fakes, lines
 
 
 async def run_sandbox(asked: Asked, say: Callable[[str], None]) -> None:
@@ -83,8 +89,7 @@ async def run_sandbox(asked: Asked, say: Callable[[str], None]) -> None:
     Raises:
         SettingsError: the port is taken, or the folder cannot be written.
     """
-    lines = lines_of(asked)
-    fakes = new_fakes(asked, lines)
+    fakes, lines = new_fakes(asked)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -18,6 +18,7 @@ from models.ids import decode_id, encode_id
 FILE: Final = "square/inventory-slice.json"
 TOKEN: Final = "sandbox-square-token"  # noqa: S105  # of a fake
 SIGNATURE_KEY: Final = "sandbox-square-signature-key"
+PLACE: Final = "SQPLACE1"
 MERCHANT: Final = "SANDBOXMERCHANT"
 BATCH_MAX: Final = 100
 PAGE_MAX: Final = 1_000
@@ -59,13 +60,14 @@ class SquareFake(Fake):
             MERCHANT,
             {"access_token": TOKEN, "webhook_secret": SIGNATURE_KEY},
             {"requests_per_second": PER_SECOND, "settle_seconds": self.account.lag_seconds + 0.2},
+            {PLACE: "sandbox"},
         )
 
     @classmethod
     def listing_of(cls, number: int, sku: str, place: str | None) -> str:
         """See the base class."""
         del sku
-        return f"SQITEM{number:08d}/{encode_id(place or 'SQPLACE1')}"
+        return f"SQITEM{number:08d}/{encode_id(place or PLACE)}"
 
     def unauthorised(self) -> web.Response:
         """See the base class. A static token is good again afterwards: somebody mended it."""

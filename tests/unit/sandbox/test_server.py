@@ -19,9 +19,9 @@ from inventory_stream.adapters.channels.secrets import Secrets
 from inventory_stream.errors import SettingsError
 from inventory_stream.ports.channel import Delivery
 from inventory_stream.sandbox import fake as fake_module
-from inventory_stream.sandbox.config import FAKES, Line, integration_of, write_config
+from inventory_stream.sandbox.config import FAKES, Line, integration_of, lines_at, write_config
 from inventory_stream.sandbox.fake import Fake
-from inventory_stream.sandbox.run import Asked, lines_of
+from inventory_stream.sandbox.run import lines_of
 from inventory_stream.sandbox.server import Sandbox, running
 from inventory_stream.sandbox.specs import DEFAULT_FOLDER, Specs, validator, with_nulls
 
@@ -109,32 +109,32 @@ async def test_every_fake_has_files_that_the_worker_reads(tmp_path: Path) -> Non
     """Registry, mapping and secrets of all channels pass the checks that a worker makes at start."""
     fakes = [new({}, NO_SPECS) for new in FAKES.values()]
     async with running(fakes) as sandbox:
-        lines = [
-            Line(name, new.listing_of(number, f"SKU-{number}", None), f"SKU-{number}")
-            for name, new in FAKES.items()
-            for number in (1, 2)
-        ]
+        lines = [line for fake in fakes for line in lines_at(fake, ["SKU-1", "SKU-2"], "here")]
         registry, mapping = write_config(tmp_path, fakes, sandbox.url_of, lines)
         integrations = load_registry(registry, ADAPTERS)
         assert {entry.name for entry in integrations} == set(FAKES)
         catalog = load_mapping(mapping, integrations, ADAPTERS)
         for entry in integrations:
             assert len(catalog.listings(entry.channel, entry.account)) == 2
+        square = next(entry for entry in integrations if entry.name == "square")
+        assert catalog.location_of("square", square.account, "SQPLACE1") == "here"
         for secret in (tmp_path / "secrets").iterdir():
             assert secret.stat().st_mode & 0o777 == 0o600
 
 
 def test_wrong_line_of_a_listings_file_is_named(tmp_path: Path) -> None:
-    """A file of another form is refused with its line."""
+    """A file of another form is refused with its line; lines of other integrations are passed by."""
     file = tmp_path / "map.csv"
-    asked = Asked(("square",), 0, tmp_path, tmp_path, None, ("MUG",), file)
     with pytest.raises(SettingsError, match="No such file"):
-        lines_of(asked)
+        lines_of(file, ["square"])
     file.write_text("integration,listing,sku,locations\nsquare,A/B,MUG\n")
     with pytest.raises(SettingsError, match="line 2 has 3 columns"):
-        lines_of(asked)
+        lines_of(file, ["square"])
     file.write_text("integration,listing,sku,locations\nsquare,A/B,MUG,x|y\nother,C,D,\nsquare,@place/B,,x\n")
-    assert lines_of(asked) == [Line("square", "A/B", "MUG", ("x", "y"))]
+    assert lines_of(file, ["square"]) == [
+        Line("square", "A/B", "MUG", ("x", "y")),
+        Line("square", "@place/B", "", ("x",)),
+    ]
 
 
 def test_nullable_of_openapi_allows_null() -> None:
