@@ -1,7 +1,7 @@
 """A fake Selling Partner API: listings items, feeds and Login with Amazon, for one seller at one marketplace.
 
-Requests are held against the vendor's files where they are there. Orders come through a queue of Amazon's,
-not by webhook, so a sale here lowers what is shown and nothing is sent.
+Requests are held against the vendor's files where they are there. Orders come through a queue of Amazon's;
+the sandbox sends on what is in it.
 """
 
 import json
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from inventory_stream.sandbox.account import Done, FakeAccount, Set
 from inventory_stream.sandbox.amazon_feeds import Feeds
+from inventory_stream.sandbox.amazon_orders import WEBHOOK_SECRET, Notifications
 from inventory_stream.sandbox.amazon_words import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -28,7 +29,7 @@ from inventory_stream.sandbox.amazon_words import (
     listing_id,
     refused,
 )
-from inventory_stream.sandbox.fake import Entry, Fake, Turn
+from inventory_stream.sandbox.fake import Entry, Fake, Happening, Turn, Webhook
 from inventory_stream.sandbox.specs import Specs
 from models.ids import encode_id
 
@@ -48,6 +49,7 @@ class AmazonFake(Fake):
         self._by_schema = specs.openapi(ITEMS_FILE, "ListingsItemPatchRequest")
         self.verified_by = f"{ITEMS_FILE}, {FEED_SCHEMA}" if self._by_schema is not None else None
         self.feeds = Feeds(self, specs)
+        self._notifications = Notifications()
 
     def routes(self, prefix: str) -> Sequence[web.RouteDef]:
         """Give the addresses that are used."""
@@ -68,6 +70,7 @@ class AmazonFake(Fake):
                 "client_id": CLIENT_ID,
                 "client_secret": CLIENT_SECRET,
                 "refresh_token": REFRESH_TOKEN,
+                "webhook_secret": WEBHOOK_SECRET,
             },
             options={
                 "marketplace": MARKETPLACE,
@@ -82,6 +85,11 @@ class AmazonFake(Fake):
         """Give the SKU: a seller's listing is called by it."""
         del number, place
         return f"{encode_id(sku)}/{PRODUCT_TYPE}"
+
+    def happened(self, happening: Happening, url: str) -> Sequence[Webhook]:
+        """Send on what is in the seller's queue."""
+        del url  # the forwarder signs id, time and body
+        return self._notifications.of(happening)
 
     def throttled(self, retry_after: str | None) -> web.Response:
         """Refuse for how often."""

@@ -27,6 +27,7 @@ from inventory_stream.adapters.channels.amazon_words import (
     patches_of,
 )
 from inventory_stream.adapters.channels.answers import code_of
+from inventory_stream.adapters.channels.inbound import amazon as inbound
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Push, Result
@@ -236,9 +237,9 @@ SPEC: Final = AdapterSpec(
     check_listing=_check_listing,
     check_integration=_check_integration,
     secrets=("client_id", "client_secret", "refresh_token"),
-    optional_secrets=(),
+    optional_secrets=("webhook_secret",),
     options=described(AmazonOptions),
     new_channel=Amazon,
-    new_listener=None,
+    new_listener=inbound.new_listener,
     is_verified=True,
 )

@@ -15,6 +15,7 @@ import msgspec
 
 from inventory_stream.adapters.channels.answers import code_of, decoded, not_sent
 from inventory_stream.adapters.channels.halving import push_in_halves
+from inventory_stream.adapters.channels.inbound import shopify as inbound
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.shopify_orders import (
     ORDER,
@@ -284,6 +285,6 @@ SPEC: Final = AdapterSpec(
     optional_secrets=("access_token", "client_id", "client_secret", "refresh_token", "webhook_secret"),
     options=described(ShopifyOptions),
     new_channel=Shopify,
-    new_listener=None,
+    new_listener=inbound.new_listener,
     is_verified=True,
 )
