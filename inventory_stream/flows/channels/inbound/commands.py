@@ -19,7 +19,7 @@ from models.channels import (
     StockSeen,
     TillSold,
 )
-from models.commands import Cancel, Command, Fulfil, RecordOrder, Release, Return, Sync, TillSale
+from models.commands import UNITS_MAX, Cancel, Command, Fulfil, RecordOrder, Release, Return, Sync, TillSale
 
 OrderEvent = OrderTaken | LinesCancelled | LinesReturned | LinesShipped
 ORDER_EVENTS: Final = (OrderTaken, LinesCancelled, LinesReturned, LinesShipped)
@@ -74,7 +74,7 @@ class Commands:
 
     def of_count(self, event: StockSeen) -> Meaning:
         """Give the count that a location's authority states (R14); nothing from anybody else."""
-        if not self._integration.is_count_authority or event.units < 0:
+        if not self._integration.is_count_authority or not 0 <= event.units <= UNITS_MAX:
             return Meaning(())
         rows = self._catalog.listings_of(event.listing, None)
         locations = {name for row in rows for name in row.locations}
