@@ -46,7 +46,7 @@ def batch_of(
     # In the order of their names: equal content has equal bytes, in whatever order it came to wait.
     ordered = sorted(zip(pushes, repairs, strict=True))
     parts = [
-        f"{push.listing}:{push.version}:{push.units}"
+        f"{push.listing}:{push.version}:{push.units}:{push.at_ms}"
         + ("" if push.expected_units is None else f":was {push.expected_units}")
         + ("" if repair is None else f":since {repair}")
         for push, repair in ordered

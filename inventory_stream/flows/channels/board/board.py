@@ -87,11 +87,7 @@ class Board(Asked):
                 if state.is_killed:
                     state.sort(found, now_ms)
             elif columns.skus[found] != sku:
-                columns.skus[found] = sku
-                columns.forget_wanted(found)
-                columns.acknowledged_generation[found] = columns.acknowledged_offset[found] = 0
-                state.dissolve(found, now_ms)
-                state.sort(found, now_ms)
+                state.remap(found, sku, now_ms)
             state.leaving.discard(found)
 
     def known(self, listing: str, row: ListingRow, now_ms: int) -> None:
@@ -256,10 +252,10 @@ class Board(Asked):
                 found.append(state.columns.names[place])
             else:
                 state.checks.drop(place)
-                if check.units != UNKNOWN or check.is_blocking:
-                    most = max(check.units, state.shown_most(place))
-                    state.observed[place] = most
+                if state.target(place) != UNKNOWN:
+                    state.observed[place] = max(check.units, state.shown_most(place))
                     state.repairs[place] = now_ms
+                    state.blind.add(place)
                 state.sort(place, now_ms)
         return found
 
@@ -298,15 +294,14 @@ class Board(Asked):
         """Say whether the former owner may have told something of late that no row tells of."""
         acknowledged_ms = self._state.columns.acknowledged_ms[place]
         return (
-            self._caps.can_read_back
-            and self._doubtful_from_ms is not None
-            and max(at_ms, acknowledged_ms) >= self._doubtful_from_ms
+            self._doubtful_from_ms is not None and max(at_ms, acknowledged_ms) >= self._doubtful_from_ms
         )
 
     def _believe(self, place: int, units: int, now_ms: int) -> tuple[str, ListingRow] | None:
         state = self._state
         target = state.target(place)
         kept = None
+        state.blind.discard(place)
         if units == target:
             is_new = state.columns.acknowledged_units[place] != units
             if is_new or place in state.observed or place in state.dead:

@@ -34,12 +34,13 @@ class Ends:
             place = state.columns.index.get(push.listing)
             if place is None or state.flights.get(place, (None,))[0] is not batch:
                 continue
+            told = state.flights[place][1]
             state.land(place)
             if place in state.leaving:
                 state.leaving.discard(place)
                 state.forget(place)
             else:
-                landed.append((place, push, end))
+                landed.append((place, told, end))
         if self._sends_again(batch, landed, now_ms):
             return []
         rows: list[tuple[str, ListingRow]] = []
@@ -98,7 +99,7 @@ class Ends:
             state.checks.drop(place)
         elif check is not None or (state.caps.can_read_back and is_crowded):
             state.checks.look(place, now_ms + state.settle_ms)
-        if now_ms < state.looks_until_ms and state.caps.can_read_back:
+        if now_ms < state.looks_until_ms:
             state.checks.look(place, state.looks_until_ms + state.settle_ms)
         state.acknowledge(place, push.version, push.units, now_ms)
 

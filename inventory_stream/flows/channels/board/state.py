@@ -5,7 +5,7 @@ from typing import Final
 
 from inventory_stream.flows.channels.board.again import Repeats
 from inventory_stream.flows.channels.board.batch import Batch
-from inventory_stream.flows.channels.board.checks import Checks
+from inventory_stream.flows.channels.board.checks import NO_VERSION, Checks
 from inventory_stream.flows.channels.board.columns import UNKNOWN, Columns
 from inventory_stream.flows.channels.board.days import Days
 from inventory_stream.flows.channels.board.lanes import Ages, Holds, Lanes
@@ -37,6 +37,7 @@ class State:
 
     Most listings have numbers in the columns and nothing else; what only few have stands in dicts.
     `observed`: units that a read back showed, where the channel took nothing since. `repairs`: when that was.
+    `blind`: nobody could read back what is shown, so nothing is compared.
     `tries`: how often the wanted revision failed, and since when. `due_ms`: not before then.
     """
 
@@ -59,6 +60,7 @@ class State:
         self.tries: Final[dict[int, tuple[int, int]]] = {}
         self.due_ms: Final[dict[int, int]] = {}
         self.stopped: Final[set[int]] = set()
+        self.blind: Final[set[int]] = set()
         self.leaving: Final[set[int]] = set()
         self.is_killed: bool = False
         self.looks_until_ms: int = 0
@@ -165,6 +167,21 @@ class State:
             if rare:
                 rare.pop(place, None)
 
+    def remap(self, place: int, sku: str, now_ms: int) -> None:
+        """Have a listing show another SKU: what was told counts, the versions of it do not."""
+        columns = self.columns
+        columns.skus[place] = sku
+        columns.forget_wanted(place)
+        columns.acknowledged_generation[place] = columns.acknowledged_offset[place] = 0
+        self.wish_changed(place, now_ms)
+        check = self.checks.get(place)
+        if check is not None:
+            check.version = NO_VERSION
+        flight = self.flights.get(place)
+        if flight is not None:
+            self.flights[place] = flight[0], flight[1]._replace(version=NO_VERSION)
+        self.sort(place, now_ms)
+
     def at_ms(self, place: int) -> int:
         """From when on a channel's orders must have come in, for a raise: its row's time, or the look's."""
         return max(self.columns.wanted_at_ms[place], self.repairs.get(place, 0))
@@ -173,20 +190,22 @@ class State:
         """Give what tells a push from an earlier one of the same version that is no longer true.
 
         The time of the look that showed something else; or, where the channel took other units of this
-        version since (zeros of an operator, a mapping that was changed back), when it took them.
+        version since (zeros of an operator, a mapping that was changed back), or of another SKU, when it took
+        them.
         """
         columns = self.columns
         if self.repairs and place in self.repairs:
             return self.repairs[place]
-        is_retold = columns.acknowledged_ms[place] and columns.acknowledged(place) >= columns.wanted(place)
-        return columns.acknowledged_ms[place] if is_retold else None
+        acknowledged = columns.acknowledged(place)
+        is_retold = acknowledged >= columns.wanted(place) or not acknowledged.generation_ms
+        return (columns.acknowledged_ms[place] or None) if is_retold else None
 
     def push(self, place: int) -> Push:
         """Say what a listing shall show."""
         columns = self.columns
         version = max(columns.wanted(place), columns.acknowledged(place))
         expected = None
-        if self.caps.has_cas:
+        if self.caps.has_cas and place not in self.blind:
             expected = self.observed.get(place, columns.acknowledged_units[place])
         return Push(
             columns.names[place],
@@ -199,6 +218,7 @@ class State:
     def acknowledge(self, place: int, version: Version, units: int, now_ms: int) -> None:
         """Note what the channel shows for sure, or says that it will."""
         self.columns.acknowledge(place, version, units, now_ms)
+        self.blind.discard(place)
         for rare in (self.observed, self.repairs, self.dead, self.tries, self.due_ms):
             if rare:
                 rare.pop(place, None)
@@ -228,6 +248,7 @@ class State:
         for rare in (self.observed, self.repairs, self.dead, self.tries, self.due_ms):
             rare.pop(place, None)
         self.stopped.discard(place)
+        self.blind.discard(place)
         self.exposure_units -= self.columns.exposed_units[place]
         self.columns.remove(place)
 
@@ -242,9 +263,12 @@ class State:
                 return MASS
         if place in self.dead:
             return DEAD
-        shown = self.shown_most(place)
-        is_cut = units < shown
         check = self.checks.get(place)
+        is_told_since = check is not None and self.columns.acknowledged(place) > check.version
+        # What was taken after a doubtful request is what a raise is meant against.
+        is_taken = is_told_since or place in self.blind
+        shown = self._taken_most(place) if is_taken else self.shown_most(place)
+        is_cut = units < shown
         if check is not None and (check.is_blocking or check.units != UNKNOWN):
             # A newer cut need not know what the older request did; the look comes all the same.
             is_newer = self.columns.wanted(place) > check.version or units < check.least_units
@@ -264,6 +288,12 @@ class State:
         if self.has_holds and self.holds.holds(place, self.at_ms(place), now_ms):
             return HELD
         return RAISE
+
+    def _taken_most(self, place: int) -> int:
+        most = self.columns.acknowledged_units[place]
+        if self.observed and place not in self.blind:
+            most = max(most, self.observed.get(place, UNKNOWN))
+        return most
 
     def _weigh(self, place: int) -> None:
         """Count what buyers may be shown beyond what may be sold."""
