@@ -23,7 +23,7 @@ _COLUMNS: Final = ["integration", "listing", "sku", "locations"]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a sandbox is started with. `listings`: a mapping file; None: `skus` of `location` at each channel."""
+    """What a sandbox is started with. `listings`: a mapping file; None: `skus` of `location` everywhere."""
 
     channels: tuple[str, ...]
     port: int
