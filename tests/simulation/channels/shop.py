@@ -111,7 +111,7 @@ class Shop:
         last_ms = (deadline_ms if kind in {"lost", "slow"} else at_ms) + self.lateness_ms
         if is_unknown and self.rng.random() < 0.5:
             return []
-        if self.caps.has_cas or kind in {"fine", "some", "lost"}:
+        if self.caps.has_cas or kind in {"fine", "some", "half", "lost"}:
             return [Effect(self.rng.randint(now_ms, at_ms), push.listing, push.units)]
         times = 2 if kind == "twice" else 1
         return [Effect(self.rng.randint(now_ms, last_ms), push.listing, push.units) for _ in range(times)]
