@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from inventory_stream.adapters.channels.addresses import why_refused
 from inventory_stream.adapters.channels.spec import AdapterSpec
 from inventory_stream.errors import SettingsError
 from inventory_stream.ports.integrations import Integration
@@ -35,7 +36,7 @@ DAY_SECONDS: Final = 86_400.0
 # What webhook addresses and commands call it: safe in a path, in a shell and in a metric's label.
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _REFERENCE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/[^\x00-\x1f\x7f]{1,1023}")
-_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
+_LOOPBACK: Final = {"127.0.0.1", "::1"}
 
 
 class _Entry(BaseModel):
@@ -209,7 +210,10 @@ def _mistakes_of_url(url: str | None) -> list[str]:
         return ["url: write https://host/path (http only for the sandbox on this machine)"]
     if parts.query or parts.fragment:
         return ["url: has a query or a fragment; it is the base that paths are put behind"]
-    return []
+    why = why_refused(
+        url, allow_loopback=True
+    )  # whether loopback counts is a setting, seen at the first request
+    return [] if why is None else [f"url: {why}"]
 
 
 def _clashes(entry: Integration, others: Sequence[Integration]) -> list[str]:

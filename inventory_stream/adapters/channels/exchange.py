@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from inventory_stream.adapters.channels.addresses import AddressRefusedError, checked_socket
+from inventory_stream.adapters.channels.addresses import AddressRefusedError, checked_socket, why_refused
 from inventory_stream.ports.channel import ChannelError, Pace, Result
 
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -37,6 +37,10 @@ CONNECTIONS_MAX: Final = 256
 
 USER_AGENT: Final = f"inventory-stream/{version('inventory-stream')} (Language=Python)"
 """What every channel sees of us; Amazon demands a language, Clover demands one at all."""
+
+
+ADDRESS_REFUSED: Final = "address-refused"
+"""Code of what is never asked, for where it is. Nothing is lost by waiting until somebody mends the entry."""
 
 
 class Answer(NamedTuple):
@@ -106,11 +110,13 @@ class Exchanges:
         """Give the way to a server.
 
         Args:
-            base_url: Absolute, without a slash at its end; its entry was checked by `addresses.why_refused`.
+            base_url: Absolute, without a slash at its end. One that no channel may have (addresses.py) is
+                never asked: its requests end with the code `address-refused`.
             pace: Of the account.
             request_seconds: Bounds one exchange, from the token that was had to the last byte of the answer.
         """
-        return Exchange(self._opened, base_url, pace, request_seconds, self._now_ms)
+        why = why_refused(base_url, allow_loopback=self._allow_loopback)
+        return Exchange(self._opened, base_url if why is None else None, pace, request_seconds, self._now_ms)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -146,13 +152,13 @@ class Exchange:
     def __init__(
         self,
         session: Callable[[], aiohttp.ClientSession],
-        base_url: str,
+        base_url: str | None,
         pace: Pace,
         request_seconds: float,
         now_ms: Callable[[], int],
     ) -> None:
         self._session = session
-        self._base_url = base_url.rstrip("/")
+        self._base_url = None if base_url is None else base_url.rstrip("/")
         self._pace = pace
         self._request_seconds = request_seconds
         self._now_ms = now_ms
@@ -189,6 +195,8 @@ class Exchange:
             ChannelError: RETRYABLE (no connection, 5xx, redirected), AMBIGUOUS (sent, and no whole answer),
                 THROTTLED (429, or 503 with Retry-After), AUTH (401).
         """
+        if self._base_url is None:
+            raise ChannelError(Result.RETRYABLE, ADDRESS_REFUSED)
         if limit is not None:
             await self._pace.take(limit, cost)
         sending = _Sending()
@@ -284,7 +292,7 @@ async def _content(response: aiohttp.ClientResponse) -> bytes:
 
 def _failed(error: Exception, sending: _Sending) -> ChannelError:
     if _is_refused(error):
-        return ChannelError(Result.RETRYABLE, "address-refused")
+        return ChannelError(Result.RETRYABLE, ADDRESS_REFUSED)
     late = isinstance(error, TimeoutError)
     if sending.may_have_left:
         return ChannelError(Result.AMBIGUOUS, "no-answer-in-time" if late else "cut-off")
