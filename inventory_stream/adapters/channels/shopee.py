@@ -27,7 +27,7 @@ from inventory_stream.adapters.channels.shopee_words import (
     reason_of,
 )
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
-from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
+from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, MalformedError, Push, Result
 from inventory_stream.ports.integrations import Integration
 from models.channels import ChannelEvent, OrderNamed
 
@@ -110,12 +110,13 @@ class Shopee:
         if answer.error:
             raise error_of(answer)
         orders = answer.response.order_list if answer.response else []
-        return [
-            event
-            for order in orders
-            if order.order_sn == named.order_id
-            for event in shopee_orders.events_of(order, is_by_location=self._options.is_by_location)
-        ]
+        order = next((order for order in orders if order.order_sn == named.order_id), None)
+        if order is None:
+            raise ChannelError(Result.PERMANENT, "order-unknown")
+        try:
+            return shopee_orders.events_of(order, is_by_location=self._options.is_by_location)
+        except MalformedError:
+            raise ChannelError(Result.PERMANENT, "order-malformed") from None
 
     async def close(self) -> None:
         """Nothing is held: connections are the process's."""
