@@ -65,11 +65,18 @@ class _Feed:
 
 
 class Feeds:
-    """The feeds of a fake. `seconds` until one ends, `ends_as` how; a FATAL one applies its first half."""
+    """The feeds of a fake.
+
+    `seconds` until one ends, `ends_as` how; a FATAL one applies its first half. `starts_as`: one IN_PROGRESS
+    cannot be called back. `packs` packs reports. `store`: another address for documents.
+    """
 
     def __init__(self, fake: Fake, specs: Specs) -> None:
         self.seconds = 0.2
+        self.starts_as: Literal["IN_QUEUE", "IN_PROGRESS"] = "IN_QUEUE"
         self.ends_as: Literal["DONE", "FATAL"] = "DONE"
+        self.packs: Callable[[bytes], bytes] | None = None
+        self.store: str | None = None
         self._fake = fake
         self._documents: OrderedDict[str, bytes] = OrderedDict()
         self._feeds: OrderedDict[str, _Feed] = OrderedDict()
@@ -123,7 +130,10 @@ class Feeds:
         document = turn.request.match_info["document"]
         if document not in self._documents:
             return refused(404, "NOT_FOUND")
-        return web.json_response({"feedDocumentId": document, "url": self._url(turn, document)})
+        place = {"feedDocumentId": document, "url": self._url(turn, document)}
+        if self.packs is not None:
+            place["compressionAlgorithm"] = "GZIP"
+        return web.json_response(place)
 
     async def _put(self, request: web.Request) -> web.Response:
         document = request.match_info["document"]
@@ -151,7 +161,7 @@ class Feeds:
         numbers = {message.get("messageId") for message in content.get("messages", ())}
         if by_schema or _FEED(content) or len(numbers) != len(content["messages"]):
             return refused(400, "InvalidInput")
-        feed = _Feed(secrets.token_hex(8), "IN_QUEUE", content["messages"])
+        feed = _Feed(secrets.token_hex(8), self.starts_as, content["messages"])
         self._claim(feed)
         feed.end = asyncio.get_running_loop().call_later(self.seconds, self._end, feed)
         self._feeds[feed.number] = feed
@@ -195,7 +205,8 @@ class Feeds:
         feed.state = self.ends_as
         messages = feed.messages if feed.state == "DONE" else feed.messages[: len(feed.messages) // 2]
         ends = account.apply([_set_of(message) for message in messages])
-        feed.report = self._kept(json.dumps(_report(feed, messages, ends)).encode())
+        report = json.dumps(_report(feed, messages, ends)).encode()
+        feed.report = self._kept(report if self.packs is None else self.packs(report))
 
     def _kept(self, content: bytes) -> str:
         document = f"amzn1.tortuga.{secrets.token_hex(8)}"
@@ -205,7 +216,8 @@ class Feeds:
         return document
 
     def _url(self, turn: Turn, document: str) -> str:
-        return f"http://{turn.request.host}{self._prefix}/_store/{document}?{_signature(document)}"
+        store = self.store or f"http://{turn.request.host}{self._prefix}/_store"
+        return f"{store}/{document}?{_signature(document)}"
 
 
 def _signature(document: str) -> str:
