@@ -1,6 +1,7 @@
 """One account of a channel at its one owner: what is told it, what it told, what operators asked."""
 
 import asyncio
+import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ from inventory_stream.flows.channels.figures import Figures
 from inventory_stream.flows.channels.gate import AUTH, MASS_CHANGE, MASS_DRIFT, REVOKED, ZEROS_FIRST, Gate
 from inventory_stream.flows.channels.keeper import Keeper
 from inventory_stream.flows.channels.pace import AccountPace
+from inventory_stream.flows.channels.reconcile import pause_seconds
 from inventory_stream.flows.channels.sender import Sender
 from inventory_stream.flows.channels.shadow import Shadow
 from inventory_stream.flows.channels.sla import Sla
@@ -45,6 +47,9 @@ log = structlog.get_logger(__name__)
 
 STATUS_SECONDS: Final = 2.0
 """Between two rows of how the account stands: what `channels status` shows is at most so old."""
+
+SCHEDULED: Final = "scheduled"
+"""Stands in the report of a comparison that nobody asked for."""
 
 EXCEPTIONS: Final[Mapping[str, ChannelExceptionKind]] = {
     AUTH: "channel_access_lost",
@@ -144,7 +149,11 @@ class Account:
         if self.gate.is_killing:
             self.board.zeros_for_all(now_ms)
         self._parts.monitor.taken_up(self.integration.name)
-        self._tasks = [asyncio.create_task(self.sender.run()), asyncio.create_task(self._tell())]
+        self._tasks = [
+            asyncio.create_task(self.sender.run()),
+            asyncio.create_task(self._tell()),
+            asyncio.create_task(self._compare()),
+        ]
 
     async def suspend(self) -> None:
         """Send nothing more until `resume`; requests under way get their time."""
@@ -271,6 +280,7 @@ class Account:
         """Have rows of listings kept; in shadow mode nothing was acknowledged."""
         if not self.gate.is_shadow:
             self._parts.keeper.keep((self.key(listing), row) for listing, row in rows)
+        self._end_kill()
 
     # --- what is told of it ----------------------------------------------------------------------
 
@@ -306,6 +316,14 @@ class Account:
                 self.report(report)
             await asyncio.sleep(STATUS_SECONDS)
 
+    async def _compare(self) -> None:
+        """Compare with what the channel shows, again and again, where it can tell."""
+        while self._parts.channel.caps.can_read_back:
+            # Not for secrets: so that accounts of one worker do not all read at once.
+            await asyncio.sleep(pause_seconds(self.integration.reconcile_seconds, random.random()))  # noqa: S311
+            if self.gate.may_ask(self._now_ms()) and not self.acting.is_comparing:
+                self.acting.reconcile(SCHEDULED, repairs=True)
+
     def _look(self) -> None:
         """Follow what has no event of its own."""
         if self._orders_through_ms > self.gate.row.orders_through_ms:
@@ -324,5 +342,10 @@ class Account:
         self.standing_sla = self.sla.look(board.oldest_waiting_ms(self._now_ms()), self._now_ms())
         if was_met and not self.standing_sla.is_met:
             self._tell_outside("channel_sla_breached", self.standing_sla.why, self.standing_sla.since_ms)
+        self._end_kill()
+
+    def _end_kill(self) -> None:
+        """Send nothing at all once all zeros are there, or refused for good."""
+        board = self.board
         if self.gate.is_killing and not (any(board.waiting) or board.in_flight or board.deferred):
             self.gate.unpark(ZEROS_FIRST)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final, Protocol
 
 import structlog
@@ -171,8 +172,12 @@ class Sender:
             return False
         task = asyncio.create_task(self._push(batch))
         self._pushing.add(task)
-        task.add_done_callback(self._pushing.discard)
+        task.add_done_callback(self._pushed)
         return True
+
+    def _pushed(self, task: asyncio.Task[None]) -> None:
+        self._pushing.discard(task)
+        self.wake()  # not before its slot is free
 
     def _send_bulk(self, now_ms: int) -> None:
         if (
@@ -189,6 +194,7 @@ class Sender:
 
     def _bulk_ended(self, _: asyncio.Task[None]) -> None:
         self._bulk = None
+        self.wake()
 
     async def _push(self, batch: Batch) -> None:
         is_shadow = self._gate.is_shadow
@@ -228,7 +234,6 @@ class Sender:
             self._gate.park(AUTH, refused.code)
         self._hears.ended(batch, ends, now_ms)
         self._hears.kept(self._board.ended(batch, ends, now_ms))
-        self.wake()
 
     # --- looks -----------------------------------------------------------------------------------
 
@@ -237,6 +242,8 @@ class Sender:
         if self._reading is not None or not self._gate.may_ask(now_ms):
             return
         listings = self._board.to_read_back(now_ms)
+        if not listings and self._caps.can_read_back and self._gate.may(now_ms) is May.PROBE:
+            listings = list(islice(self._board.listings, 1))  # any look tells whether the channel is back
         if listings:
             self._reading = asyncio.create_task(self._look(listings))
             self._reading.add_done_callback(self._looked)

@@ -1,0 +1,267 @@
+"""One account: what the ledger says reaches the channel, in time, in order, and only if it may."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from inventory_stream.flows.channels.breaker import FAILURES_TO_OPEN
+from inventory_stream.flows.channels.shadow import ACT_ID
+from inventory_stream.ports.channel import Result
+from inventory_stream.ports.integrations import MappedListing
+from models.channels import ACCOUNT, REPORT, STATUS, AccountRow, Act, ActKind, ReportRow, StatusRow
+from tests.fakes.channel import FakeChannel
+from tests.unit.flows.channels.world import INTEGRATION, account_world, now_ms
+
+
+async def test_what_the_ledger_says_is_shown_and_kept() -> None:
+    """At the start all listings, then each change; the acknowledged units are in the log."""
+    async with account_world() as world:
+        await world.until(lambda: world.channel.shown == {"L0": 10, "L1": 10, "L2": 10})
+        world.mirror.set("S1", 4)
+        await world.until(lambda: world.channel.shown["L1"] == 4)
+        await world.until(lambda: world.kept_units("L1") == 4)
+        assert world.heard.seconds
+        assert len(world.channel.pushes[-1]) == 1
+
+
+async def test_changes_while_a_request_is_in_flight_go_as_one() -> None:
+    """A listing has one request in flight, and the next one says the last value, not those between."""
+    async with account_world(FakeChannel(in_flight_max=4)) as world:
+        await world.until(lambda: len(world.channel.shown) == 3)
+        world.channel.is_held = True
+        pushed = len(world.channel.pushes)
+        for units in range(9, 1, -1):
+            world.mirror.set("S0", units)
+            await world.quiet()
+        assert len(world.channel.pushes) == pushed + 1
+        world.channel.release()
+        await world.until(lambda: world.channel.shown["L0"] == 2)
+        assert len(world.channel.pushes) == pushed + 2
+
+
+async def test_the_last_slot_is_kept_for_zeros() -> None:
+    """With a slow channel a sold-out SKU does not wait behind other changes."""
+    async with account_world(FakeChannel(batch_max=1, in_flight_max=2), listings=5) as world:
+        await world.until(lambda: len(world.channel.shown) == 5)
+        world.channel.is_held = True
+        pushed = len(world.channel.pushes)
+        for number in range(4):
+            world.mirror.set(f"S{number}", 5)
+        await world.quiet()
+        assert len(world.channel.pushes) == pushed + 1
+        world.mirror.set("S4", 0)
+        await world.quiet()
+        assert [push.units for push in world.channel.pushes[-1]] == [0]
+        assert len(world.channel.pushes) == pushed + 2
+
+
+async def test_nothing_is_sent_while_the_group_was_not_heard_of() -> None:
+    """A worker whose session may be over is silent until a heartbeat is answered."""
+    async with account_world(stock=None) as world:
+        world.is_leased = False
+        world.mirror.set("S0", 1)
+        await world.quiet()
+        assert not world.channel.pushes
+        world.is_leased = True
+        await world.until(lambda: world.channel.shown == {"L0": 1})
+
+
+async def test_nothing_is_sent_while_the_group_rebalances() -> None:
+    """From the begin of a rebalance on the channel is not told anything, until it is ours again."""
+    async with account_world(stock=None) as world:
+        await world.account.suspend()
+        world.mirror.set("S0", 1)
+        await world.quiet()
+        assert not world.channel.pushes
+        world.account.resume()
+        await world.until(lambda: world.channel.shown == {"L0": 1})
+
+
+async def test_a_kill_with_zeros_first_shows_zero_everywhere_and_then_nothing() -> None:
+    """All listings go to zero, nothing else is sent any more; after a resume the ledger's units come back."""
+    async with account_world() as world:
+        await world.until(lambda: len(world.channel.shown) == 3)
+        world.act("kill", zeros_first=True)
+        await world.until(lambda: set(world.channel.shown.values()) == {0})
+        world.mirror.set("S0", 7)
+        await world.until(lambda: not world.account.gate.row.parked)
+        pushed = len(world.channel.pushes)
+        world.mirror.set("S0", 8)
+        await world.quiet()
+        assert len(world.channel.pushes) == pushed
+        assert world.account.gate.mode == "off"
+        world.act("resume")
+        await world.until(lambda: world.channel.shown == {"L0": 8, "L1": 10, "L2": 10})
+
+
+async def test_a_kill_counts_for_the_next_request() -> None:
+    """What was taken before it ends, and not one more goes out."""
+    async with account_world(FakeChannel(batch_max=1, in_flight_max=1)) as world:
+        await world.until(lambda: len(world.channel.shown) == 3)
+        world.channel.is_held = True
+        for number in range(3):
+            world.mirror.set(f"S{number}", 5)
+        await world.quiet()
+        pushed = len(world.channel.pushes)
+        world.act("kill")
+        world.channel.release()
+        await world.until(lambda: world.account.board.in_flight == 0)
+        await world.quiet()
+        assert len(world.channel.pushes) == pushed
+
+
+async def test_paused_listings_wait_and_the_others_go_on() -> None:
+    """An operator can stop some listings; the row that says so is kept."""
+    async with account_world() as world:
+        await world.until(lambda: len(world.channel.shown) == 3)
+        world.act("pause", listings=["L0"])
+        world.mirror.set("S0", 1)
+        world.mirror.set("S1", 1)
+        await world.until(lambda: world.channel.shown["L1"] == 1)
+        assert world.channel.shown["L0"] == 10
+        row = world.row(ACCOUNT)
+        assert isinstance(row, AccountRow)
+        assert row.stopped_listings == ("L0",)
+        world.act("resume", listings=["L0"])
+        await world.until(lambda: world.channel.shown["L0"] == 1)
+
+
+async def test_an_act_that_is_read_again_is_done_once() -> None:
+    """The record of an act comes again after a crash, also behind newer ones."""
+    async with account_world() as world:
+        world.act("pause")
+        world.act("resume")
+        row = world.account.gate.row
+        world.account.act(Act("act-1", "pause", "me", row.at_ms), 1)
+        assert world.account.gate.mode == "on"
+
+
+async def test_refused_access_parks_the_account_until_somebody_resumes_it() -> None:
+    """After a refusal nothing more is sent; outside consumers hear of it once."""
+    async with account_world(stock=None) as world:
+        world.channel.results = [Result.AUTH]
+        world.mirror.set("S0", 1)
+        await world.until(lambda: "auth" in world.account.gate.row.parked)
+        world.mirror.set("S1", 1)
+        await world.quiet()
+        assert len(world.channel.pushes) == 1
+        assert world.heard.told == ["channel_access_lost"]
+        world.act("resume")
+        await world.until(lambda: world.channel.shown == {"L0": 1, "L1": 1})
+
+
+async def test_a_channel_that_does_not_answer_is_left_alone_and_looked_at_before_pushes() -> None:
+    """After some failures in a row the breaker opens; a look closes it, and what waits goes."""
+    async with account_world(FakeChannel(batch_max=1, in_flight_max=1), listings=9) as world:
+        await world.until(lambda: len(world.channel.shown) == 9)
+        world.channel.results = [Result.RETRYABLE] * FAILURES_TO_OPEN
+        for number in range(9):
+            world.mirror.set(f"S{number}", 3)
+        await world.until(lambda: world.account.breaker.until_ms is not None)
+        assert len(world.channel.pushes) == 9 + FAILURES_TO_OPEN
+        world.account.breaker._until_ms = 0  # the pause is over
+        world.account.sender.wake()
+        await world.until(lambda: set(world.channel.shown.values()) == {3})
+        assert world.channel.looks
+
+
+async def test_in_shadow_mode_nothing_is_sent_and_differences_are_recorded() -> None:
+    """All but the send; nothing counts as acknowledged, and the way back is a fresh start."""
+    integration = replace(INTEGRATION, mode="shadow")
+    async with account_world(integration=integration) as world:
+        await world.until(lambda: world.channel.dry)
+        await world.until(lambda: isinstance(world.row(STATUS), StatusRow))
+        assert not world.channel.pushes
+        assert world.kept_units("L0") is None
+        report = world.account.shadow.report(1)
+        kept = world.row(REPORT)
+        found = report or kept
+        assert isinstance(found, ReportRow)
+        assert found.act_id == ACT_ID
+        assert {one.listing: one.published for one in found.differing}["L0"] == 10
+        world.act("resume")
+        assert world.restarts == [world.account]
+
+
+async def test_an_account_goes_on_from_what_was_kept() -> None:
+    """What was acknowledged is not sent again; what changed since is."""
+    async with account_world() as world:
+        await world.until(lambda: world.kept_units("L2") == 10)
+        await world.account.stop()
+        world.mirror.set("S1", 6)
+        world.account = world.new_account()
+        for key, row in world.log.rows[0]:
+            world.account.known(key.rsplit("/", 1)[1], row)
+        pushed = len(world.channel.pushes)
+        world.account.start()
+        world.account.scan()
+        await world.until(lambda: world.channel.shown["L1"] == 6)
+        await world.quiet()
+        assert [[push.listing for push in batch] for batch in world.channel.pushes[pushed:]] == [["L1"]]
+
+
+async def test_a_changed_mapping_counts_without_a_restart() -> None:
+    """A new listing is told, one that went is not any more, one that moved to another SKU shows that one."""
+    async with account_world() as world:
+        await world.until(lambda: len(world.channel.shown) == 3)
+        world.mirror.set("S9", 99)
+        world.mapping.put(
+            [
+                MappedListing("L0", "S0", (), 1),
+                MappedListing("L1", "S9", (), 2),
+                MappedListing("L9", "S9", (), 3),
+            ]
+        )
+        world.account.map_listings()
+        world.account.scan()
+        await world.until(lambda: world.channel.shown.get("L9") == 99)
+        await world.until(lambda: world.channel.shown["L1"] == 99)
+        world.mirror.set("S2", 1)
+        await world.quiet()
+        assert world.channel.shown["L2"] == 10
+
+
+async def test_a_log_that_is_away_holds_no_push_up_and_gets_its_rows_later() -> None:
+    """Rows wait, the newest of each listing; the channel is told meanwhile."""
+    async with account_world(stock=None) as world:
+        world.log.is_away = True
+        world.mirror.set("S0", 5)
+        await world.until(lambda: world.channel.shown == {"L0": 5})
+        world.mirror.set("S0", 4)
+        await world.until(lambda: world.channel.shown == {"L0": 4})
+        world.log.is_away = False
+        await world.until(lambda: world.kept_units("L0") == 4)
+
+
+async def test_an_adapter_that_fails_costs_its_batch_a_look() -> None:
+    """A mistake in an adapter is an unknown end: read back, and told again if need be."""
+
+    class Broken(FakeChannel):
+        """Fails once."""
+
+        is_broken = True
+
+        async def push(self, *args: object, **options: object) -> object:  # type: ignore[override]
+            """Raise once."""
+            if self.is_broken:
+                self.is_broken = False
+                await asyncio.sleep(0)
+                raise KeyError("quantity")
+            return await super().push(*args, **options)  # type: ignore[arg-type]
+
+    async with account_world(Broken(), listings=1) as world:
+        await world.until(lambda: world.channel.shown == {"L0": 10})
+        assert world.account.figures.last_error.startswith("ambiguous: adapter-KeyError")
+
+
+@pytest.mark.parametrize("kind", ["reconcile", "smoke"])
+async def test_a_comparison_that_was_asked_for_is_reported(kind: ActKind) -> None:
+    """The report names the act that asked."""
+    async with account_world() as world:
+        await world.until(lambda: all(world.account.board.sides(f"L{n}", now_ms()).is_idle for n in range(3)))
+        world.act(kind)
+        await world.until(lambda: isinstance(world.row(REPORT), ReportRow))
+        report = world.row(REPORT)
+        assert isinstance(report, ReportRow)
+        assert (report.act_id, report.error) == ("act-1", "")
