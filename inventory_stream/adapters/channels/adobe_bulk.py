@@ -112,7 +112,7 @@ async def push_as_bulk(
             while len(ends) < len(batch):
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, POLL_SECONDS_MAX)
-                ends |= await _ended(batch, send, drift, path, limit)
+                ends = {**await _ended(batch, send, drift, path, limit), **ends}
     except TimeoutError:
         pass  # what has not ended is not named
     return whole(batch, ends)
