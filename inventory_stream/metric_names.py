@@ -688,6 +688,8 @@ CHANNEL_LISTINGS: Final = Metric(
     ("integration", "state"),
     "Listings by where they are: mapped (all), in_step, zeros, cuts, raises (waiting), held (raises that "
     "wait for orders), in_flight, dead.",
+    "Some dead for minutes: the channel refuses them for good.",
+    "channel-pushes-dead",
 )
 CHANNEL_OLDEST: Final = Metric(
     f"{PREFIX}channel_oldest_waiting_seconds",
@@ -704,6 +706,8 @@ CHANNEL_EXPOSURE: Final = Metric(
     "units",
     ("integration",),
     "Units that buyers may still be shown beyond what the ledger can sell.",
+    "Above 0 for minutes.",
+    "channel-exposed",
 )
 CHANNEL_STOPPED: Final = Metric(
     f"{PREFIX}channel_stopped",
@@ -712,6 +716,8 @@ CHANNEL_STOPPED: Final = Metric(
     "1 or 0",
     ("integration", "reason"),
     "1 while nothing goes out, or something is kept back: off, shadow, breaker, or why it is parked.",
+    "1 for a reason that no operator set.",
+    "channel-stopped",
 )
 CHANNEL_SLA: Final = Metric(
     f"{PREFIX}channel_sla_met",
@@ -720,6 +726,8 @@ CHANNEL_SLA: Final = Metric(
     "1 or 0",
     ("integration",),
     "Whether freshness and error budget are as the registry promises.",
+    "0 for minutes.",
+    "channel-late",
 )
 CHANNEL_REQUESTS: Final = Metric(
     f"{PREFIX}channel_requests_per_second",
@@ -752,6 +760,8 @@ CHANNEL_UNMAPPED: Final = Metric(
     "lines",
     ("integration",),
     "Lines of orders that the mapping does not know, kept as dead letters.",
+    "Any: sold there, still offered elsewhere.",
+    "channel-orders-unmapped",
 )
 CHANNEL_MISFITS: Final = Metric(
     f"{PREFIX}channel_schema_misfits_total",
@@ -760,6 +770,8 @@ CHANNEL_MISFITS: Final = Metric(
     "fields",
     ("channel", "field", "kind"),
     "Fields of answers and webhooks that do not fit their schema any more: missing, type, unknown.",
+    "Any: the vendor changes its form.",
+    "channel-schema-drift",
 )
 CHANNEL_MAPPING_WRONG: Final = Metric(
     f"{PREFIX}channel_mapping_wrong",
@@ -768,6 +780,8 @@ CHANNEL_MAPPING_WRONG: Final = Metric(
     "1 or 0",
     (),
     "1 while the mapping file has errors and the version before it stays in use.",
+    "1.",
+    "channel-mapping-wrong",
 )
 METRICS: Final[tuple[Metric, ...]] = tuple(
     value for value in tuple(globals().values()) if isinstance(value, Metric)
