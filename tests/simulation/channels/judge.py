@@ -67,6 +67,11 @@ class Judge:
         """Hear that zeros of these listings need not go first: stopped, or part of a mass change."""
         self._fresh_zeros.difference_update(listings)
 
+    def zeros_ended(self, wishes: Mapping[str, Wish]) -> None:
+        """Hear that the ledger's units count again: from their rows' times on they wait."""
+        for listing, wish in wishes.items():
+            self._waits_since_ms.setdefault(listing, wish.at_ms)
+
     def doubted(self, listings: Sequence[str]) -> None:
         """Hear of listings of which it is no longer clear what they show."""
         for listing in listings:

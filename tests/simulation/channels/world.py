@@ -212,7 +212,7 @@ class World:
     def _on_unkill(self, life: int) -> None:
         if life == self._life:
             self.judge.free(self.names)
-            self.judge.doubted(self.names)
+            self.judge.zeros_ended(self.wishes)
             self._killed_ms = self.now_ms
             self.board.end_zeros(self.now_ms)
 
