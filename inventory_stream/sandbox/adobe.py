@@ -23,6 +23,8 @@ from models.ids import decode_id, encode_id
 SPEC_FILE: Final = "adobe/inventory-slice.json"
 ITEM: Final = "inventory-api-data-source-item-interface"
 REQUIRED: Final = {"required": ["sku", "source_code", "quantity", "status"]}
+RESULTS: Final = "inventory-api-data-source-item-search-results-interface"
+RESULTS_REQUIRED: Final = {"properties": {"items": {"items": REQUIRED}}}
 
 ACCESS_TOKEN: Final = "sandbox-integration-token"  # noqa: S105  # of the sandbox, known to everybody
 SOURCES: Final = ("default",)
@@ -82,6 +84,7 @@ class AdobeFake(Fake):
         self.account.allow_token(ACCESS_TOKEN)
         self._sources = {*SOURCES, *(decode_id(listing.split("/")[1]) for listing in listings)}
         self._item = specs.openapi(SPEC_FILE, ITEM, also=REQUIRED)
+        self._results = specs.openapi(SPEC_FILE, RESULTS, also=RESULTS_REQUIRED)
         self.verified_by = SPEC_FILE if self._item is not None else None
         self._bulks: OrderedDict[str, list[int]] = OrderedDict()
 
@@ -156,9 +159,10 @@ class AdobeFake(Fake):
                 found.append({"sku": sku, "source_code": source, "quantity": units, "status": status})
         size = int(turn.request.query.get("searchCriteria[pageSize]", "20"))
         criteria = {"filter_groups": [], "page_size": size}
-        return web.json_response(
-            {"items": found[:size], "search_criteria": criteria, "total_count": len(found)}
-        )
+        results = {"items": found[:size], "search_criteria": criteria, "total_count": len(found)}
+        if self._results is not None and (misfits := self._results(results)):
+            raise web.HTTPInternalServerError(text=f"the fake is wrong: {misfits}")
+        return web.json_response(results)
 
     async def _queued(self, turn: Turn) -> web.Response:
         if not self._is_known(turn):

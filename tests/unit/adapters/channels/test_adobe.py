@@ -9,7 +9,7 @@ from inventory_stream.adapters.channels.adobe import SPEC
 from inventory_stream.adapters.channels.adobe_words import body_of, check_listing, parts_of, search_of
 from inventory_stream.ports.channel import Push, Result
 from inventory_stream.ports.projection import Version
-from inventory_stream.sandbox.adobe import ITEM, REQUIRED, SPEC_FILE
+from inventory_stream.sandbox.adobe import ITEM, REQUIRED, RESULTS, SPEC_FILE
 from inventory_stream.sandbox.faults import Fault
 from inventory_stream.sandbox.specs import DEFAULT_FOLDER, Specs
 from tests.unit.adapters.specs import entry
@@ -18,7 +18,6 @@ from tests.unit.sandbox.channels import Misfits, connected, push
 AT_MS = 1_795_000_000_000
 KEY = "8fc6a5b0-9fe8-4b46-b46b-2ef95793abbe"
 MUG, CUP = "MUG/default", "CUP%2FBLUE/default"
-SEARCH_RESULTS = "inventory-api-data-source-item-search-results-interface"
 
 
 def _push(listing: str, units: int) -> Push:
@@ -37,7 +36,7 @@ async def test_request_and_answer_fit_the_schema_of_adobe(tmp_path: Path) -> Non
     """Both are as the vendor's file has them, with the fields required that it forgot to require."""
     specs = Specs(DEFAULT_FOLDER)
     item = specs.openapi(SPEC_FILE, ITEM, also=REQUIRED)
-    found = specs.openapi(SPEC_FILE, SEARCH_RESULTS)
+    found = specs.openapi(SPEC_FILE, RESULTS)
     if item is None or found is None:
         pytest.skip("the vendor's file is not on this machine")
     assert [item(one) for one in json.loads(body_of([_push(MUG, 6), _push(CUP, 0)]))["sourceItems"]] == [
