@@ -1,0 +1,195 @@
+"""The owner of accounts: takes them up from their rows, hands deliveries on, does acts at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+
+from inventory_stream.errors import UnreachableError
+from inventory_stream.flows.channels.account import Account
+from inventory_stream.flows.channels.inbound.taking import Place
+from inventory_stream.flows.channels.keeper import Keeper
+from inventory_stream.flows.channels.owner import ChannelOwner
+from inventory_stream.ports.inputs import InputRecord
+from models.channels import (
+    Act,
+    ActKind,
+    ChannelEvent,
+    Inbound,
+    StockSeen,
+    account_key,
+    encode_inbound,
+)
+from models.ids import partition_of
+from tests.fakes.channel import FakeChannel
+from tests.fakes.dead_letters import FakeDeadLetters
+from tests.unit.flows.channels.world import INTEGRATION, AccountWorld
+
+PARTITIONS = 4
+MINE = partition_of(account_key("shop", "one"), PARTITIONS)
+SEEN = StockSeen("L0", 1, 5)
+
+
+class Takes:
+    """A `TakesInbound` that keeps what it took; `faults` are raised first, one each."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.faults: list[Exception] = []
+        self.held = ""
+        self.is_free = asyncio.Event()
+
+    async def take(self, inbound: Inbound, place: Place) -> None:
+        """See the port."""
+        del place
+        if inbound.account == self.held:
+            await self.is_free.wait()
+        if self.faults:
+            raise self.faults.pop(0)
+        self.taken.append(inbound.delivery_id)
+
+
+class Starts:
+    """Where the group goes on."""
+
+    async def start_of(self, partitions: frozenset[int]) -> Mapping[int, int]:
+        """See the protocol."""
+        return dict.fromkeys(partitions, 7)
+
+
+class OwnerWorld(AccountWorld):
+    """The account of `AccountWorld` at an owner."""
+
+    def __init__(self) -> None:
+        super().__init__(FakeChannel(), 3, INTEGRATION)
+        self.takes = Takes()
+        self.letters = FakeDeadLetters()
+        self.failed: list[BaseException] = []
+        self.done: list[int] = []
+        self.owner = ChannelOwner(
+            [self.integration],
+            PARTITIONS,
+            new_account=self._made,
+            channel_log=self.log,
+            offsets=Starts(),
+            new_takes=lambda _accounts: self.takes,
+            dead_letters=self.letters,
+            mirror=self.mirror,
+            mapping=self.mapping,
+            fail=self.failed.append,
+        )
+
+    def _made(self, integration: object, keeper: Keeper, restart: object) -> Account:
+        del integration
+        self.keeper = keeper
+        self.account = self.new_account()
+        self.account._restart = restart  # type: ignore[assignment, misc]  # as the owner gives it
+        return self.account
+
+    async def put(self, *values: bytes) -> None:
+        """Hand a batch over."""
+        first = self.owner.next_offset("inbound", MINE)
+        records = [InputRecord(first + number, 1, b"k", value) for number, value in enumerate(values)]
+
+        async def done() -> None:
+            self.done.append(records[-1].offset)
+
+        await self.owner.put("inbound", MINE, records, done)
+
+    def delivery(self, delivery_id: str, *events: ChannelEvent, account: str = "one") -> bytes:
+        """Give a record's value."""
+        return encode_inbound(Inbound("shop", account, delivery_id, 1, events))
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[OwnerWorld]:
+    """Run an owner that has the account's partition."""
+    one = OwnerWorld()
+    for number in range(3):
+        one.mirror.set(f"S{number}", 10)
+    running = asyncio.create_task(one.owner.run())
+    await one.owner.assigned(frozenset({MINE}), frozenset())
+    yield one
+    await one.owner.revoked(frozenset({MINE}))
+    running.cancel()
+    await asyncio.wait([running])
+    assert not one.failed
+
+
+async def test_an_assigned_partition_brings_its_accounts(world: OwnerWorld) -> None:
+    """The account of the partition is told what the ledger says, and reading goes on at the group's place."""
+    await world.until(lambda: world.channel.shown == {"L0": 10, "L1": 10, "L2": 10})
+    assert world.owner.of("shop", "one") is world.account
+    assert world.owner.of("shop", "two") is None
+    assert world.owner.next_offset("inbound", MINE) == 7
+
+
+async def test_acts_are_done_at_once_though_deliveries_wait(world: OwnerWorld) -> None:
+    """A channel that must be asked and does not answer holds neither acts nor other accounts up."""
+    world.takes.held = "one"
+    kind: ActKind = "pause"
+    await world.put(
+        world.delivery("d1", SEEN),
+        world.delivery("d2", SEEN, account="other"),
+        world.delivery("a1", Act("a1", kind, "me", 1)),
+    )
+    assert world.account.gate.mode == "off"
+    await world.until(lambda: world.takes.taken == ["d2"])
+    assert not world.done
+    world.takes.is_free.set()
+    await world.until(lambda: world.done == [9])
+
+
+async def test_deliveries_of_an_account_stay_in_order_and_are_passed_over_when_all_are_taken(
+    world: OwnerWorld,
+) -> None:
+    """Also where Kafka did not answer for a while; batches are acknowledged in their order."""
+    world.takes.faults = [UnreachableError("no broker answers")]
+    await world.put(world.delivery("d1", SEEN), world.delivery("d2", SEEN))
+    await world.put(world.delivery("d3", SEEN))
+    await world.until(lambda: world.done == [8, 9])
+    assert world.takes.taken == ["d1", "d2", "d3"]
+
+
+async def test_what_cannot_be_read_is_a_dead_letter(world: OwnerWorld) -> None:
+    """It is kept with its reason before it is passed over."""
+    await world.put(b"nonsense")
+    await world.until(lambda: world.done == [7])
+    (letter,) = world.letters.kept.values()
+    assert (letter.partition, letter.offset, letter.value) == (MINE, 7, b"nonsense")
+
+
+async def test_a_fault_that_is_no_matter_of_time_ends_the_process(world: OwnerWorld) -> None:
+    """What a delivery meant must not be passed over."""
+    world.takes.faults = [ValueError("a mistake of ours")]
+    await world.put(world.delivery("d1", SEEN))
+    await world.until(lambda: world.failed)
+    assert not world.done
+    world.failed.clear()
+
+
+async def test_after_shadow_mode_the_account_begins_anew(world: OwnerWorld) -> None:
+    """What was only recorded was not acknowledged: it is sent when the mode is on."""
+    await world.put(world.delivery("a1", Act("a1", "shadow", "me", 1)))
+    await world.until(lambda: world.account.gate.is_shadow)
+    world.mirror.set("S0", 3)
+    await world.until(lambda: world.channel.dry)
+    assert world.channel.shown.get("L0") != 3
+    before = world.account
+    await world.put(world.delivery("a2", Act("a2", "resume", "me", 2)))
+    await world.until(lambda: world.account is not before)
+    await world.until(lambda: world.channel.shown.get("L0") == 3)
+    assert world.account.gate.mode == "on"
+
+
+async def test_nothing_is_sent_from_the_begin_of_a_rebalance_until_the_account_is_ours_again(
+    world: OwnerWorld,
+) -> None:
+    """Meanwhile another worker may be told that it has the account."""
+    await world.until(lambda: len(world.channel.shown) == 3)
+    await world.owner.suspend()
+    world.mirror.set("S0", 1)
+    await world.quiet()
+    assert world.channel.shown["L0"] == 10
+    await world.owner.assigned(frozenset(), frozenset({MINE}))
+    await world.until(lambda: world.channel.shown["L0"] == 1)
