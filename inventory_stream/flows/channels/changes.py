@@ -1,5 +1,6 @@
 """From changed SKUs to what the board of an account wants, a portion at a time."""
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Final, Protocol
@@ -34,7 +35,8 @@ class Changes:
         self._account = account
         self._mirror = mirror
         self._units_max = units_max
-        self._dirty: dict[str, int] = {}
+        # Emptied from its front: a dict would look at all that went before, each time.
+        self._dirty: Final[OrderedDict[str, int]] = OrderedDict()
         self._scan: Iterator[MappedListing] | None = None
         self.is_scan_due = True
         """Whether all listings are to be looked at once the ledger was read to its end."""
@@ -70,8 +72,7 @@ class Changes:
     def drain(self, board: Wants, now_ms: int) -> None:
         """Tell the board of a portion: what changed first, then of the scan."""
         for _ in range(min(PORTION_SKUS, len(self._dirty))):
-            sku = next(iter(self._dirty))
-            heard_ms = self._dirty.pop(sku)
+            sku, heard_ms = self._dirty.popitem(last=False)
             for mapped in self._mapping.of_sku(self._channel, self._account, sku):
                 self._want(board, mapped, now_ms, heard_ms)
         if self._scan is not None and not self._dirty:
