@@ -58,7 +58,7 @@ from inventory_stream.ports.integrations import Integration
 from models.channels import ChannelEvent, OrderNamed
 
 NAME: Final = "shopify"
-KEYS_MAX: Final = 3
+KEYS_MAX: Final = 5
 """Keys tried in one push when those before are burnt: a key burns once for each failure at Shopify's end."""
 
 _LISTING: Final = re.compile(r"([1-9][0-9]{0,18})/([1-9][0-9]{0,18})")
