@@ -113,7 +113,12 @@ class ShopeeCalls:
         if token:
             common |= {"access_token": token, "merchant_id" if self._options.is_global else "shop_id": of}
         common["sign"] = request_sign(
-            self._secrets.text("partner_key"), self._options.partner_id, path, at_seconds, token, of
+            next(iter(self._secrets.live("partner_key")), ""),
+            self._options.partner_id,
+            path,
+            at_seconds,
+            token,
+            of,
         )
         answer = await self._exchange.send(
             method,

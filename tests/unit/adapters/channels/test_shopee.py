@@ -194,6 +194,15 @@ async def test_every_try_is_signed_at_its_own_time(tmp_path: Path) -> None:
     assert one.query != two.query
 
 
+async def test_requests_are_signed_by_the_newer_of_two_keys(tmp_path: Path) -> None:
+    """While a key is changed its file has two lines: both for what comes in, the first for what goes out."""
+    async with connected("shopee", {"11/1": 1}, tmp_path) as (shop, _):
+        file = tmp_path / "secrets" / "shopee-partner_key"
+        file.write_text(f"{file.read_text()}\nthe-key-before\n")
+        (end,) = await shop.push([push("11/1", 2, at_ms=AT_MS)], KEY)
+        assert end.result is Result.APPLIED
+
+
 async def test_clock_that_is_wrong_kills_no_push(tmp_path: Path) -> None:
     """A time that Shopee does not take is nobody's item's fault: it is tried again."""
     async with connected("shopee", {"11/1": 1}, tmp_path) as (shop, fake):
