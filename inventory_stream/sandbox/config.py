@@ -108,7 +108,7 @@ def integration_of(fake: Fake, url: str, folder: Path, **changes: object) -> Int
 def write_config(
     folder: Path, fakes: Sequence[Fake], url_of: Callable[[str], str], lines: Sequence[Line]
 ) -> tuple[Path, Path]:
-    """Write registry, mapping and secrets for channel workers and gateways.
+    """Write registry, mapping and secrets for channel workers and gateways, and tell the fakes their SKUs.
 
     Lines whose listing begins with `@place/` stand in the mapping only.
 
@@ -122,9 +122,14 @@ def write_config(
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["integration", "listing", "sku", "locations"])
+    by_name = {fake.name: fake for fake in fakes}
     for line in lines:
+        if line.fake in by_name and not line.listing.startswith(PLACE):
+            by_name[line.fake].skus[line.listing] = line.sku
         rows.writerow([line.fake, line.listing, line.sku, "|".join(line.locations)])
-    mapping.write_text(text.getvalue())
+    # Last and whole: who waits for it finds all files there.
+    (written := mapping.with_suffix(".new")).write_text(text.getvalue())
+    written.replace(mapping)
     return registry, mapping
 
 

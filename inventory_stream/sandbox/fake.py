@@ -92,6 +92,8 @@ class Fake(ABC):
         self.is_closing = asyncio.Event()
         self.url = ""
         """Its own address, once it is served."""
+        self.skus: dict[str, str] = {}
+        """Listing -> our SKU, for channels whose orders name SKUs."""
 
     @abstractmethod
     def routes(self, prefix: str) -> Sequence[web.RouteDef]:

@@ -35,14 +35,13 @@ SHOWN_POINTS: Final = 3.0
 
 
 class ShopifyFake(Fake):
-    """One shop. `skus`: listing -> our SKU, which order lines carry; Shopify's name no inventory item."""
+    """One shop. Lines of its orders name SKUs, not inventory items."""
 
     name: ClassVar[str] = "shopify"
 
     def __init__(self, listings: Mapping[str, int], specs: Specs) -> None:
         super().__init__(FakeAccount(listings), specs)
         self.account.limit(POINTS, POINTS_PER_SECOND, POINTS_MAX)
-        self.skus: dict[str, str] = {}
         self._documents = Documents(specs)
         self.verified_by = self._documents.verified_by
         self._refresh = FIRST_REFRESH

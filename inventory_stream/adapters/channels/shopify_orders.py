@@ -18,9 +18,10 @@ from models.channels import ChannelEvent, OrderTaken, SoldLine
 
 AGREEMENTS_MAX: Final = 10
 SALES_MAX: Final = 20
-"""Bounds of one query, which may cost 1,000 points: agreements x sales x (sale, line) are 400. An order
-beyond them is refused."""
-ORDER_POINTS: Final = 420.0
+"""Bounds of one query: agreements x sales x (sale, line) are 400 of the 1,000 points that one may cost. An
+order beyond them is refused."""
+ORDER_POINTS: Final = 60.0
+"""What an order costs in the end: Shopify wants all 400 to be there, and gives back what was not found."""
 
 ORDER: Final = (
     "query Order($id: ID!) { order(id: $id) { createdAt displayFinancialStatus retailLocation { id }"
