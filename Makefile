@@ -22,7 +22,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY) ## set up and run everything on real till data: a flash sale, a killed worker, nothing oversold
+demo: $(READY) ## set up and run everything on real till data: a flash sale, killed workers, three channels, nothing oversold
 	$(BIN)/inventory-stream demo
 
 test: check test-integration check-deploy ## set up and pass every check and test

@@ -27,6 +27,10 @@ SMALL_ORDERS: Final = 240
 SMALL_STOCK_UNITS: Final = 100
 SMALL_SALE_SECONDS: Final = 4.0
 
+CHANNELS_SECONDS: Final = 12.0
+SMALL_CHANNELS_SECONDS: Final = 4.0
+"""How long shoppers buy what channels list; the worker that tells channels dies in the middle of it."""
+
 PIPE_COLUMNS: Final = 160
 """A pipe has no width of its own, and rich would fold the table, whose longest row has 150, to 80 columns."""
 
@@ -74,10 +78,11 @@ def demo(
     """See it work: real till sales, whole lives of orders, a flash sale, a killed worker, nothing oversold.
 
     Starts Kafka and Valkey, two ledger workers, the projection and two gateways on this machine, replays
-    real till sales, plays orders from their reservation to their return, sells out one SKU over HTTP to
-    twenty times too many customers while a worker and a gateway are killed, and checks every answer. Exit 1
-    when anything that must hold does not. On a terminal it then leaves a shop open, whose page sells its last
-    unit to one of two browsers.
+    real till sales, plays orders from their reservation to their return, and sells out one SKU over HTTP to
+    twenty times too many customers while a worker and a gateway are killed. Three channels of the sandbox
+    then follow the ledger while one of them breaks and their worker is killed. It checks every answer: exit
+    1 when anything that must hold does not. On a terminal it then leaves a shop open, whose page sells its
+    last unit to one of two browsers.
 
     Example: inventory-stream demo
     """
@@ -93,6 +98,7 @@ def demo(
         sale_stock_units=stock if sale_stock is None else sale_stock,
         demand_factor=demand_factor,
         sale_seconds=seconds,
+        channels_seconds=SMALL_CHANNELS_SECONDS if is_small else CHANNELS_SECONDS,
     )
     console = Console()
     if not console.is_terminal:

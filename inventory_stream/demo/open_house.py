@@ -28,6 +28,8 @@ def invitation(stage: Stage, hints: Iterable[str]) -> Iterator[str]:
     for name, value in stage.environment.items():
         yield f"  export {name}={shlex.quote(value)}"
     yield f"  inventory-stream atp get {SALE_SKU}"
+    yield "  inventory-stream channels status"
+    yield f"  curl {stage.sandbox_url}    # what the three channels show; docs/channels/sandbox.md: break one"
     for hint in hints:
         yield f"  {hint}"
     for name, url in stage.monitoring_urls.items():

@@ -7,6 +7,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from inventory_stream.demo.channels_report import ChannelsResult, channels_faults, channels_rows
 from inventory_stream.demo.latency import p50_p99
 from inventory_stream.demo.life_report import LifeResult, Row, life_faults, life_rows
 from inventory_stream.demo.sale_report import SaleResult, sale_faults, sale_rows
@@ -41,6 +42,9 @@ class Result:
 
     sale: SaleResult
     """What the sale's customers heard."""
+
+    channels: ChannelsResult
+    """What the channels showed."""
 
     decided_in_sale: int
     sale_seconds: float
@@ -116,6 +120,7 @@ def broken(result: Result) -> list[str]:
     return [text for is_broken, text in checks if is_broken] + [
         *life_faults(result.life),
         *sale_faults(result.sale),
+        *channels_faults(result.channels),
         *found,
     ]
 
@@ -146,7 +151,7 @@ def _rows(result: Result) -> list[Row]:
         (
             "decisions",
             f"{result.decided:,}",
-            f"by the ledger topic: one for each, and {result.decided_for_gateways:,} for gateways",
+            f"by the ledger topic: one for each, {result.decided_for_gateways:,} for gateways and channels",
         ),
         (
             "decisions/s, till history",
@@ -199,6 +204,9 @@ def _rows(result: Result) -> list[Row]:
             f"{result.repeats_same:,} of {result.repeats_same + result.repeats_different:,}",
             "the same command again got its first answer again (in the sale)",
         ),
+        ("", "", ""),
+        *channels_rows(result.channels),
+        ("", "", ""),
         ("dead letters", f"{result.dead_letters:,}", "commands that no ledger could decide"),
         ("", "", ""),
         (

@@ -9,6 +9,8 @@ from typing import Final
 from inventory_stream.adapters.kafka.live_rows import LiveRows
 from inventory_stream.adapters.kafka.topics import create_topics
 from inventory_stream.demo.board import Board, Shelf, WorkerLine
+from inventory_stream.demo.channels_act import ChannelsAct
+from inventory_stream.demo.channels_report import ChannelsResult
 from inventory_stream.demo.life_act import LifeAct
 from inventory_stream.demo.life_report import LifeResult
 from inventory_stream.demo.lines import Lines, open_lines
@@ -31,9 +33,10 @@ TILLS: Final = "till history"
 LIFE: Final = "life of orders"
 DOORS: Final = "gateways"
 SALE: Final = "flash sale"
+CHANNELS: Final = "channels"
 SETTLE: Final = "everything decided"
 VERIFY: Final = "ledger verify"
-STEPS: Final = (SERVERS, WORKERS, TILLS, LIFE, DOORS, SALE, SETTLE, VERIFY)
+STEPS: Final = (SERVERS, WORKERS, TILLS, LIFE, DOORS, SALE, CHANNELS, SETTLE, VERIFY)
 
 READY_SECONDS_MAX: Final = 60.0
 """Longest wait for the first claims: 3 s here with everything starting at once."""
@@ -52,6 +55,7 @@ class Script:
     sale_stock_units: int
     demand_factor: int
     sale_seconds: float
+    channels_seconds: float
 
 
 class Play:
@@ -97,6 +101,9 @@ class Play:
             board.begin(SALE)
             wanted = self._script.sale_stock_units * self._script.demand_factor
             await act.play(board, self._script.seed, wanted, self._script.sale_seconds)
+            board.begin(CHANNELS)
+            channels_act = ChannelsAct(stage, lines, self._item.run)
+            channels = await channels_act.play(board, self._script.seed, self._script.channels_seconds)
             board.begin(SETTLE)
             await wait_until_decided(stage, lines, self._tally)
             board.begin(VERIFY)
@@ -105,7 +112,7 @@ class Play:
             verified = await self._verify(lines)
             board.finish()
             keeping.cancel()
-            return await self._result(lines, watch, till_act, lived, act, verified)
+            return await self._result(lines, watch, till_act, lived, act, channels, verified)
 
     async def _wait_until_ready(self, lines: Lines, watch: LedgerWatch) -> None:
         """Wait until every partition has an owner, and a heartbeat of the projection."""
@@ -141,12 +148,13 @@ class Play:
         tills: TillAct,
         life: LifeResult,
         act: SaleAct,
+        channels: ChannelsResult,
         verified: VerifyReport,
     ) -> Result:
         tally, sale = self._tally, self._tally.sale
         workers = self._stage.workers()
         shortfalls = tally.shortfalls_but_of_life()
-        kill, killed = act.kills.worker, act.kills.names
+        kill, killed = act.kills.worker, act.kills.names | {channels.killed}
         ended = [
             f"{worker.name} (status {status})"
             for worker in workers
@@ -166,6 +174,7 @@ class Play:
             history_positions_wrong=tills.positions_wrong,
             life=life,
             sale=act.result(),
+            channels=channels,
             decided_in_sale=tally.answers_between(act.began_ms, act.ended_ms),
             sale_seconds=(act.ended_ms - act.began_ms) / 1_000,
             decided_per_second_peak=tally.answers_per_second_peak,

@@ -27,7 +27,10 @@ SPARE_SKU: Final = "demo-tee"
 """For who tries the API by hand."""
 SPARE_UNITS: Final = 40
 
-SHOP_SKUS: Final = frozenset({SALE_SKU, PAGE_SKU, SPARE_SKU})
+CHANNEL_SKUS: Final = tuple(f"demo-mug-{number}" for number in range(1, 9))
+"""What marketplaces, shops and tills list too."""
+
+SHOP_SKUS: Final = frozenset({SALE_SKU, PAGE_SKU, SPARE_SKU, *CHANNEL_SKUS})
 """All that the demo tells the ledger through gateways alone."""
 
 PAGE_TTL_SECONDS: Final = 120

@@ -1,11 +1,13 @@
 """What the demo runs on: Kafka, Valkey, ledger workers, projection and gateways, as real processes."""
 
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
+from inventory_stream.demo.channels_shop import CHANNELS, ChannelFiles
 from inventory_stream.demo.errors import DemoError
 from inventory_stream.demo.gateway_entry import Gateway
 from inventory_stream.demo.shop import Shop
@@ -20,9 +22,18 @@ PROJECTION: Final = "projection"
 GATEWAYS: Final = ("gateway-1", "gateway-2")
 """Two, so that who loses one can ask the other."""
 
+CHANNEL_WORKER: Final = "channels-1"
+SANDBOX: Final = "sandbox"
+SANDBOX_SECONDS_MAX: Final = 30.0
+"""Longest wait for the fakes to stand: 2 s here."""
+
 PARTITIONS: Final = 4
 """Two for each worker; more would only add requests on a machine of two cores."""
 
+WEBHOOKS_AT: Final = GATEWAYS[1]
+"""Where channels send their webhooks: the one that nobody kills."""
+
+LOOK_SECONDS: Final = 0.05
 _LOG_TAIL_LINES: Final = 5
 _PROGRAM: Final = (sys.executable, "-m", "inventory_stream.cli")
 
@@ -55,6 +66,8 @@ class Stage:
         self._ports: dict[str, int] = {}
         self._shop: Shop | None = None
         self._gateway_ports: dict[str, int] = {}
+        self._sandbox_port = 0
+        self._channels = ChannelFiles(self.data_dir / "channels")
 
     def __enter__(self) -> Self:
         return self
@@ -101,18 +114,58 @@ class Stage:
             environment = {**self._environment_of(name), f"{ENV_PREFIX}WORKER__INSTANCE_ID": name}
             supervisor.start(name, [*_PROGRAM, "worker", "ledger"], environment)
         supervisor.start(PROJECTION, [*_PROGRAM, "worker", "projection"], self._environment_of(PROJECTION))
+        self._start_sandbox(supervisor)
+
+    def _start_sandbox(self, supervisor: Supervisor) -> None:
+        """Start the fake channels; gateways and channel workers read the files that it writes."""
+        self._sandbox_port, *ports = free_ports(1 + len(GATEWAYS))
+        self._gateway_ports = dict(zip(GATEWAYS, ports, strict=True))
+        files = self._channels
+        files.write_listings()
+        options = {
+            "--channels": ",".join(CHANNELS),
+            "--port": str(self._sandbox_port),
+            "--write-config": str(files.folder),
+            "--listings": str(files.listings),
+            "--gateway": self.gateway_urls[WEBHOOKS_AT],
+        }
+        words = [word for option in options.items() for word in option]
+        supervisor.start(SANDBOX, [*_PROGRAM, "sandbox", *words], self.environment)
 
     def start_gateways(self) -> None:
-        """Start the gateways beside the workers, with keys and secrets of their own."""
+        """Start the gateways and the channel worker beside the others, with keys and secrets of their own.
+
+        Raises:
+            DemoError: the fake channels do not stand.
+        """
         if self._supervisor is None:
             raise DemoError("the workers do not run")
+        self._wait_for_sandbox()
         shop = self._shop = Shop(self.data_dir / "shop")
-        ports = free_ports(2 * len(GATEWAYS))
-        for name, port, monitoring_port in zip(GATEWAYS, ports[::2], ports[1::2], strict=True):
-            self._gateway_ports[name] = port
-            self._ports[name] = monitoring_port
-            environment = {**self._environment_of(name), **shop.environment(port)}
+        names = (*GATEWAYS, CHANNEL_WORKER)
+        self._ports |= dict(zip(names, free_ports(len(names)), strict=True))
+        for name, port in self._gateway_ports.items():
+            environment = {
+                **self._environment_of(name),
+                **shop.environment(port),
+                f"{ENV_PREFIX}CHANNELS__WEBHOOKS_URL": self.gateway_urls[name],
+            }
             self._supervisor.start(name, [*_PROGRAM, "gateway"], environment)
+        environment = {
+            **self._environment_of(CHANNEL_WORKER),
+            f"{ENV_PREFIX}WORKER__INSTANCE_ID": CHANNEL_WORKER,
+        }
+        self._supervisor.start(CHANNEL_WORKER, [*_PROGRAM, "worker", "channels"], environment)
+
+    def _wait_for_sandbox(self) -> None:
+        """Wait for the mapping, which it writes last, and for its door."""
+        deadline = time.monotonic() + SANDBOX_SECONDS_MAX
+        while not self._channels.mapping.exists():
+            if time.monotonic() > deadline:
+                raise DemoError(
+                    f"the sandbox did not start in {SANDBOX_SECONDS_MAX:.0f} s\n{self.log_tails()}"
+                )
+            time.sleep(LOOK_SECONDS)
 
     def stop(self) -> None:
         """Stop everything in reverse order; may be called twice. Bounded: see Supervisor and DevServer."""
@@ -128,6 +181,9 @@ class Stage:
             f"{ENV_PREFIX}KAFKA__PARTITIONS": str(settings.kafka.partitions),
             f"{ENV_PREFIX}REDIS__URL": settings.redis.url,
             f"{ENV_PREFIX}WORKER__DATA_DIR": str(settings.worker.data_dir),
+            f"{ENV_PREFIX}CHANNELS__REGISTRY_FILE": str(self._channels.registry),
+            f"{ENV_PREFIX}CHANNELS__MAPPING_FILE": str(self._channels.mapping),
+            f"{ENV_PREFIX}CHANNELS__ALLOW_LOOPBACK": "true",
         }
 
     def _environment_of(self, worker: str) -> dict[str, str]:
@@ -149,6 +205,11 @@ class Stage:
     def gateway_urls(self) -> dict[str, str]:
         """Where each gateway answers, by its name."""
         return {name: f"http://{LOOPBACK}:{port}" for name, port in self._gateway_ports.items()}
+
+    @property
+    def sandbox_url(self) -> str:
+        """Where the fake channels are steered."""
+        return f"http://{LOOPBACK}:{self._sandbox_port}/_sandbox"
 
     @property
     def gateways(self) -> dict[str, Gateway]:
@@ -179,7 +240,7 @@ class Stage:
         if self._supervisor is None:
             return ""
         parts = []
-        for name in self._ports:
+        for name in (*self._ports, SANDBOX):
             path = self._supervisor.log_path(name)
             lines = path.read_text(errors="replace").splitlines() if path.exists() else []
             parts += [f"--- {name} ({path})", *lines[-_LOG_TAIL_LINES:]]

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from inventory_stream.demo.board import Board, Shelf, Step, StepState, WorkerLine
+from inventory_stream.demo.channels_report import ChannelsResult
 from inventory_stream.demo.heard import Comparison
 from inventory_stream.demo.latency import p50_p99, quantile
 from inventory_stream.demo.life_report import DIFFERENCES_NAMED, LifeResult
@@ -58,6 +59,25 @@ SALE: dict[str, Any] = {
     "customer_units_allowed": 2,
     "compared": Comparison(**COMPARED),
 }
+CHANNELS: dict[str, Any] = {
+    "listings": {"shopify": 8, "square": 8},
+    "differences": (),
+    "sold_out": 14,
+    "orders": 207,
+    "requests": {"shopify": 25, "square": 61},
+    "overlaps": 0,
+    "order_channel": "square",
+    "order_units": 2,
+    "order_available": 28,
+    "order_expected": 28,
+    "order_answers": (204, 204),
+    "killed": "channels-1",
+    "back_seconds": 3.5,
+    "broken": "shopify",
+    "broken_seconds": 7.0,
+    "behind_units": 158,
+    "caught_up_seconds": 0.3,
+}
 SOUND: dict[str, Any] = {
     "sent": 10,
     "decided": 16,
@@ -72,6 +92,7 @@ SOUND: dict[str, Any] = {
     "history_positions_wrong": 0,
     "life": LifeResult(**LIFE),
     "sale": SaleResult(**SALE),
+    "channels": ChannelsResult(**CHANNELS),
     "decided_in_sale": 5,
     "sale_seconds": 2.0,
     "decided_per_second_peak": 5,
@@ -162,6 +183,28 @@ def test_whatever_is_wrong_over_http_is_named(field: str, value: object, word: s
     """An answer that the ledger does not have, none at all, or a customer beyond the limit fails the demo."""
     (line,) = broken(Result(**{**SOUND, "sale": SaleResult(**{**SALE, field: value})}))
     assert word in line
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "word"),
+    [
+        ("differences", ("square shows 5 of A/B, the ledger has 4 of MUG",), "square shows 5"),
+        ("overlaps", 1, "two requests at once"),
+        ("order_available", 26, "26 left, not 28"),
+        ("order_answers", (204, 503), "answered [204, 503]"),
+    ],
+)
+def test_whatever_is_wrong_at_channels_is_named(field: str, value: object, word: str) -> None:
+    """A listing unlike the ledger, two requests for one, or an order taken twice or never fails the demo."""
+    (line,) = broken(Result(**{**SOUND, "channels": ChannelsResult(**{**CHANNELS, field: value})}))
+    assert word in line
+
+
+def test_the_table_tells_the_channels() -> None:
+    """How many listings are as the ledger has them, and what the broken one and the killed worker cost."""
+    text = printed(Result(**SOUND))
+    for part in ("16 of 16", "broken for", "158 units behind", "3.5 s", "its webhook came 2 times", "86"):
+        assert part in text
 
 
 def test_the_table_tells_the_sale_over_http() -> None:
