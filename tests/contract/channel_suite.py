@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from inventory_stream.adapters.channels.exchange import Exchange, Exchanges
@@ -91,6 +92,8 @@ class Bench:
     channel: Channel
     listings: tuple[str, ...]
     """Of one group, as many as a push may have, at most 4."""
+    known: tuple[str, ...]
+    """All that the fake knows."""
     stranger: str
     """One that the fake does not know, of the same group unless each listing is its own."""
     pace: Pace
@@ -156,6 +159,15 @@ def see_truth(
             assert shown == before.get(push.listing), end
 
 
+@cache
+def invented(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Invent listings of a channel: those that its fake knows, and others."""
+    fake = FAKES[name]({}, Specs(None))
+    place = next(iter(fake.entry().places), None)
+    listings = tuple(fake.listing_of(number, f"SKU-{number}", place) for number in range(LISTINGS * 2))
+    return listings[:LISTINGS], listings[LISTINGS:]
+
+
 @asynccontextmanager
 async def bench_of(
     name: str,
@@ -166,13 +178,8 @@ async def bench_of(
     listings_max: int = 4,
 ) -> AsyncIterator[Bench]:
     """Run a fake and an adapter that is pointed at it."""
-    spec, new_fake = ADAPTERS[name], FAKES[name]
-    specs = Specs(DEFAULT_FOLDER)
-    fake_type = type(new_fake({}, specs))
-    place = next(iter(new_fake({}, specs).entry().places), None)
-    invented = [fake_type.listing_of(number, f"SKU-{number}", place) for number in range(LISTINGS * 2)]
-    known, others = invented[:LISTINGS], invented[LISTINGS:]
-    fake = new_fake(dict.fromkeys(known, KNOWN_UNITS), specs)
+    spec, (known, others) = ADAPTERS[name], invented(name)
+    fake = FAKES[name](dict.fromkeys(known, KNOWN_UNITS), Specs(DEFAULT_FOLDER))
     async with running([fake]) as sandbox:
         integration = integration_of(fake, sandbox.url_of(name), folder)
         secrets = Secrets(integration.secrets or {})
@@ -193,6 +200,7 @@ async def bench_of(
             exchanges,
             channel,
             tuple(together[: min(listings_max, channel.caps.batch_max)]),
+            known,
             next((listing for listing in others if channel.group_of(listing) == group), others[0]),
             pace.behind,
             drift,

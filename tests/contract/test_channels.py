@@ -32,6 +32,9 @@ SAYS_NOTHING = {"webhook"}
 NAME_NOTHING = {"adobe"}
 """A good answer of theirs names no item, or it is about the one item that was sent."""
 
+HAVE_BULK = {"adobe", "amazon"}
+"""They have a slow way for many items."""
+
 every_adapter = pytest.mark.parametrize("name", sorted(ADAPTERS))
 every_naming_adapter = pytest.mark.parametrize("name", sorted(set(ADAPTERS) - SAYS_NOTHING))
 
@@ -220,6 +223,7 @@ async def test_a_repeat_has_the_same_key_and_the_same_bytes(name: str, fault: Fa
         assert (repeat.method, repeat.path) == (first.method, first.path)
         for header in ("idempotency-key", "webhook-id"):
             assert repeat.headers.get(header) == first.headers.get(header)
+        assert len(bench.fake.account.keys) <= 1
         assert bench.shown() == dict.fromkeys(bench.listings, 7)
 
 
@@ -454,15 +458,37 @@ async def test_the_budget_is_kept(name: str, tmp_path: Path) -> None:
 
 @every_adapter
 async def test_what_it_cannot_do_is_said(name: str, tmp_path: Path) -> None:
-    """An order that is only named is told of, or refused as a ChannelError; a slow way is there as stated."""
+    """An order that is only named is told of, or refused as a ChannelError; a slow way is tried below."""
     async with bench_of(name, tmp_path) as bench:
         with suppress(ChannelError):
             await bench.channel.events_of(OrderNamed("no-such-order", 0))
-        if bench.channel.caps.bulk_max:
-            before, batch = bench.shown(), bench.batch(7)
-            async with asyncio.timeout(20):
-                ends = await bench.channel.push_bulk(batch, key_of(1))
-            see_truth(bench, batch, ends, before)
+        assert (bench.channel.caps.bulk_max > 0) == (name in HAVE_BULK)
+
+
+@pytest.mark.parametrize("name", sorted(HAVE_BULK))
+@pytest.mark.parametrize(
+    "fault",
+    [
+        None,
+        Fault.SERVER_ERROR,
+        Fault.THROTTLED_SECONDS,
+        Fault.RESET_AFTER,
+        Fault.MALFORMED,
+        Fault.TOKEN_EXPIRED,
+        Fault.ITEM_REFUSED,
+    ],
+)
+async def test_a_bulk_says_only_what_is_so(name: str, fault: Fault | None, tmp_path: Path) -> None:
+    """The slow way ends within a bound, once for each item, and claims nothing that is not shown."""
+    async with bench_of(name, tmp_path) as bench:
+        batch = [bench.push(listing, 7) for listing in bench.known[:4]]
+        before = dict.fromkeys(bench.known, KNOWN_UNITS)
+        if fault is not None:
+            bench.fake.account.faults.next(fault)
+        async with asyncio.timeout(20):
+            ends = await bench.channel.push_bulk(batch, key_of(1))
+        see_truth(bench, batch, ends, before)
+        if fault is None:
             assert results(ends) == {Result.APPLIED}, ends
 
 
