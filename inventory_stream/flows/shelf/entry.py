@@ -28,34 +28,43 @@ _QUANTITIES: Final = Struct("<6q")
 class SkuEntry:
     """What the shelf holds of one SKU. `offset` and `at_ms` are those of its newest row."""
 
-    __slots__ = ("_positions", "_stated", "at_ms", "offset", "partition")
+    __slots__ = ("_at", "_packed", "_stated", "at_ms", "offset", "partition")
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.offset: int = -1
         self.at_ms: int = 0
-        self._positions: Final[dict[str, bytes]] = {}
+        # Most SKUs are at one location: its name and its numbers, and no dict of 184 bytes. Others have one.
+        self._at: str | dict[str, bytes] | None = None
+        self._packed: bytes = b""
         # Most SKUs have nothing stated: no dict for them.
         self._stated: dict[bytes, StatedRow] | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing at all is known of the SKU any more."""
-        return not self._positions and not self._stated
+        return not self._at and not self._stated
 
     @property
     def is_known(self) -> bool:
         """Whether the SKU has a position; a statement alone makes none."""
-        return bool(self._positions)
+        return bool(self._at)
 
     def put_position(self, location: str, row: PositionRow | None) -> None:
         """Keep a position as it is now; None takes it away."""
         if row is None:
-            self._positions.pop(location, None)
+            self._drop(location)
             return
-        self._positions[location] = _QUANTITIES.pack(
+        packed = _QUANTITIES.pack(
             row.on_hand, row.unavailable, row.reserved, row.allocated, row.safety_stock, row.fenced
         )
+        if isinstance(self._at, dict):
+            self._at[location] = packed
+        elif self._at is None or self._at == location:
+            self._at, self._packed = location, packed
+        else:
+            self._at = {self._at: self._packed, location: packed}
+            self._packed = b""
 
     def put_stated(self, key: bytes, row: StatedRow | None) -> None:
         """Keep what is stated under a row key; None takes it away."""
@@ -69,12 +78,18 @@ class SkuEntry:
 
     def at(self, location: str) -> Stock | None:
         """Give the quantities at a location."""
-        packed = self._positions.get(location)
+        if isinstance(self._at, dict):
+            packed = self._at.get(location)
+        else:
+            packed = self._packed if self._at == location else None
         return None if packed is None else Stock(location, *_QUANTITIES.unpack(packed))
 
     def stock(self) -> Iterator[Stock]:
         """Give the quantities of each location."""
-        for location, packed in self._positions.items():
+        if isinstance(self._at, str):
+            yield Stock(self._at, *_QUANTITIES.unpack(self._packed))
+            return
+        for location, packed in (self._at or {}).items():
             yield Stock(location, *_QUANTITIES.unpack(packed))
 
     def statements(self, for_any: tuple[ChannelPolicyRow, ...]) -> SkuStatements:
@@ -101,3 +116,9 @@ class SkuEntry:
             else:
                 awaited.append(row)
         return SkuStatements(pools, fences, limits, backorders, policies, awaited)
+
+    def _drop(self, location: str) -> None:
+        if isinstance(self._at, dict):
+            self._at.pop(location, None)
+        elif self._at == location:
+            self._at, self._packed = None, b""

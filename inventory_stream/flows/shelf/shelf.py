@@ -64,7 +64,8 @@ class MemoryShelf:
         self._is_caught_up = is_caught_up
         self._partitions: Final = [PartitionShelf(0) for _ in range(partitions)]
         self._skus: Final[dict[str, SkuEntry]] = {}
-        self._names: Final = SortedNames()
+        # From the first page on: whoever asks for none (a channel worker) has no second million of names.
+        self._names: SortedNames | None = None
         # Whose row it is, by row key: a tombstone does not say so itself.
         self._sku_of_stated: Final[dict[bytes, str]] = {}
         self._sales: Final[dict[str, dict[bytes, PoolRow]]] = {}
@@ -110,7 +111,7 @@ class MemoryShelf:
         gone = [sku for sku, entry in self._skus.items() if entry.partition == partition]
         for sku in gone:
             entry = self._skus.pop(sku)
-            if entry.is_known:
+            if entry.is_known and self._names is not None:
                 self._names.remove(sku)
         lost = set(gone)
         for key in [key for key, sku in self._sku_of_stated.items() if sku in lost]:
@@ -257,6 +258,11 @@ class MemoryShelf:
 
     def skus(self, after: str, limit: int) -> Sequence[str]:
         """Name the SKUs behind `after`."""
+        if self._names is None:
+            self._names = SortedNames()
+            for sku, entry in self._skus.items():
+                if entry.is_known:
+                    self._names.add(sku)
         return self._names.after(after, limit)
 
     def _take_position(self, partition: int, record: LedgerRecord) -> str:
@@ -264,7 +270,7 @@ class MemoryShelf:
         entry = self._entry(sku, partition, record)
         was_known = entry.is_known
         entry.put_position(location, cast("PositionRow | None", decoded(record)))
-        if entry.is_known is not was_known:
+        if self._names is not None and entry.is_known is not was_known:
             (self._names.remove if was_known else self._names.add)(sku)
         if entry.is_empty:
             del self._skus[sku]

@@ -1,0 +1,1 @@
+"""How fast, how fair and how large channels are: see the README of benchmarks/results."""
