@@ -200,6 +200,8 @@ class WooCommerceFake(Fake):
         if not 1 <= per_page <= PER_PAGE_MAX:
             return _refused("rest_invalid_param", HTTPStatus.BAD_REQUEST)
         product = turn.request.match_info.get("product")
+        if product is not None and not any(one.startswith(f"{product}/") for one in self.account.shown):
+            return _refused("woocommerce_rest_product_invalid_id", HTTPStatus.NOT_FOUND)
         found = []
         for number in dict.fromkeys(wanted):
             units = self.account.read(_listing(product, number))
