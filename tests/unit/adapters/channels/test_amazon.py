@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from inventory_stream.adapters.channels.amazon import SPEC, Amazon, AmazonOptions, caps_of
 from inventory_stream.adapters.channels.amazon_feeds import FeedTimes, ends_of, feed_of
 from inventory_stream.adapters.channels.amazon_words import Issue, Report, ReportSummary
+from inventory_stream.adapters.channels.exchange import Answer, Exchange
 from inventory_stream.adapters.channels.inbound.amazon import AmazonListener
 from inventory_stream.adapters.channels.secrets import Secrets
 from inventory_stream.ports.channel import Delivery, Push, Result
@@ -249,6 +250,51 @@ async def test_document_leads_to_no_other_network(tmp_path: Path) -> None:
         fake.feeds.store = "http://169.254.169.254/latest"
         (end,) = await bench.channel.push_bulk(bench.batch(9), key_of(1))
         assert (end.result, end.code) == (Result.RETRYABLE, "feed-document-url-refused")
+
+
+async def test_answers_of_the_fake_are_of_the_vendors_schemas(tmp_path: Path) -> None:
+    """What the adapter is tried with is what Amazon documents: submissions, items, feeds and reports."""
+    specs = Specs(DEFAULT_FOLDER)
+    if specs.folder is None:
+        pytest.skip("the vendor's schemas are not on this machine")
+    async with _feeding(tmp_path) as (bench, fake):
+        heard: list[tuple[str, str, bytes]] = []
+        send = Exchange.send
+
+        async def hearing(exchange: Exchange, method: str, path: str, **asked: Any) -> Answer:  # noqa: ANN401  # as send has them
+            answer = await send(exchange, method, path, **asked)
+            heard.append((method, path, answer.body))
+            return answer
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Exchange, "send", hearing)
+            fake.account.shown["a,b/SHOES"] = 1
+            fake.account.faults.next(Fault.ERRORS_IN_200)
+            await bench.channel.push(bench.batch(7), key_of(1))
+            await bench.channel.push(bench.batch(7), key_of(2))
+            await bench.channel.read_back([*bench.listings, "a,b/SHOES"])
+            await bench.channel.push_bulk([*bench.batch(9), _push("gone/SHOES", 1)], key_of(3))
+        items, feeds = "amazon/listingsItems_2021-08-01.json", "amazon/feeds_2021-06-30.json"
+        forms = {
+            ("PATCH", "/items/"): specs.openapi(items, "ListingsItemSubmissionResponse"),
+            ("GET", f"/items/{fake.entry().account}/"): specs.openapi(items, "Item"),
+            ("GET", "/items/"): specs.openapi(items, "ItemSearchResults"),
+            ("POST", "/documents"): specs.openapi(feeds, "CreateFeedDocumentResponse"),
+            ("POST", "/feeds/2021-06-30/feeds"): specs.openapi(feeds, "CreateFeedResponse"),
+            ("GET", "/feeds/2021-06-30/feeds/"): specs.openapi(feeds, "Feed"),
+            ("GET", "/documents/"): specs.openapi(feeds, "FeedDocument"),
+            ("GET", "/_store/"): specs.json_schema("amazon/listings-feed-processing-report-schema-v2.json"),
+        }
+        seen = set()
+        for method, path, body in heard:
+            form = next((place for place in forms if place[0] == method and place[1] in path), None)
+            if form is None:  # tokens, and the document that is put
+                continue
+            validate = forms[form]
+            assert validate is not None
+            assert validate(json.loads(body)) == [], (method, path, body)
+            seen.add(form)
+        assert seen == set(forms)
 
 
 @pytest.mark.parametrize(

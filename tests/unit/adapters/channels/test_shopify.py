@@ -4,7 +4,9 @@ from typing import Any, Literal, cast
 
 import msgspec
 import pytest
+from graphql import graphql_sync
 
+from inventory_stream.adapters.channels.exchange import Answer, Exchange
 from inventory_stream.adapters.channels.inbound.shopify import ShopifyListener
 from inventory_stream.adapters.channels.secrets import Secrets
 from inventory_stream.adapters.channels.shopify import SPEC
@@ -32,7 +34,7 @@ from inventory_stream.ports.projection import Version
 from inventory_stream.sandbox.config import FAKES
 from inventory_stream.sandbox.fake import Happening, Turn
 from inventory_stream.sandbox.shopify import ShopifyFake
-from inventory_stream.sandbox.shopify_graphql import Documents
+from inventory_stream.sandbox.shopify_graphql import SCHEMA_FILE, Documents, schema_of
 from inventory_stream.sandbox.specs import DEFAULT_FOLDER, Specs
 from models.channels import ChannelEvent, LinesCancelled, LinesReturned, OrderNamed, OrderTaken, StockSeen
 from tests.contract.channel_suite import Bench, RecordingPace, bench_of, key_of, results
@@ -109,6 +111,40 @@ def test_documents_are_of_the_vendors_schema(document: str) -> None:
     }[document]
     assert documents.misfits(document, json.loads(msgspec.json.encode(variables))) == []
     assert documents.misfits(document.replace("id", "idd"), {}) != []
+
+
+async def test_answers_of_the_fake_are_of_the_vendors_schema(tmp_path: Path) -> None:
+    """What the adapter is tried with is what Shopify's schema gives for the same document."""
+    path = Specs(DEFAULT_FOLDER).path(SCHEMA_FILE)
+    if path is None:
+        pytest.skip("the vendor's schema is not on this machine")
+    schema = schema_of(path)
+    async with bench_of("shopify", tmp_path) as bench:
+        heard: list[dict[str, Any]] = []
+        send = Exchange.send
+
+        async def hearing(exchange: Exchange, method: str, path: str, **asked: Any) -> Answer:  # noqa: ANN401  # as send has them
+            answer = await send(exchange, method, path, **asked)
+            if "graphql" in path:
+                heard.append({**json.loads(asked["body"]), **json.loads(answer.body)})
+            return answer
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Exchange, "send", hearing)
+            await bench.channel.push(bench.batch(7), key_of(1))
+            await bench.channel.push([bench.push(bench.stranger, 7)], key_of(2))
+            await bench.channel.read_back([*bench.listings, bench.stranger])
+        assert len(heard) == 3
+        for call in heard:
+            for node in call["data"].get("nodes", ()):
+                if node is not None:
+                    node["__typename"] = "InventoryItem"  # by which the executor finds the fragment's type
+            told = graphql_sync(schema, call["query"], call["data"], variable_values=call["variables"])
+            assert told.errors is None
+            for node in call["data"].get("nodes", ()):
+                if node is not None:
+                    del node["__typename"]
+            assert told.data == call["data"]
 
 
 @pytest.mark.parametrize(
