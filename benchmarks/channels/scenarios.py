@@ -1,0 +1,176 @@
+"""The numbers of issue 6 as runs against the sandbox; each gives figures and what was wrong."""
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.channels.stack import LOCATION, Row, Shown, Stack
+from inventory_stream.adapters.kafka.command_sink import open_command_sink
+from models.commands import Adjust
+
+CHANGES_PER_SECOND: Final = 200.0
+"""As the issue states it."""
+BACKLOG_REQUESTS_PER_SECOND: Final = 20.0
+"""As the issue states it: a channel of at least so many."""
+ZERO_SECONDS: Final = 0.1
+"""Between two SKUs that sell out while the backlog drains: ten a second, half of the requests."""
+STOCK: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a run is: the issue's numbers, or a look that takes a minute."""
+
+    seconds: float
+    latency_listings: int
+    backlog_listings: int
+    decisions: int
+
+
+FULL: Final = Size(60.0, 2_000, 100_000, 100_000)
+SMALL: Final = Size(10.0, 500, 4_000, 10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run gave. `targets`: figure -> (bound, whether it was met); it counts only without `faults`."""
+
+    figures: Mapping[str, float]
+    targets: Mapping[str, tuple[str, bool]]
+    faults: tuple[str, ...]
+
+
+async def latency(folder: Path, size: Size) -> Found:
+    """Time from a row's record to its arrival at an unthrottled channel, open loop."""
+    async with Stack(folder, "template", 1_000.0, size.latency_listings) as stack:
+        await stack.state(STOCK)
+        stack.start_worker()
+        await stack.until_in_step()
+        begun_ms = time.time() * 1_000
+        number = 0
+        async with open_command_sink(stack.settings) as sink:
+            start = time.monotonic()
+            while (due := number / CHANGES_PER_SECOND) < size.seconds:
+                await asyncio.sleep(max(0.0, start + due - time.monotonic()))
+                sku = f"SKU-{random.randrange(size.latency_listings)}"
+                await sink.send(Adjust(f"sold-{number}", sku, LOCATION, -1, int(begun_ms)), sku)
+                number += 1
+            await sink.flush()
+        await stack.until_in_step()
+        rows = [row for row in await stack.rows() if row.at_ms >= begun_ms]
+        shown = await stack.end()
+    ways = _ways_ms(rows, shown, stack.listings)
+    p50, p99 = _quantile(ways, 0.5), _quantile(ways, 0.99)
+    return Found(
+        {"changes": len(ways), "p50_ms": p50, "p99_ms": p99, "max_ms": max(ways, default=0.0)},
+        {"p50_ms": ("<= 10", p50 <= 10), "p99_ms": ("<= 100", p99 <= 100)},
+        _faults(shown, rows, stack.listings),
+    )
+
+
+async def backlog(folder: Path, size: Size) -> Found:
+    """How long SKUs that sell out wait while everything else is being told for the first time."""
+    async with Stack(folder, "template", BACKLOG_REQUESTS_PER_SECOND, size.backlog_listings) as stack:
+        await stack.state(STOCK)
+        stack.start_worker()
+        await stack.until_begun()
+        begun = time.time()
+        sold = random.sample(range(size.backlog_listings), size.backlog_listings // 100)
+        drains = asyncio.create_task(stack.until_in_step())
+        async with open_command_sink(stack.settings) as sink:
+            for number in sold:
+                if drains.done():
+                    break
+                sku = f"SKU-{number}"
+                await sink.send(Adjust(f"out-{number}", sku, LOCATION, -STOCK, int(begun * 1_000)), sku)
+                await sink.flush()
+                await asyncio.sleep(ZERO_SECONDS)
+        await drains
+        rows = [row for row in await stack.rows() if row.at_ms >= begun * 1_000]
+        shown = await stack.end()
+    first_ns, last_ns = shown.changes[0][2], shown.changes[-1][2]
+    seconds = (last_ns - first_ns) / 1e9
+    ways = _ways_ms([row for row in rows if row.units == 0], shown, stack.listings)
+    p99 = _quantile(ways, 0.99)
+    used = (shown.taken - BACKLOG_REQUESTS_PER_SECOND) / (BACKLOG_REQUESTS_PER_SECOND * seconds)
+    return Found(
+        {
+            "zeros": len(ways),
+            "zero_p50_ms": _quantile(ways, 0.5),
+            "zero_p99_ms": p99,
+            "backlog_seconds": seconds,
+            "limit_used_share": used,
+            "refused_requests": shown.refused,
+        },
+        {
+            "zero_p99_ms": ("<= 250", p99 <= 250),
+            "limit_used_share": (">= 0.9", used >= 0.9),
+            "refused_requests": ("<= 1", shown.refused <= 1),
+        },
+        _faults(shown, rows, stack.listings),
+    )
+
+
+async def flash(folder: Path, size: Size) -> Found:
+    """Many decisions on one SKU: one request in flight per listing, and the exact last value."""
+    async with Stack(folder, "template", 50.0, 1) as stack:
+        await stack.state(STOCK)
+        stack.start_worker()
+        await stack.until_in_step()
+        begun = time.time()
+        await stack.send(
+            Adjust(f"sold-{number}", "SKU-0", LOCATION, -1, int(begun * 1_000))
+            for number in range(size.decisions)
+        )
+        await stack.until_decided(STOCK - size.decisions)
+        await stack.until_in_step()
+        rows = await stack.rows()
+        shown = await stack.end()
+    last = rows[-1].units
+    ends = next(iter(shown.last.values()))
+    return Found(
+        {"decisions": size.decisions, "requests": len(shown.changes), "overlaps": shown.overlaps},
+        {"overlaps": ("= 0", shown.overlaps == 0)},
+        () if ends == last == STOCK - size.decisions else (f"shows {ends}, the ledger has {last}",),
+    )
+
+
+def _ways_ms(rows: list[Row], shown: Shown, listings: int) -> list[float]:
+    """Time from each row to the first moment at which the channel showed that or a later value.
+
+    Stock only falls in these runs, so that a smaller number is a later one.
+    """
+    arrivals: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for listing, units, at_ns in shown.changes:
+        arrivals[listing].append((at_ns, units))
+    listing_of = {f"SKU-{number}": f"item-{number}" for number in range(listings)}
+    ways = []
+    for row in rows:
+        found = next((at_ns for at_ns, units in arrivals[listing_of[row.sku]] if units <= row.units), None)
+        if found is not None:
+            ways.append(max(0.0, found / 1e6 - row.at_ms))
+    return ways
+
+
+def _faults(shown: Shown, rows: list[Row], listings: int) -> tuple[str, ...]:
+    faults = []
+    if shown.overlaps:
+        faults.append(f"{shown.overlaps} listings were in two requests at once")
+    last = {f"item-{row.sku.removeprefix('SKU-')}": row.units for row in rows}
+    wrong = [listing for listing, units in last.items() if shown.last[listing] != units]
+    if wrong:
+        faults.append(f"{len(wrong)} of {listings} listings do not show what the ledger has")
+    return tuple(faults)
+
+
+def _quantile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+SCENARIOS: Final = {"latency": latency, "backlog": backlog, "flash": flash}
