@@ -49,7 +49,7 @@ def _line(place: int, listing: str, units: int) -> Mapping[str, object]:
         "product_id": int(product),
         "variation_id": int(variation or 0),
         "quantity": units,
-        "sku": f"sku-{variation or product}",
+        "sku": "",
     }
 
 
