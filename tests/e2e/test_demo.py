@@ -209,7 +209,6 @@ def test_the_demo_holds_to_its_end_and_can_be_looked_at(tmp_path: Path) -> None:
         ("partitions owned", signal.SIGTERM),
         ("till history: ", signal.SIGINT),
         ("* kill -9", signal.SIGINT),
-        ("* kill -9 channels-1", signal.SIGTERM),
     ],
 )
 def test_ctrl_c_at_any_moment_leaves_nothing_behind(
