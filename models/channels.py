@@ -225,7 +225,10 @@ class AccountRow(Struct, frozen=True, tag="account", omit_defaults=True):
 
 
 class StatusRow(Struct, frozen=True, tag="status", omit_defaults=True):
-    """`<channel>/<account>/@status`: how an account stands, written every few seconds by its worker."""
+    """`<channel>/<account>/@status`: how an account stands, written every few seconds by its worker.
+
+    `mapping_wrong`: what is wrong with the mapping file as it is now, while the version before it is in use.
+    """
 
     worker: str
     at_ms: int
@@ -255,6 +258,7 @@ class StatusRow(Struct, frozen=True, tag="status", omit_defaults=True):
     orders_through_ms: int = 0
     sent: int = 0
     failed: int = 0
+    mapping_wrong: str = ""
 
 
 class Differing(Struct, frozen=True, omit_defaults=True):
@@ -268,7 +272,11 @@ class Differing(Struct, frozen=True, omit_defaults=True):
 
 
 class ReportRow(Struct, frozen=True, tag="report", omit_defaults=True):
-    """`<channel>/<account>/@report`: the newest reconcile. At most 1,000 of `differing` are kept."""
+    """`<channel>/<account>/@report`: the newest reconcile. At most 1,000 of `differing` are kept.
+
+    `under_way`: listings that were left out, as something waits, flies or settles, or is stopped or dead. A
+    smoke check that found no listing to check has compared none.
+    """
 
     act_id: str
     begun_ms: int
@@ -281,6 +289,7 @@ class ReportRow(Struct, frozen=True, tag="report", omit_defaults=True):
     is_mass_drift: bool = False
     error: str = ""
     differing: tuple[Differing, ...] = ()
+    under_way: int = 0
 
 
 OutcomeRow = ListingRow | AccountRow | StatusRow | ReportRow

@@ -34,6 +34,7 @@ from inventory_stream.flows.channels.inbound.taking import SILENT_INBOUND, Accou
 from inventory_stream.flows.channels.keeper import Keeper
 from inventory_stream.flows.channels.owner import ChannelOwner
 from inventory_stream.flows.channels.pace import AccountPace
+from inventory_stream.flows.channels.unmapped import UnmappedSkus
 from inventory_stream.flows.shelf import MemoryShelf
 from inventory_stream.ports.channel_monitor import SILENT_CHANNELS
 from inventory_stream.ports.events import EventTopic
@@ -45,6 +46,10 @@ from models.ids import partition_of
 LEASE_SHARE: Final = 0.8
 """Of the group's session timeout. A heartbeat that was answered is counted from when it was sent, so that the
 group still knows this worker for the whole of it; the rest is for a request that is just being written."""
+
+
+WRONG_CHARACTERS_MAX: Final = 300
+"""Of what is wrong with the mapping file, in each status: the first line. `channels check` tells it all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,8 @@ def channel_parts(
                 is_leased=lambda: not lease.expired,
                 now_ms=now_ms,
                 worker=worker,
+                unmapped=lambda: unmapped.of(integration.name),
+                mapping_wrong=lambda: (files.mapping.wrong or "").partition("\n")[0][:WRONG_CHARACTERS_MAX],
             ),
             restart,
         )
@@ -181,12 +188,13 @@ def channel_parts(
         mapping=files.mapping,
         fail=fail,
     )
+    unmapped = UnmappedSkus(shelf, files.mapping, lambda: [account.integration for account in owner.accounts])
     if monitor is not None:
         monitor.watch(lambda: files.mapping.wrong is not None)
     return ChannelParts(
         owner,
         lease,
-        (tail.run, owner.run, files.mapping.watch, exceptions.run),
+        (tail.run, owner.run, files.mapping.watch, exceptions.run, unmapped.run),
         tail.why_not_ready,
         (channel_log.close, letters.close, sink.close, exceptions.close, exchanges.close),
     )

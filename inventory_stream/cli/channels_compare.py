@@ -180,7 +180,7 @@ def _print_report(entry: Integration, report: ReportRow) -> None:
         console,
         f"{entry.name}: {report.compared:,} listings compared by {utc(report.ended_ms)}: {report.agreed:,} "
         f"agree, {report.differing_count:,} differ; {report.repaired:,} sent again, {report.unreadable:,} "
-        "not told",
+        f"not told, {report.under_way:,} with something under way left out",
     )
     if report.differing:
         table = Table("listing", "sku", "published", "acknowledged", "observed")

@@ -79,6 +79,10 @@ class AccountParts:
     now_ms: Callable[[], int]
     worker: str
     """Names this worker in the status."""
+    unmapped: Callable[[], int] = int
+    """Gives how many SKUs of the ledger the mapping does not name."""
+    mapping_wrong: Callable[[], str] = str
+    """Says what is wrong with the mapping file as it is now; "": nothing."""
 
 
 class Account:

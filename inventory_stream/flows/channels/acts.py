@@ -37,6 +37,7 @@ class Acting:
             )
         )
         self._running: asyncio.Task[None] | None = None
+        self._is_drift_approved = False
 
     def fields_of(self, act: Act) -> dict[str, Any]:
         """Give what the act sets in the account's row."""
@@ -60,6 +61,7 @@ class Acting:
             case "resume":
                 fields |= {"mode": "on", "parked": _without(parked, *STOPPING, ZEROS_FIRST)}
             case "approve":
+                self._is_drift_approved = MASS_DRIFT in parked
                 fields["parked"] = _without(parked, MASS_CHANGE, MASS_DRIFT)
             case "refuse":
                 fields["parked"] = _without(parked, MASS_CHANGE)
@@ -80,6 +82,9 @@ class Acting:
             board.zeros_for_all(now_ms)
         elif act.kind == "approve":
             board.approve(now_ms)
+            if self._is_drift_approved:
+                self._is_drift_approved = False
+                self.reconcile(act.act_id, repairs=True, allows_mass=True)
         elif act.kind == "refuse":
             board.refuse()
         elif act.kind == "replay":
@@ -89,9 +94,11 @@ class Acting:
         elif act.kind == "smoke":
             self._run(self._smoke(act), act.act_id)
 
-    def reconcile(self, act_id: str, *, repairs: bool, only: tuple[str, ...] = ()) -> None:
+    def reconcile(
+        self, act_id: str, *, repairs: bool, only: tuple[str, ...] = (), allows_mass: bool = False
+    ) -> None:
         """Compare with what the channel shows, unless a comparison runs already."""
-        self._run(self._compare(act_id, repairs=repairs, only=only), act_id)
+        self._run(self._compare(act_id, repairs=repairs, only=only, allows_mass=allows_mass), act_id)
 
     @property
     def is_comparing(self) -> bool:
@@ -135,16 +142,16 @@ class Acting:
             act.act_id,
             act.listings[0] if act.listings else None,
         )
-        if report.error and account.gate.mode == "on":
+        if report.error and report.compared and account.gate.mode == "on":
             account.gate.change(mode="off", reason=f"smoke: {report.error}", by=act.by)
         account.report(report)
         account.sender.wake()
 
-    async def _compare(self, act_id: str, *, repairs: bool, only: tuple[str, ...]) -> None:
+    async def _compare(self, act_id: str, *, repairs: bool, only: tuple[str, ...], allows_mass: bool) -> None:
         account = self._account
         # Where nothing may be sent nothing can be mended.
         may_mend = repairs and account.gate.mode == "on"
-        report = await self._reconcile.run(act_id, repairs=may_mend, only=only)
+        report = await self._reconcile.run(act_id, repairs=may_mend, only=only, allows_mass=allows_mass)
         account.report(report)
         if report.is_mass_drift:
             account.gate.park(MASS_DRIFT, f"{report.differing_count} of {report.compared} listings differ")

@@ -114,6 +114,7 @@ class _Run:
         self.done = 0
         self._compared = 0
         self._unreadable = 0
+        self._under_way = 0
         self._drifted = 0
         self._repaired = 0
         self._is_mass_drift = False
@@ -144,6 +145,7 @@ class _Run:
         looked = self._looked
         before = {row.listing: looked.board.sides(row.listing, looked.now_ms()) for row in rows}
         asked = [listing for listing, sides in before.items() if sides.is_idle]
+        self._under_way += len(rows) - len(asked)
         if not asked:
             return ""
         asked_ms = looked.now_ms()
@@ -157,6 +159,8 @@ class _Run:
             # What changed while the channel was asked says nothing: the answer may be of before or after.
             if sides.is_idle and looked.board.sides(row.listing, now_ms) == sides:
                 self._judge(row, sides, shown.get(row.listing), asked_ms)
+            elif sides.is_idle:
+                self._under_way += 1
         return ""
 
     def _judge(self, row: MappedListing, sides: Sides, observed: int | None, asked_ms: int) -> None:
@@ -224,6 +228,7 @@ class _Run:
             is_mass_drift=self._is_mass_drift,
             error=error,
             differing=tuple(self._differing),
+            under_way=self._under_way,
         )
 
 

@@ -64,13 +64,15 @@ async def smoke(smoked: Smoked, act_id: str, listing: str | None = None) -> Repo
     """Check an account with one listing: this one, or the first that the ledger knows and nobody stopped.
 
     Returns:
-        A report of one listing; `error` is "" when all went well, else what failed and the way out. The
-        caller sets a mode that was on to off then.
+        A report of one listing; `error` is "" when all went well, else what failed and the way out. Where it
+        compared one and failed the caller sets a mode that was on to off.
     """
     begun_ms = smoked.now_ms()
     error, differing = "", None
+    compared = 0
     try:
         row, version, units = _chosen(smoked, listing)
+        compared = 1
         differing = await _checked(smoked, act_id, row, version, units)
     except _FailedError as failed:
         error = str(failed)
@@ -85,7 +87,7 @@ async def smoke(smoked: Smoked, act_id: str, listing: str | None = None) -> Repo
         act_id=act_id,
         begun_ms=begun_ms,
         ended_ms=smoked.now_ms(),
-        compared=1,
+        compared=compared,
         agreed=0 if error else 1,
         unreadable=0,
         differing_count=0 if differing is None else 1,

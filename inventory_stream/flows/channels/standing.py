@@ -38,6 +38,8 @@ def standing(account: "Account") -> StatusRow:
         last_error=figures.last_error,
         last_error_ms=figures.last_error_ms,
         sla=account.standing_sla.text,
+        unmapped_skus=account.parts.unmapped(),
+        mapping_wrong=account.parts.mapping_wrong(),
         schema_drift=account.parts.misfits(),
         orders_through_ms=gate.row.orders_through_ms,
         sent=figures.sent,

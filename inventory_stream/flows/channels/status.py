@@ -73,6 +73,7 @@ class Story(NamedTuple):
             and status is not None
             and status.sla == "met"
             and not status.dead
+            and not status.mapping_wrong
         )
 
 
@@ -121,6 +122,9 @@ def lines(story: Story, today: date) -> Iterator[str]:
     for kind, why in story.parked.items():
         yield f"  PARKED {kind}: {why}"
         yield f"    way out: {WAYS_OUT.get(kind, OTHER_WAY_OUT).format(name=integration.name)}"
+    if status is not None and status.mapping_wrong:
+        yield f"  MAPPING FILE wrong, the one before it is in use: {status.mapping_wrong}"
+        yield "    way out: `channels check` names each line"
     if status is not None and status.dead:
         yield f"  {status.dead:,} dead: `channels diff {integration.name} --dead` lists them, then"
         yield f"    way out: mend what was refused, then `channels replay {integration.name}`"

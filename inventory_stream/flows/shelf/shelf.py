@@ -256,6 +256,10 @@ class MemoryShelf:
         """Name the sales behind `after`."""
         return self._sale_names.after(after, limit)
 
+    def sku_names(self) -> Sequence[str]:
+        """Name all SKUs that it has rows of, in no order, as they are now; `version` says which it knows."""
+        return list(self._skus)
+
     def skus(self, after: str, limit: int) -> Sequence[str]:
         """Name the SKUs behind `after`."""
         if self._names is None:
