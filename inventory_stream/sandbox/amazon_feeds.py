@@ -100,6 +100,13 @@ class Feeds:
             web.get(store, self._get),
         ]
 
+    def end_now(self) -> None:
+        """Let all feeds end that have not."""
+        for feed in self._feeds.values():
+            if feed.end is not None and feed.state in {"IN_QUEUE", "IN_PROGRESS"}:
+                feed.end.cancel()
+                self._end(feed)
+
     def close(self) -> None:
         """Let no feed end any more."""
         for feed in self._feeds.values():
