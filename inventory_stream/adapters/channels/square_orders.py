@@ -87,7 +87,8 @@ def events_of_order(order: SquareOrder) -> Sequence[ChannelEvent]:
         elif all(fulfilment.state == "COMPLETED" for fulfilment in order.fulfillments):
             events.append(LinesShipped(order.id, "fulfilled", changed_ms, changed))
     elif lines and order.state == "COMPLETED":
-        events.append(TillSold(order.id, changed_ms, lines))
+        # By the time it was opened: that of its last change is another one at the next question.
+        events.append(TillSold(order.id, at_ms, lines))
     events += _returned(order, changed_ms)
     return events
 
