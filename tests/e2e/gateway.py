@@ -50,6 +50,7 @@ class Gateway:
         *,
         module: str = "inventory_stream.cli",
         environment: Mapping[str, str] | None = None,
+        port: int | None = None,
         **settings: str,
     ) -> None:
         """Start the process under the cluster's supervisor, which starts it again when it was killed.
@@ -61,9 +62,10 @@ class Gateway:
             name: Of the process.
             module: What runs as the gateway, with the argument of the command.
             environment: Variables that it sees otherwise than the cluster's test does.
+            port: Where it listens; None: at any free one.
             settings: Of the section `gateway`, by their names in capitals.
         """
-        (self.port,) = free_ports(1)
+        self.port = port or free_ports(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self.name = name
         self.key = key

@@ -196,7 +196,9 @@ class Commands:
     def _change(
         self, event: LinesCancelled | LinesReturned | LinesShipped, line: ChangedLine, act: str
     ) -> str:
-        return joined(*self._account, event.order_id, line.line_id, event.change_id, act)
+        # All that is left may be told of again, at another time: an act of its own, which finds nothing.
+        when = () if line.units is not None else (str(event.at_ms),)
+        return joined(*self._account, event.order_id, line.line_id, event.change_id, *when, act)
 
 
 def left_of(meanings: Sequence[Meaning]) -> tuple[tuple[ChannelEvent, ...], tuple[str, ...]]:
