@@ -81,10 +81,7 @@ class Acting:
         elif act.kind in {"pause", "kill"} and act.zeros_first:
             board.zeros_for_all(now_ms)
         elif act.kind == "approve":
-            board.approve(now_ms)
-            if self._is_drift_approved:
-                self._is_drift_approved = False
-                self.reconcile(act.act_id, repairs=True, allows_mass=True)
+            self._approve(act, now_ms)
         elif act.kind == "refuse":
             board.refuse()
         elif act.kind == "replay":
@@ -93,6 +90,12 @@ class Acting:
             self.reconcile(act.act_id, repairs=act.repairs, only=act.listings)
         elif act.kind == "smoke":
             self._run(self._smoke(act), act.act_id)
+
+    def _approve(self, act: Act, now_ms: int) -> None:
+        self._account.board.approve(now_ms)
+        if self._is_drift_approved:
+            self._is_drift_approved = False
+            self.reconcile(act.act_id, repairs=True, allows_mass=True)
 
     def reconcile(
         self, act_id: str, *, repairs: bool, only: tuple[str, ...] = (), allows_mass: bool = False
