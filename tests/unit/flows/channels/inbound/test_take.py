@@ -240,3 +240,15 @@ async def test_a_delivery_of_an_account_that_is_gone_is_a_letter() -> None:
     await world.take(order(SoldLine("1", 1, sku="A")), account="gone")
     assert world.sink.sent == []
     assert len(world.letters.kept) == 1
+
+
+async def test_all_that_is_left_may_be_told_of_again_at_another_time() -> None:
+    """A channel that tells an order anew with each change cancels it twice: nothing more moves."""
+    world = World()
+    world.stock(A=5)
+    await world.take(order(SoldLine("1", 2, sku="A")))
+    for at_ms in (PLACED_MS + 1, PLACED_MS + 2):
+        await world.take(LinesCancelled("O:1", "cancelled", at_ms, (ChangedLine("1", sku="A"),)))
+    first, second = world.sink.sent[1:]
+    assert first.id != second.id
+    assert world.units("A") == (5, 0, 0, 0)
