@@ -186,10 +186,12 @@ class ShopeeFake(Fake):
         numbers = turn.request.query[f"{self._global}item_id_list"].split(",")
         if len(numbers) > ITEMS_MAX:
             return answer(error="product.error_param", message="too many items")
+        stocks = {number: models_of(self.account, number).get(0) for number in numbers}
+        if None in stocks.values():
+            return answer(error="product.error_item_not_found", message="Item not found.")
         found = [
             {f"{self._global}item_id": int(number), "stock_info_v2": {"seller_stock": stock}}
-            for number in numbers
-            if (stock := models_of(self.account, number).get(0)) is not None
+            for number, stock in stocks.items()
         ]
         return answer({"response": {f"{self._global}item_list": found}})
 

@@ -18,6 +18,7 @@ from inventory_stream.adapters.channels.shopee_words import (
     NAME,
     Model,
     OrderAnswer,
+    Shown,
     ShownAnswer,
     UpdateAnswer,
     Updated,
@@ -84,12 +85,11 @@ class Shopee:
         plain = sorted({place.item for place in places.values() if place.model == 0})
         shown: dict[tuple[int, int], Model] = {}
         for start in range(0, len(plain), MODELS_MAX):
-            some = ",".join(map(str, plain[start : start + MODELS_MAX]))
-            answer = await self._shown("get_global_item_info" if self._global else "get_item_base_info", some)
-            shown |= {(item.item_id or item.global_item_id, 0): item for item in answer}
+            items = await self._items(plain[start : start + MODELS_MAX])
+            shown |= {(item.item_id or item.global_item_id, 0): item for item in items}
         for number in sorted({place.item for place in places.values() if place.model != 0}):
-            answer = await self._shown(f"get_{self._global}model_list", str(number))
-            shown |= {(number, model.model_id or model.global_model_id): model for model in answer}
+            models = await self._models(number)
+            shown |= {(number, model.model_id or model.global_model_id): model for model in models}
         found = {
             listing: _stock_of(shown.get((place.item, place.model)), place.location)
             for listing, place in places.items()
@@ -133,20 +133,27 @@ class Shopee:
             raise error_of(answer)
         return ends_of(batch, updated or Updated())
 
-    async def _shown(self, what: str, ids: str) -> Sequence[Model]:
-        is_list = what.endswith("info")
-        name = f"{self._global}item_id" + ("_list" if is_list else "")
-        answer = await self._calls.call(
-            "GET", f"{API}/{self._global}product/{what}", ShownAnswer, params={name: ids}
-        )
-        if answer.error:
-            error = error_of(answer)
-            if error.result is Result.PERMANENT and not is_list:
-                return []  # the item is gone, and its models with it
-            raise error
-        if answer.response is None:
+    async def _items(self, numbers: Sequence[int]) -> Sequence[Model]:
+        """Ask for items; one that is gone may fail the others (?), so that each is then asked for alone."""
+        what = "get_global_item_info" if self._global else "get_item_base_info"
+        shown = await self._shown(what, f"{self._global}item_id_list", ",".join(map(str, numbers)))
+        if shown is not None:
+            return shown.items
+        if len(numbers) == 1:
             return []
-        return answer.response.items if is_list else answer.response.models
+        return [item for number in numbers for item in await self._items([number])]
+
+    async def _models(self, number: int) -> Sequence[Model]:
+        """Ask for the models of an item; none where it is gone."""
+        what = f"get_{self._global}model_list"
+        shown = await self._shown(what, f"{self._global}item_id", str(number))
+        return [] if shown is None else shown.models
+
+    async def _shown(self, what: str, name: str, ids: str) -> Shown | None:
+        """Ask for stock; None: it is refused for what was asked."""
+        path = f"{API}/{self._global}product/{what}"
+        answer = await self._calls.call("GET", path, ShownAnswer, params={name: ids})
+        return None if answer.error else answer.response or Shown()
 
 
 def body_of(batch: Sequence[Push], *, is_global: bool = False) -> bytes:
