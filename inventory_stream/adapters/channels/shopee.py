@@ -128,10 +128,9 @@ class Shopee:
             UpdateAnswer,
             body=body_of(batch, is_global=self._options.is_global),
         )
-        updated = answer.response
-        if answer.error and not (updated and (updated.failure_list or updated.success_list)):
+        if answer.error and not answer.names_items:
             raise error_of(answer)
-        return ends_of(batch, updated or Updated())
+        return ends_of(batch, answer.response or Updated())
 
     async def _items(self, numbers: Sequence[int]) -> Sequence[Model]:
         """Ask for items; one that is gone may fail the others (?), so that each is then asked for alone."""

@@ -85,7 +85,7 @@ class ShopeeCalls:
                 await self._pace.take(REQUESTS)
             is_paid = False
             answer = await self._ask(method, path, kind, token, params or {}, body)
-            if answer.error:
+            if answer.error and not answer.names_items:
                 error = error_of(answer)
                 if error.result is not Result.PERMANENT:
                     raise error

@@ -166,11 +166,22 @@ class Head(Struct):
     error: str = ""
     message: str = ""
 
+    @property
+    def names_items(self) -> bool:
+        """Say whether it tells of items one by one, so that `error` is not about all of them."""
+        return False
+
 
 class UpdateAnswer(Head):
     """Answer to `update_stock`: with `error` set, too, it may name models."""
 
     response: Updated | None = None
+
+    @property
+    def names_items(self) -> bool:
+        """See `Head`."""
+        updated = self.response
+        return updated is not None and bool(updated.failure_list or updated.success_list)
 
 
 class ShownAnswer(Head):

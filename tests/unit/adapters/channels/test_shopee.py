@@ -16,6 +16,7 @@ from inventory_stream.adapters.channels.shopee_words import (
     Head,
     Order,
     Succeeded,
+    UpdateAnswer,
     Updated,
     check_listing,
     error_of,
@@ -111,6 +112,24 @@ def test_listing_of_the_form_is_taken(listing: str) -> None:
 def test_error_is_classified_with_and_without_its_module(error: str, message: str, result: Result) -> None:
     """A code means the same whether Shopee puts a module before it or not."""
     assert error_of(Head(error, message)).result is result
+
+
+@pytest.mark.parametrize(
+    ("updated", "names_items"),
+    [
+        (None, False),
+        (Updated([], []), False),
+        (Updated([Failed(1)]), True),
+        (Updated([], [Succeeded(1)]), True),
+    ],
+)
+def test_answer_with_an_error_may_still_name_models(updated: Updated | None, names_items: bool) -> None:  # noqa: FBT001
+    """Then each model ends by its own name, and one that is not named is ambiguous."""
+    assert UpdateAnswer("error_rate_limit", "", updated).names_items is names_items
+    if updated is not None and names_items:
+        ends = ends_of([_push("9/1", 5), _push("9/2", 5)], updated)
+        assert ends[0].result is not Result.AMBIGUOUS
+        assert ends[1].result is Result.AMBIGUOUS
 
 
 def test_model_that_is_named_twice_has_failed() -> None:
