@@ -10,7 +10,6 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver
-from multidict import CIMultiDictProxy
 from yarl import URL
 
 from inventory_stream.adapters.channels.addresses import AddressRefusedError, checked_socket, why_refused
@@ -267,7 +266,7 @@ def _query(params: Mapping[str, str] | None) -> str:
     return "?" + urlencode(params, quote_via=quote, safe="") if params else ""
 
 
-def _lower(headers: CIMultiDictProxy[str]) -> dict[str, str]:
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
