@@ -8,7 +8,7 @@ tests/contract/channel_suite.py.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from inventory_stream.ports.projection import Version
 from models.channels import ChannelEvent, OrderNamed
@@ -167,6 +167,10 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Let go of connections; bounded."""
+
+
+MISFIT: Final = "misfit"
+"""Code of an answer that is not what the adapter reads any more: the same question has the same again."""
 
 
 class ChannelError(Exception):

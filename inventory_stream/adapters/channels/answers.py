@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from inventory_stream.adapters.channels.exchange import Answer
-from inventory_stream.ports.channel import ChannelError, DriftMonitor, Ended, Push, Result
+from inventory_stream.ports.channel import MISFIT, ChannelError, DriftMonitor, Ended, Push, Result
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def decoded(
         value = msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         drift.misfit(channel, *_misfit_of(str(error)))
-        raise ChannelError(Result.AMBIGUOUS, "misfit") from None
+        raise ChannelError(Result.AMBIGUOUS, MISFIT) from None
     if not counts_unknown:
         return value
     told: set[str] = set(ignored)

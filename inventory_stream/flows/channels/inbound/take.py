@@ -22,7 +22,7 @@ from inventory_stream.flows.channels.inbound.taking import (
     InboundMonitor,
     Place,
 )
-from inventory_stream.ports.channel import ChannelError, Result
+from inventory_stream.ports.channel import MISFIT, ChannelError, Result
 from inventory_stream.ports.commands import CommandSink
 from inventory_stream.ports.dead_letters import DeadLetter, DeadLetters
 from inventory_stream.ports.integrations import CatalogMapping, Integration
@@ -141,7 +141,7 @@ class TakeInbound:
             try:
                 told += await account.events_of(event)
             except ChannelError as error:
-                if error.result not in _LASTING:
+                if error.result not in _LASTING and error.code != MISFIT:
                     raise NotToldError(f"an order of a channel: {error}") from error
                 unanswered.append(event)
                 whys.append(f"the channel does not tell of an order: {error.code}")

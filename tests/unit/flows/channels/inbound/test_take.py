@@ -4,7 +4,7 @@ import pytest
 
 from inventory_stream.flows.channels.inbound.names import joined
 from inventory_stream.flows.channels.inbound.take import NotToldError
-from inventory_stream.ports.channel import ChannelError, Result
+from inventory_stream.ports.channel import MISFIT, ChannelError, Result
 from models.channels import (
     AccountTroubled,
     Act,
@@ -212,16 +212,19 @@ async def test_a_channel_that_does_not_answer_now_is_asked_again() -> None:
     assert world.letters.kept == {}
 
 
-async def test_an_order_that_the_channel_will_not_tell_is_a_letter() -> None:
-    """The rest of the delivery goes on; somebody has to look."""
+@pytest.mark.parametrize(
+    "error", [ChannelError(Result.PERMANENT, "unknown-order"), ChannelError(Result.AMBIGUOUS, MISFIT)]
+)
+async def test_an_order_that_the_channel_will_not_tell_is_a_letter(error: ChannelError) -> None:
+    """The rest of the delivery goes on; somebody has to look. Nothing is asked for ever that stays unread."""
     world = World()
     world.stock(A=5)
-    world.account.answers["X"] = ChannelError(Result.PERMANENT, "unknown-order")
+    world.account.answers["X"] = error
     await world.take(OrderNamed("X", PLACED_MS), order(SoldLine("1", 1, sku="A")))
     assert world.units("A") == (5, 0, 1, 0)
     [letter] = world.letters.kept.values()
     assert decode_inbound(letter.value or b"").events == (OrderNamed("X", PLACED_MS),)
-    assert "unknown-order" in letter.reason
+    assert error.code in letter.reason
 
 
 async def test_trouble_is_for_the_account_and_acts_are_for_nobody_here() -> None:
