@@ -211,6 +211,7 @@ class Account:
             self._restart(self)
             return
         self.acting.do(act)
+        self._tell_once()  # somebody waits before a screen
         self.sender.wake()
 
     # --- what deliveries tell --------------------------------------------------------------------
@@ -313,12 +314,15 @@ class Account:
         """Write how the account stands, again and again."""
         while True:
             self._look()
-            status = standing(self)
-            self._parts.monitor.stands(self.integration.name, status)
-            self._parts.keeper.keep([(self.key(STATUS), status)])
+            self._tell_once()
             if (report := self.shadow.report(self._now_ms())) is not None:
                 self.report(report)
             await asyncio.sleep(STATUS_SECONDS)
+
+    def _tell_once(self) -> None:
+        status = standing(self)
+        self._parts.monitor.stands(self.integration.name, status)
+        self._parts.keeper.keep([(self.key(STATUS), status)])
 
     async def _compare(self) -> None:
         """Compare with what the channel shows, again and again, where it can tell."""
