@@ -16,7 +16,7 @@ from inventory_stream.flows.channels.board.states import FLIGHT, IDLE
 from inventory_stream.ports.channel import Result
 from tests.simulation.channels.world import World
 
-SEEDS: Final = int(os.environ.get("CHANNEL_SEEDS", "500"))
+SEEDS: Final = int(os.environ.get("CHANNEL_SEEDS", "400"))
 """About 15 ms each on one core; CHANNEL_SEEDS asks for more, CHANNEL_FIRST_SEED for others."""
 FIRST_SEED: Final = int(os.environ.get("CHANNEL_FIRST_SEED", "0"))
 PARTS: Final = 4

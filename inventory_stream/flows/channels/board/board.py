@@ -309,7 +309,7 @@ class Board(Asked):
                 state.dissolve(place, now_ms)
                 state.acknowledge(place, push.version, units, now_ms)
                 kept = push.listing, state.row(place, now_ms)
-        elif target != UNKNOWN:
+        else:
             state.observed[place] = units
             state.repairs[place] = now_ms
         state.sort(place, now_ms)

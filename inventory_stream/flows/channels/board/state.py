@@ -105,7 +105,7 @@ class State:
             self.lanes.put(place, state, is_first=is_first)
         elif state == HELD:
             self.holds.put(place, self.at_ms(place), now_ms)
-        elif state == DUE:
+        elif state == DUE and was != DUE:
             self.alarm(place, self.due_ms[place])
         elif state == BUDGET and was != BUDGET:
             self.alarm(place, self.days.next_ms(now_ms))

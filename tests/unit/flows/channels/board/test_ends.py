@@ -1,0 +1,218 @@
+"""What follows from how an item ended."""
+
+from typing import Any
+
+import pytest
+
+from inventory_stream.flows.channels.board.again import TRIES_AS_ONE, TRIES_MAX
+from inventory_stream.ports.channel import Ended, Result
+from tests.unit.flows.channels.board.told import NOW_MS, SETTLE_MS, Told, told
+
+LONG_MS = 60_000
+
+
+def cut(listings: str = "ab", **caps: Any) -> Told:  # noqa: ANN401  # of Caps
+    """Give an account whose listings were all just cut to 5, and told so."""
+    account = told(dict.fromkeys(listings, 9), **caps)
+    for listing in listings:
+        account.want(listing, 5)
+    account.sent()
+    return account
+
+
+def test_applied_is_acknowledged() -> None:
+    """The row that is kept says which version and units the channel took, of which SKU, and when."""
+    account = cut("a")
+    row = account.end(at=7)["a"]
+    assert (row.generation_ms, row.offset, row.units, row.acknowledged_ms) == (1, 2, 5, NOW_MS + 7)
+    assert (row.sku, row.dead) == ("A", None)
+    assert account.board.in_step == 1
+
+
+@pytest.mark.parametrize("result", ["retryable", "throttled"])
+def test_a_refused_batch_comes_again_as_it_was(result: str) -> None:
+    """The same bytes under the same key, after a wait."""
+    account = cut()
+    before = account.batch
+    assert account.end(result) == {}
+    assert account.take() is None
+    due_ms = account.board.next_due_ms(NOW_MS)
+    assert due_ms is not None
+    assert 250 <= due_ms - NOW_MS <= 500
+    assert account.board.take(due_ms) is before
+
+
+def test_a_refused_batch_dissolves_when_a_listing_changes() -> None:
+    """The changed one goes at once, as a newer request; the other one with its own key when it is due."""
+    account = cut()
+    before = account.batch
+    account.end("retryable")
+    account.want("a", 3, 1)
+    assert account.sent(1) == {"a": 3, "b": 5}
+    assert account.batch is not before
+
+
+def test_throttled_waits_as_long_as_the_channel_says() -> None:
+    """A time that has passed says no more than none."""
+    account = cut("a")
+    account.end("throttled", retry_at_ms=NOW_MS + 900)
+    assert account.take(899) is None
+    assert account.sent(900) == {"a": 5}
+    account.end("throttled", 900, retry_at_ms=NOW_MS)
+    assert account.take(901) is None
+
+
+def test_a_batch_that_fails_often_goes_in_halves() -> None:
+    """So that one listing that a channel fails over does not take its neighbours with it."""
+    account = cut("ab")
+    for _ in range(TRIES_AS_ONE):
+        account.end("retryable")
+        due_ms = account.board.next_due_ms(NOW_MS)
+        assert due_ms is not None
+        last = account.sent(due_ms - NOW_MS)
+    assert last in ({"a": 5}, {"b": 5})
+
+
+def test_after_many_tries_a_push_is_dead_until_a_newer_revision() -> None:
+    """Bounded: then a dead push with code and hash is kept, and only another wish or a replay revives it."""
+    account = cut("a")
+    at = 0
+    for _ in range(TRIES_MAX - 1):
+        assert account.end("retryable", at, code="boom") == {}
+        at += LONG_MS
+        account.sent(at)
+    dead = account.end("retryable", at, code="boom")["a"].dead
+    assert dead is not None
+    assert (dead.code, dead.units, dead.offset, dead.attempts) == ("boom", 5, 2, TRIES_MAX)
+    assert len(dead.request_hash) == 64
+    assert account.take(at + 10 * LONG_MS) is None
+    assert (account.board.dead, account.board.exposure_units) == (1, 4)
+    account.want("a", 4, at)
+    assert account.sent(at) == {"a": 4}
+    assert account.end(at=at)["a"].dead is None
+
+
+def test_a_replay_sends_what_is_wanted_today() -> None:
+    """Never the units of the dead push."""
+    account = cut("a")
+    assert account.end("permanent", code="unknown")["a"].dead is not None
+    assert account.take(LONG_MS) is None
+    assert account.board.replay(["a"], NOW_MS) == 1
+    assert account.board.replay(None, NOW_MS) == 0
+    assert account.sent() == {"a": 5}
+
+
+def test_a_refusal_of_all_is_halved_until_the_guilty_one_is_found() -> None:
+    """A channel that refuses all for one listing loses one listing."""
+    account = cut("abcd")
+    told_apart: dict[str, int] = {}
+    while account.batch is not None:
+        is_guilty = any(push.listing == "c" for push in account.batch.pushes)
+        rows = account.end("permanent" if is_guilty else "applied")
+        told_apart.update({listing: row.units for listing, row in rows.items() if row.dead is None})
+        account.batch = account.take()
+    assert told_apart == {"a": 5, "b": 5, "d": 5}
+    assert account.board.dead == 1
+
+
+def test_access_refused_changes_nothing() -> None:
+    """The caller parks the account; what waits goes when it is back."""
+    account = cut("a")
+    assert account.end("auth") == {}
+    assert account.sent() == {"a": 5}
+
+
+def test_what_the_answer_does_not_name_is_read_back_after_the_settle_time() -> None:
+    """And sent under a new key if it shows something else: the channel may know the old one as done."""
+    account = cut()
+    assert account.batch is not None
+    key = account.batch.key
+    rows = account.board.ended(account.batch, [Ended("a", Result.APPLIED)], NOW_MS)
+    assert [listing for listing, _ in rows] == ["a"]
+    assert account.take(1) is None
+    assert account.board.to_read_back(NOW_MS + SETTLE_MS - 1) == []
+    assert account.board.to_read_back(NOW_MS + SETTLE_MS) == ["b"]
+    assert account.board.observed("b", 9, NOW_MS + SETTLE_MS) is None
+    assert account.sent(SETTLE_MS) == {"b": 5}
+    assert account.batch.key != key
+
+
+def test_an_unknown_end_that_was_fine_is_acknowledged_by_the_look() -> None:
+    """What is wanted is shown: that is as good as an answer, and is kept."""
+    account = cut("a")
+    account.end("ambiguous")
+    kept = account.board.observed("a", 5, NOW_MS + SETTLE_MS)
+    assert kept is not None
+    assert (kept[0], kept[1].units, kept[1].offset) == ("a", 5, 2)
+    assert account.board.in_step == 1
+
+
+def test_after_an_unknown_end_a_newer_cut_goes_at_once_and_the_look_follows() -> None:
+    """A buyer may see the most of both until then."""
+    account = cut("a")
+    account.end("ambiguous")
+    account.want("a", 2, 1)
+    assert account.board.exposure_units == 7
+    assert account.sent(1) == {"a": 2}
+    account.end(at=2)
+    assert account.take(2) is None
+    assert account.board.exposure_units == 3
+    assert account.board.to_read_back(NOW_MS + 2 + SETTLE_MS) == ["a"]
+
+
+def test_after_an_unknown_end_a_raise_waits_for_the_look() -> None:
+    """Above what was taken since, nobody may be told before it is known what is shown."""
+    account = cut("a")
+    account.end("ambiguous")
+    account.want("a", 20, -LONG_MS)
+    assert account.take(1) is None
+    account.board.observed("a", 5, NOW_MS + SETTLE_MS)
+    assert account.sent(LONG_MS) == {"a": 20}
+
+
+def test_a_look_that_was_asked_too_early_proves_nothing() -> None:
+    """Before the settle time is over the channel may show what was; it is asked again then."""
+    account = cut("a")
+    account.end(at=10)
+    assert account.board.observed("a", 9, NOW_MS + 20) is None
+    assert account.take(30) is None
+    assert account.board.to_read_back(NOW_MS + 10 + SETTLE_MS) == ["a"]
+
+
+def test_a_push_that_follows_another_closely_is_looked_at_once() -> None:
+    """The earlier one may take effect after it; where the channel compares it cannot."""
+    for caps, looks in (({}, ["a"]), ({"has_cas": True}, [])):
+        account = cut("a", **caps)
+        account.end(at=1)
+        account.want("a", 0, 2)
+        account.sent(2)
+        account.end(at=3)
+        assert account.board.to_read_back(NOW_MS + 3 + SETTLE_MS) == looks
+
+
+def test_a_channel_that_cannot_be_read_is_told_once_more() -> None:
+    """Absolute units do no harm twice; under a new key, as the old one may be known as done."""
+    account = cut("a", can_read_back=False)
+    assert account.batch is not None
+    key = account.batch.key
+    account.end("ambiguous")
+    assert account.board.to_read_back(NOW_MS + SETTLE_MS) == []
+    assert account.sent(SETTLE_MS + LONG_MS) == {"a": 5}
+    assert account.batch.key != key
+
+
+def test_two_ends_for_one_listing_are_no_end() -> None:
+    """An answer that names an item twice, differently, does not say what happened."""
+    account = cut("a")
+    assert account.batch is not None
+    both = [Ended("a", Result.APPLIED), Ended("a", Result.PERMANENT)]
+    assert account.board.ended(account.batch, both, NOW_MS) == []
+    assert account.board.to_read_back(NOW_MS + SETTLE_MS) == ["a"]
+
+
+def test_a_late_end_of_a_batch_that_is_no_more_is_ignored() -> None:
+    """Ended once, a batch cannot end again."""
+    account = cut("a")
+    account.end()
+    assert account.end("permanent") == {}
+    assert account.board.in_step == 1

@@ -1,0 +1,166 @@
+"""Mass changes, daily budgets, stops, zeros for all, and what a successor does."""
+
+from inventory_stream.flows.channels.board.days import DAY_MS
+from inventory_stream.ports.channel import Result
+from models.channels import ListingRow
+from tests.unit.flows.channels.board.told import NOW_MS, REQUEST_MS, SETTLE_MS, Told, told
+
+MANY = [f"l{number}" for number in range(100)]
+
+
+def sent_all(account: Told, at: int = 0) -> set[str]:
+    """Send and acknowledge until nothing is left; say which listings it were."""
+    found: set[str] = set()
+    while (batch := account.take(at)) is not None:
+        found |= {push.listing for push in batch.pushes}
+        account.batch = batch
+        account.end(at=at)
+    return found
+
+
+def test_more_than_a_share_to_zero_within_a_minute_waits_for_approval() -> None:
+    """Those before it have gone; nothing of the rest is taken until an operator approves."""
+    account = told(dict.fromkeys(MANY, 5))
+    for listing in MANY[:50]:
+        account.want(listing, 0)
+    change = account.board.mass_change
+    assert change is not None
+    assert (change.zeros, change.jumps, change.acknowledged) == (50, 0, 100)
+    account.want(MANY[99], 3)
+    assert sent_all(account) == {MANY[99]}
+    account.board.approve(NOW_MS)
+    assert account.board.mass_change is None
+    assert sent_all(account) == set(MANY[:50])
+
+
+def test_a_refused_mass_change_waits_for_the_next_change_of_each() -> None:
+    """Refused is this wish, not the listing."""
+    account = told(dict.fromkeys(MANY, 5))
+    for listing in MANY[:50]:
+        account.want(listing, 0)
+    account.board.refuse()
+    assert account.board.mass_change is None
+    assert sent_all(account) == set()
+    account.want(MANY[0], 4)
+    assert sent_all(account) == {MANY[0]}
+
+
+def test_a_jump_counts_and_a_slow_change_does_not() -> None:
+    """More than tenfold up is a jump; the same over some minutes, or the first sync, is none."""
+    jumped = told(dict.fromkeys(MANY, 5))
+    for listing in MANY[:40]:
+        jumped.want(listing, 51)
+    assert jumped.board.mass_change is not None
+    grown = told(dict.fromkeys(MANY, 5))
+    for listing in MANY:
+        grown.want(listing, 50)
+    assert grown.board.mass_change is None
+    slow = told(dict.fromkeys(MANY, 5))
+    for number, listing in enumerate(MANY):
+        slow.want(listing, 0, number * 3_000)
+    assert slow.board.mass_change is None
+    new = Told(MANY)
+    for listing in MANY:
+        new.want(listing, 0)
+    assert new.board.mass_change is None
+
+
+def test_a_small_shop_may_sell_out() -> None:
+    """Fewer than twenty are no mass."""
+    account = told(dict.fromkeys(MANY[:19], 5))
+    for listing in MANY[:19]:
+        account.want(listing, 0)
+    assert account.board.mass_change is None
+    assert len(sent_all(account)) == 19
+
+
+def test_past_four_fifths_of_a_day_only_the_ends_of_a_sale_go() -> None:
+    """Zero, and the first unit after it; all else waits for the next day of UTC."""
+    account = told({"a": 100}, daily_pushes_max=10)
+    for units in range(99, 91, -1):
+        account.want("a", units)
+        assert account.sent() == {"a": units}
+        account.end()
+    account.want("a", 50)
+    assert account.take() is None
+    account.want("a", 0)
+    assert account.sent() == {"a": 0}
+    assert account.end()["a"].sent_on_day == 9
+    account.want("a", 7, -60_000)
+    assert account.sent() == {"a": 7}
+    account.end()
+    account.want("a", 5)
+    next_day_ms = (NOW_MS // DAY_MS + 1) * DAY_MS
+    assert account.take(next_day_ms - NOW_MS - 1) is None
+    assert account.sent(next_day_ms - NOW_MS) == {"a": 5}
+
+
+def test_a_stopped_listing_is_not_told_until_it_is_resumed() -> None:
+    """What is in flight ends; a batch that waits to be sent again is taken apart."""
+    account = told({"a": 9, "b": 9})
+    account.want("a", 5)
+    account.want("b", 5)
+    account.sent()
+    account.end(Result.RETRYABLE)
+    account.board.stop(["a"], NOW_MS)
+    assert account.sent(600) == {"b": 5}
+    assert account.board.stopped == 1
+    account.board.resume(["a"], NOW_MS + 600)
+    assert account.sent(600) == {"a": 5}
+
+
+def test_zeros_for_all_reach_every_listing_and_end_as_the_ledger_says() -> None:
+    """Stopped, dead and unknown ones too; the way back has keys of its own, and is no mass change."""
+    account = told(dict.fromkeys(MANY, 5))
+    account.board.stop(MANY[:5], NOW_MS)
+    account.board.zeros_for_all(NOW_MS)
+    assert account.board.exposure_units == 500
+    assert sent_all(account) == set(MANY)
+    assert account.board.exposure_units == 0
+    account.want(MANY[50], 8)
+    assert account.take() is None
+    account.board.end_zeros(NOW_MS)
+    assert account.board.mass_change is None
+    assert sent_all(account, 60_000) == set(MANY[5:])
+
+
+def test_a_successor_sends_only_what_differs() -> None:
+    """Told before is told; a dead push stays dead; another SKU's version guards nothing."""
+    account = Told("abc")
+    account.board.known("a", ListingRow(1, 9, 5, NOW_MS - 900_000, sku="A"), NOW_MS)
+    account.board.known("b", ListingRow(1, 9, 5, NOW_MS - 900_000, sku="B"), NOW_MS)
+    account.board.known("c", ListingRow(1, 900, 5, NOW_MS - 900_000, sku="other"), NOW_MS)
+    for listing, units in (("a", 5), ("b", 4), ("c", 3)):
+        account.want(listing, units, -900_000, offset=10)
+    assert account.sent() == {"b": 4, "c": 3}
+
+
+def test_a_successor_looks_again_at_what_the_former_owner_may_have_told() -> None:
+    """A request of the former owner may take effect late: after its deadline and the settle time, once."""
+    account = Told("abc")
+    account.board.begin(NOW_MS)
+    account.board.known("a", ListingRow(1, 9, 5, NOW_MS - 900_000, sku="A"), NOW_MS)
+    account.board.known("b", ListingRow(1, 9, 5, NOW_MS - 900_000, sku="B"), NOW_MS)
+    account.want("a", 5, -900_000, offset=9)
+    account.want("b", 5, -1_000, offset=10)
+    account.want("c", 1, -900_000, offset=10)
+    assert account.sent() == {"c": 1}
+    account.end(at=10)
+    assert account.board.to_read_back(NOW_MS + REQUEST_MS + SETTLE_MS - 1) == []
+    assert sorted(account.board.to_read_back(NOW_MS + REQUEST_MS + SETTLE_MS)) == ["b", "c"]
+
+
+def test_exposure_is_the_most_that_a_buyer_may_see_beyond_what_is_there() -> None:
+    """From the cut on until it is acknowledged, also while it is in flight."""
+    account = told({"a": 9, "b": 9})
+    account.want("a", 2)
+    account.want("b", 20, -60_000)
+    assert account.board.exposure_units == 7
+    account.sent()
+    account.want("b", 1)
+    assert account.board.exposure_units == 7 + 19
+    account.end()
+    assert account.board.exposure_units == 19
+    account.sent()
+    account.end()
+    assert account.board.exposure_units == 0
