@@ -5,18 +5,15 @@ is over when it is answered: what it does not refuse by name goes again at once,
 late. That one bad item fails the whole call is not said by the vendor (?); both ways are understood.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeVar
-from urllib.parse import urlencode
+from typing import Final
 
-import msgspec
-
-from inventory_stream.adapters.channels.answers import code_of, decoded, not_sent
-from inventory_stream.adapters.channels.halving import push_in_halves
+from inventory_stream.adapters.channels.answers import all_ended, ended_by, not_sent
+from inventory_stream.adapters.channels.halving import REFUSED_WITH_OTHERS, push_in_halves
 from inventory_stream.adapters.channels.inbound import shopify as inbound
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.shopify_api import NAME, REFRESH, ShopifyApi
 from inventory_stream.adapters.channels.shopify_orders import (
     ORDER,
     ORDER_POINTS,
@@ -24,7 +21,6 @@ from inventory_stream.adapters.channels.shopify_orders import (
     events_of_order,
 )
 from inventory_stream.adapters.channels.shopify_push import (
-    POINTS,
     READ_BACK_MAX,
     SET_POINTS,
     SHOWN_POINTS,
@@ -38,35 +34,26 @@ from inventory_stream.adapters.channels.shopify_push import (
     wire_key,
 )
 from inventory_stream.adapters.channels.shopify_words import (
-    API_VERSION,
-    DOCUMENTED,
-    OF_CALL_ERROR,
-    OF_STATUS,
     PREVIOUS_ATTEMPT_FAILED,
     SET,
     SHOWN,
-    CallAnswer,
     SetAnswer,
     SetPayload,
     ShownAnswer,
-    TokenAnswer,
 )
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
-from inventory_stream.adapters.channels.tokens import Fresh, Tokens
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Push, Result
 from inventory_stream.ports.integrations import Integration
 from models.channels import ChannelEvent, OrderNamed
 
-NAME: Final = "shopify"
+CALLS_MAX: Final = 4
+"""Calls of one batch whose bad items are taken out: one names them all, unless the shop sells meanwhile."""
 KEYS_MAX: Final = 5
 """Keys tried in one push when those before are burnt: a key burns once for each failure at Shopify's end."""
 
 _LISTING: Final = re.compile(r"([1-9][0-9]{0,18})/([1-9][0-9]{0,18})")
 _SHOP: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com")
-_REFRESH: Final = "refresh_token"
-_RENEWAL: Final = frozenset({"client_id", "client_secret", _REFRESH})
-
-AnswerT = TypeVar("AnswerT", bound=CallAnswer)
+_RENEWAL: Final = frozenset({"client_id", "client_secret", REFRESH})
 
 
 class Shopify:
@@ -75,14 +62,11 @@ class Shopify:
     def __init__(self, needs: Needs) -> None:
         self._options = options_of(needs.integration, ShopifyOptions)
         self._caps = caps_of(self._options)
-        self._needs = needs
-        self._exchange = needs.exchanges.of(
-            shop_url(needs.integration), pace=needs.pace, request_seconds=self._caps.request_seconds
-        )
-        self._tokens = (
-            Tokens(self._new_token, needs.secrets, needs.now_ms, refresh_secret=_REFRESH)
-            if _REFRESH in (needs.integration.secrets or {})
-            else Tokens.static("access_token", needs.secrets, needs.now_ms)
+        self._api = ShopifyApi(
+            needs,
+            shop_url(needs.integration),
+            self._caps.request_seconds,
+            self._options.requests_per_second * SET_POINTS,
         )
 
     @property
@@ -101,12 +85,37 @@ class Shopify:
             return not_sent(batch)
 
         async def send(some: Sequence[Push]) -> Sequence[Ended]:
-            return ends_of(some, await self._set(some, key))
+            return await self._set_what_can_be(some, key)
 
-        async def take() -> None:
-            await self._needs.pace.take(POINTS, SET_POINTS)
+        return await push_in_halves(batch, send, self._take)
 
-        return await push_in_halves(batch, send, take)
+    async def _take(self) -> None:
+        await self._api.take(SET_POINTS)
+
+    async def _set_what_can_be(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
+        """Send a call; where the items that it refuses by name kept the others from being set, these again.
+
+        A shop that sells makes some items of most calls STALE: their neighbours, zeros among them, neither
+        wait for the sender's next try nor count it as one of theirs.
+        """
+        ends: list[Ended] = []
+        rest: Sequence[Push] = batch
+        for call in range(CALLS_MAX):
+            if call > 0:
+                await self._take()
+            try:
+                ended = ends_of(rest, await self._set(rest, key))
+            except ChannelError as error:
+                if call == 0:
+                    raise
+                # What was found out before still counts; a refusal of all the rest is left to the next push.
+                return ends + (ended_by(rest, error) if error.result is not Result.PERMANENT else _left(rest))
+            again = {end.listing for end in ended if end.code == REFUSED_WITH_OTHERS}
+            ends += [end for end in ended if end.listing not in again]
+            rest = [push for push in rest if push.listing in again]
+            if not rest:
+                break
+        return ends + _left(rest)
 
     async def _set(self, batch: Sequence[Push], key: str) -> SetPayload:
         """Send the mutation, whose tokens are taken; where its key is burnt, with the next one."""
@@ -114,7 +123,7 @@ class Shopify:
         payload = SetPayload([])
         for attempt in range(KEYS_MAX):
             variables = {"input": change, "key": wire_key(key, change, attempt)}
-            answer = await self._ask(SET, variables, SetAnswer, SET_POINTS, is_paid=attempt == 0)
+            answer = await self._api.ask(SET, variables, SetAnswer, SET_POINTS, is_paid=attempt == 0)
             if answer.data is None or answer.data.inventory_set_quantities is None:
                 raise ChannelError(Result.AMBIGUOUS, "no-payload")
             payload = answer.data.inventory_set_quantities
@@ -140,7 +149,7 @@ class Shopify:
 
     async def _shown_at(self, location: str, items: Sequence[str]) -> Mapping[str, int]:
         variables = {"items": [item_gid(item) for item in items], "location": location_gid(location)}
-        answer = await self._ask(SHOWN, variables, ShownAnswer, SHOWN_POINTS * len(items), is_paid=False)
+        answer = await self._api.ask(SHOWN, variables, ShownAnswer, SHOWN_POINTS * len(items), is_paid=False)
         if answer.data is None:
             raise ChannelError(Result.AMBIGUOUS, "no-data")
         return {
@@ -154,7 +163,7 @@ class Shopify:
     async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
         """Ask for an order that an edit named; see `shopify_orders`."""
         variables = {"id": f"gid://shopify/Order/{named.order_id}"}
-        answer = await self._ask(ORDER, variables, OrderAnswer, ORDER_POINTS, is_paid=False)
+        answer = await self._api.ask(ORDER, variables, OrderAnswer, ORDER_POINTS, is_paid=False)
         if answer.data is None or answer.data.order is None:
             raise ChannelError(Result.PERMANENT, "order-unknown")
         return events_of_order(named.order_id, answer.data.order)
@@ -162,98 +171,9 @@ class Shopify:
     async def close(self) -> None:
         """Nothing is held: connections are the process's."""
 
-    async def _ask(
-        self,
-        document: str,
-        variables: Mapping[str, object],
-        shape: type[AnswerT],
-        points: float,
-        *,
-        is_paid: bool,
-    ) -> AnswerT:
-        """Send a document; where the token is over, once more with a new one.
 
-        Raises:
-            ChannelError: the whole call failed.
-        """
-        body = msgspec.json.encode({"query": document, "variables": variables})
-        limits = iter((None,) if is_paid else ())
-
-        async def send(token: str) -> AnswerT:
-            limit = next(limits, POINTS)
-            answer = await self._exchange.send(
-                "POST",
-                f"/admin/api/{API_VERSION}/graphql.json",
-                limit=limit,
-                cost=points,
-                headers={"Content-Type": "application/json", "X-Shopify-Access-Token": token},
-                body=body,
-            )
-            if not answer.is_success:
-                result = OF_STATUS.get(answer.status, Result.PERMANENT)
-                raise ChannelError(result, f"http-{answer.status}")
-            call = decoded(answer, shape, self._needs.drift, NAME, ignored=DOCUMENTED)
-            self._note(call)
-            if call.errors:
-                raise self._failure(call, limit)
-            return call
-
-        return await self._tokens.call(send)
-
-    def _note(self, call: CallAnswer) -> None:
-        """Tell the pace what the bucket is like, no faster than the entry allows."""
-        cost = call.extensions.cost if call.extensions else None
-        if cost is None:
-            return
-        status = cost.throttle_status
-        self._needs.pace.note(
-            POINTS,
-            per_second=min(status.restore_rate, self._options.requests_per_second * SET_POINTS),
-            burst=status.maximum_available,
-            left=status.currently_available,
-        )
-
-    def _failure(self, call: CallAnswer, limit: str | None) -> ChannelError:
-        """Say what the failure of a whole call means. Of a throttled push its ends tell the sender."""
-        code = call.errors[0].code
-        result = OF_CALL_ERROR.get(code, Result.PERMANENT)
-        retry_at_ms = None
-        if result is Result.THROTTLED:
-            if call.extensions and (cost := call.extensions.cost):
-                status = cost.throttle_status
-                missing = max(0.0, cost.requested_query_cost - status.currently_available)
-                wait_ms = math.ceil(1_000 * missing / max(status.restore_rate, 1.0))
-                retry_at_ms = self._needs.now_ms() + wait_ms
-            if limit is not None:
-                self._needs.pace.throttled(limit, retry_at_ms)
-        return ChannelError(result, code_of(code or "graphql"), retry_at_ms)
-
-    async def _new_token(self) -> Fresh:
-        """Use the refresh token up; the answer has the next one.
-
-        Raises:
-            ChannelError: AUTH: the grant is over, and the merchant has to give it again.
-        """
-        secrets = self._needs.secrets
-        form = {
-            "client_id": secrets.text("client_id"),
-            "client_secret": secrets.text("client_secret"),
-            "grant_type": "refresh_token",
-            "refresh_token": secrets.text("refresh_token"),
-        }
-        answer = await self._exchange.send(
-            "POST",
-            "/admin/oauth/access_token",
-            limit=None,
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-            body=urlencode(form).encode(),
-        )
-        if not answer.is_success:
-            raise ChannelError(Result.AUTH, f"token-http-{answer.status}")
-        fresh = decoded(
-            answer, TokenAnswer, self._needs.drift, NAME, ignored=("scope", "refresh_token_expires_in")
-        )
-        return Fresh(fresh.access_token, fresh.expires_in, fresh.refresh_token)
+def _left(batch: Sequence[Push]) -> list[Ended]:
+    return all_ended(batch, Result.RETRYABLE, REFUSED_WITH_OTHERS)
 
 
 def shop_url(integration: Integration) -> str:

@@ -33,6 +33,7 @@ from inventory_stream.ports.integrations import Integration
 from inventory_stream.ports.projection import Version
 from inventory_stream.sandbox.config import FAKES
 from inventory_stream.sandbox.fake import Happening, Turn
+from inventory_stream.sandbox.faults import Fault
 from inventory_stream.sandbox.shopify import ShopifyFake
 from inventory_stream.sandbox.shopify_graphql import SCHEMA_FILE, Documents, schema_of
 from inventory_stream.sandbox.specs import DEFAULT_FOLDER, Specs
@@ -217,6 +218,38 @@ async def test_stale_comparison_is_sent_again_under_a_new_key(tmp_path: Path) ->
         shown = await bench.channel.read_back([listing])
         again = await bench.channel.push([bench.push(listing, 7, expected=shown[listing])], KEY)
         assert results(again) == {Result.APPLIED}
+
+
+async def test_neighbours_of_a_stale_item_are_set_at_once(tmp_path: Path) -> None:
+    """One item that the shop sold fails the call; the others go again without it, under a new key."""
+    async with bench_of("shopify", tmp_path) as bench:
+        sold = bench.listings[1]
+        bench.fake.account.show(sold, 3, "sale")
+        ends = {end.listing: end.result for end in await bench.channel.push(bench.batch(0), KEY)}
+        assert ends.pop(sold) is Result.STALE
+        assert set(ends.values()) == {Result.APPLIED}
+        assert [bench.fake.account.shown[listing] for listing in bench.listings] == [0, 3, 0, 0]
+        sent = [json.loads(seen.body)["variables"]["key"] for seen in bench.requests()]
+        assert len(sent) == len(set(sent)) == 2
+        assert _pace(bench).taken == [(POINTS, 10.0)]
+
+
+async def test_what_was_found_out_before_a_failure_still_counts(tmp_path: Path) -> None:
+    """Where the call without the stale item fails, the stale one is stale and the others have its end."""
+    async with bench_of("shopify", tmp_path) as bench:
+        await bench.channel.push(bench.batch(5), key_of(1))  # with the making of a token
+        sold = bench.listings[1]
+        bench.fake.account.show(sold, 3, "sale")
+        pace = _pace(bench)
+
+        async def and_break(limit: str, cost: float = 1.0) -> None:
+            del limit, cost
+            bench.fake.account.faults.next(Fault.SERVER_ERROR, scope="writes")
+
+        pace.take = and_break  # type: ignore[method-assign]  # breaks the shop between the two calls
+        ends = {end.listing: end.result for end in await bench.channel.push(bench.batch(0, offset=2), KEY)}
+        assert ends.pop(sold) is Result.STALE
+        assert set(ends.values()) == {Result.RETRYABLE}
 
 
 async def test_empty_bucket_says_when_it_is_full_enough(tmp_path: Path) -> None:
