@@ -1,4 +1,4 @@
-"""Shopify's GraphQL as calls: who we are, how many points are left, what the failure of a whole call means."""
+"""Shopify's GraphQL as calls: who we are, how many points are left, what a failed call means."""
 
 import math
 from collections.abc import Mapping
