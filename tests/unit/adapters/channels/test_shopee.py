@@ -1,4 +1,6 @@
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from inventory_stream.adapters.channels.shopee_words import (
     error_of,
 )
 from inventory_stream.adapters.channels.spec import Needs
-from inventory_stream.ports.channel import ChannelError, MalformedError, Push, Result
+from inventory_stream.ports.channel import Channel, ChannelError, MalformedError, Push, Result
 from inventory_stream.ports.projection import Version
 from inventory_stream.sandbox.config import integration_of
 from inventory_stream.sandbox.fake import Happening
@@ -191,22 +193,62 @@ async def test_refresh_token_is_stored_before_its_successor_is_used(tmp_path: Pa
         assert file.read_text().strip() == fake.entry().secrets["refresh_token"] != was
 
 
+@asynccontextmanager
+async def _workers(fake: ShopeeFake, folder: Path, count: int = 1) -> AsyncIterator[list[Channel]]:
+    """Run a fake, and give the adapters of so many workers that share its files."""
+    exchanges = Exchanges(fake.account.now_ms, allow_loopback=True)
+    async with running([fake]) as sandbox:
+        shop = integration_of(fake, sandbox.url_of("shopee"), folder)
+        yield [
+            SPEC.new_channel(
+                Needs(
+                    shop,
+                    Secrets(shop.secrets or {}),
+                    exchanges,
+                    FreePace(),
+                    Misfits(),
+                    fake.account.now_ms,
+                )
+            )
+            for _ in range(count)
+        ]
+        await exchanges.close()
+
+
+async def test_workers_that_share_a_refresh_token_spend_each_once(tmp_path: Path) -> None:
+    """One renews at a time with the token that is stored then, so that none is refused and none is lost."""
+    fake = ShopeeFake({"11/1": 1}, Specs(None))
+    async with _workers(fake, tmp_path, 3) as workers:
+        for units in (2, 3):
+            fake.account.expire_tokens()
+            pushes = [worker.push([push("11/1", units, at_ms=AT_MS)], KEY) for worker in workers]
+            assert {end.result for (end,) in await asyncio.gather(*pushes)} == {Result.APPLIED}
+    assert fake.refreshes == 6
+    stored = (tmp_path / "secrets" / "shopee-refresh_token").read_text().strip()
+    assert stored == fake.entry().secrets["refresh_token"]
+
+
+async def test_merchant_of_global_products_is_asked_and_signed_as_one(tmp_path: Path) -> None:
+    """With `is_global` addresses, ids and the signature are those of a merchant."""
+    fake = ShopeeFake({"11/1": 1, "12/0": 1}, Specs(None), is_global=True)
+    async with _workers(fake, tmp_path) as (merchant,):
+        for listing in ("11/1", "12/0"):
+            (end,) = await merchant.push([push(listing, 6, at_ms=AT_MS)], KEY)
+            assert end.result is Result.APPLIED
+        assert await merchant.read_back(["11/1", "12/0", "12/1", "13/0"]) == {"11/1": 6, "12/0": 6}
+    assert {seen.path.split("/")[4] for seen in fake.account.requests} == {"auth", "global_product"}
+
+
 async def test_every_try_is_signed_at_its_own_time(tmp_path: Path) -> None:
     """A signature lasts five minutes: a repeat has the same bytes, and a signature of its own time."""
     fake = ShopeeFake({"11/1": 1}, Specs(None))
     clock_ms = AT_MS
     fake.account.now_ms = lambda: clock_ms
-    exchanges = Exchanges(fake.account.now_ms, allow_loopback=True)
-    async with running([fake]) as sandbox:
-        shop = integration_of(fake, sandbox.url_of("shopee"), tmp_path)
-        secrets = Secrets(shop.secrets or {})
-        needs = Needs(shop, secrets, exchanges, FreePace(), Misfits(), fake.account.now_ms)
-        channel = SPEC.new_channel(needs)
+    async with _workers(fake, tmp_path) as (shop,):
         fake.account.faults.next(Fault.SERVER_ERROR, scope="writes")
-        await channel.push([push("11/1", 2, at_ms=AT_MS)], KEY)
+        await shop.push([push("11/1", 2, at_ms=AT_MS)], KEY)
         clock_ms += 600_000
-        (end,) = await channel.push([push("11/1", 2, at_ms=AT_MS)], KEY)
-        await exchanges.close()
+        (end,) = await shop.push([push("11/1", 2, at_ms=AT_MS)], KEY)
     assert end.result is Result.APPLIED
     one, two = [seen for seen in fake.account.requests if seen.path.endswith("update_stock")]
     assert one.body == two.body
