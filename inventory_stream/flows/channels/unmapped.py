@@ -9,6 +9,8 @@ from inventory_stream.ports.projection import Version
 
 PAUSE_SECONDS: Final = 60.0
 """Between two counts. Each looks at every SKU: 0.3 s for a million and an account, 0.5 % of a processor."""
+LOOK_SECONDS: Final = 1.0
+"""Between looks whether the ledger was read: reading takes 4 s a million rows."""
 PAGE_SKUS: Final = 500
 """SKUs looked at before others have their turn: 0.2 ms for an account."""
 
@@ -21,6 +23,9 @@ class KnowsSkus(Protocol):
 
     def version(self, sku: str) -> Version | None:
         """Give the version of a SKU; None: it has no stock anywhere."""
+
+    def is_all_read(self) -> bool:
+        """Say whether the ledger was ever read to its end."""
 
 
 class UnmappedSkus:
@@ -40,6 +45,8 @@ class UnmappedSkus:
 
     async def run(self) -> None:
         """Count, again and again, until cancelled."""
+        while not self._mirror.is_all_read():  # noqa: ASYNC110  # the reader has no event of it
+            await asyncio.sleep(LOOK_SECONDS)
         while True:
             await self.count()
             await asyncio.sleep(PAUSE_SECONDS)
