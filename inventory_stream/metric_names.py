@@ -644,6 +644,8 @@ GATEWAY_WEBHOOKS: Final = Metric(
     ("integration", "result"),
     "Deliveries of channels by what came of them (docs/channels/inbound.md): taken, repeated, nothing, "
     "forged, malformed, not-kept, unknown.",
+    "forged or malformed rises: a secret was changed on one side, or a channel's bodies were.",
+    "webhooks-refused",
 )
 GATEWAY_WEBHOOK_KINDS: Final = Metric(
     f"{PREFIX}gateway_webhook_unknown_kinds_total",
