@@ -91,7 +91,7 @@ class Board(Asked):
             state.leaving.discard(found)
 
     def known(self, listing: str, row: ListingRow, now_ms: int) -> None:
-        """Take over what a former owner kept; before the first `want`."""
+        """Take over what a former owner kept, of one listing the newest last; before the first `want`."""
         state = self._state
         place = state.columns.index.get(listing)
         if place is None:
@@ -100,7 +100,9 @@ class Board(Asked):
             is_same_sku = row.sku == state.columns.skus[place]
             version = Version(row.generation_ms, row.offset) if is_same_sku else Version(0, 0)
             state.columns.acknowledge(place, version, row.units, row.acknowledged_ms)
-        if row.dead is not None:
+        if row.dead is None:
+            state.dead.pop(place, None)
+        else:
             state.dead[place] = row.dead
         state.days.restore(place, row.day, row.sent_on_day)
         state.sort(place, now_ms)

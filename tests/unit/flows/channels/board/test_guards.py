@@ -135,6 +135,19 @@ def test_a_successor_sends_only_what_differs() -> None:
     assert account.sent() == {"b": 4, "c": 3}
 
 
+def test_of_what_was_kept_of_a_listing_the_newest_counts() -> None:
+    """Rows come in the order in which they were written: a push that was dead and then went is not dead."""
+    account = told({"a": 9})
+    account.want("a", 5)
+    account.sent()
+    dead = account.end(Result.PERMANENT)["a"]
+    after = Told("a")
+    for row in (dead, ListingRow(1, 2, 5, NOW_MS, sku="A")):
+        after.board.known("a", row, NOW_MS)
+    after.want("a", 5, offset=2)
+    assert (after.board.dead, after.board.in_step) == (0, 1)
+
+
 def test_a_successor_looks_again_at_what_the_former_owner_may_have_told() -> None:
     """A request of the former owner may take effect late: after its deadline and the settle time, once."""
     account = Told("abc")
