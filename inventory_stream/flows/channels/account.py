@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from inventory_stream.flows.channels.acts import Acting
-from inventory_stream.flows.channels.board import Batch, Board
+from inventory_stream.flows.channels.board import FORMER_OWNER_MS, Batch, Board
 from inventory_stream.flows.channels.breaker import AccountBreaker
 from inventory_stream.flows.channels.changes import Changes
 from inventory_stream.flows.channels.figures import Figures
@@ -144,8 +144,8 @@ class Account:
     def start(self) -> None:
         """Begin to send, as soon as the gate lets it."""
         now_ms = self._now_ms()
-        self.board.begin(now_ms)
         row = self.gate.row
+        self.board.begin(now_ms, is_all_doubtful=now_ms - row.at_ms < FORMER_OWNER_MS)
         if row.stopped_listings:
             self.board.stop(row.stopped_listings, now_ms)
         if row.orders_through_ms:
