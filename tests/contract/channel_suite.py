@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from inventory_stream.ports.projection import Version
 from inventory_stream.sandbox.account import Seen
 from inventory_stream.sandbox.config import FAKES, integration_of
 from inventory_stream.sandbox.fake import Entry, Fake
+from inventory_stream.sandbox.faults import Fault
 from inventory_stream.sandbox.server import running
 from inventory_stream.sandbox.specs import DEFAULT_FOLDER, Specs
 
@@ -25,6 +26,7 @@ REQUEST_SECONDS_MAX = 10.0
 """Of a request that is answered: a busy machine is no fault."""
 HANG_SECONDS = 0.4
 """Of a request that nobody answers."""
+HANGS = {Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER, Fault.SLOW}
 LISTINGS = 12
 KNOWN_UNITS = 5
 
@@ -68,15 +70,22 @@ class RecordingDrift:
 
 
 class BoundedExchanges(Exchanges):
-    """Exchanges that wait no longer than a test does."""
+    """Exchanges whose requests can be made to wait for less."""
 
-    def __init__(self, now_ms: Callable[[], int], seconds_max: float) -> None:
+    def __init__(self, now_ms: Callable[[], int]) -> None:
         super().__init__(now_ms, allow_loopback=True)
-        self._seconds_max = seconds_max
+        self._made: list[tuple[Exchange, float]] = []
 
     def of(self, base_url: str, *, pace: Pace, request_seconds: float) -> Exchange:
         """See the base class."""
-        return super().of(base_url, pace=pace, request_seconds=min(request_seconds, self._seconds_max))
+        exchange = super().of(base_url, pace=pace, request_seconds=request_seconds)
+        self._made.append((exchange, request_seconds))
+        return exchange
+
+    def bound(self, seconds_max: float) -> None:
+        """Let every request end after so long."""
+        for exchange, request_seconds in self._made:
+            exchange._request_seconds = min(request_seconds, seconds_max)
 
 
 @dataclass
@@ -88,7 +97,7 @@ class Bench:
     entry: Entry
     integration: Integration
     secrets: Secrets
-    exchanges: Exchanges
+    exchanges: BoundedExchanges
     channel: Channel
     listings: tuple[str, ...]
     """Of one group, as many as a push may have, at most 4."""
@@ -173,7 +182,6 @@ async def bench_of(
     name: str,
     folder: Path,
     *,
-    seconds_max: float = REQUEST_SECONDS_MAX,
     pace_of: Callable[[Channel], Pace] | None = None,
     listings_max: int = 4,
 ) -> AsyncIterator[Bench]:
@@ -183,7 +191,7 @@ async def bench_of(
     async with running([fake]) as sandbox:
         integration = integration_of(fake, sandbox.url_of(name), folder)
         secrets = Secrets(integration.secrets or {})
-        exchanges = BoundedExchanges(fake.account.now_ms, seconds_max)
+        exchanges = BoundedExchanges(fake.account.now_ms)
         pace = _LatePace()
         drift = RecordingDrift()
         needs = Needs(integration, secrets, exchanges, pace, drift, fake.account.now_ms)
@@ -233,6 +241,17 @@ class _LatePace:
 
     def throttled(self, limit: str, retry_at_ms: int | None) -> None:
         self.behind.throttled(limit, retry_at_ms)
+
+
+@contextmanager
+def hanging(bench: Bench, fault: Fault) -> Iterator[None]:
+    """Wait less while a fault is on that leaves requests without an answer."""
+    if fault in HANGS:
+        bench.exchanges.bound(HANG_SECONDS)
+    try:
+        yield
+    finally:
+        bench.exchanges.bound(REQUEST_SECONDS_MAX)
 
 
 async def until(is_so: Callable[[], bool], seconds_max: float = 5.0) -> None:

@@ -14,12 +14,12 @@ from inventory_stream.sandbox.config import FAKES
 from inventory_stream.sandbox.faults import Fault
 from models.channels import OrderNamed
 from tests.contract.channel_suite import (
-    HANG_SECONDS,
     KNOWN_UNITS,
     Bench,
     RecordingPace,
     bench_of,
     by_listing,
+    hanging,
     key_of,
     results,
     see_truth,
@@ -118,7 +118,6 @@ ANSWERS = {
     Fault.SLOW: {Result.AMBIGUOUS},
 }
 """How every item of a push ends whose answer has the fault."""
-HANGS = {Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER, Fault.SLOW}
 UNREAD = {Fault.MALFORMED, Fault.HTML}
 """Bodies that nobody minds who reads none."""
 
@@ -127,18 +126,19 @@ UNREAD = {Fault.MALFORMED, Fault.HTML}
 @pytest.mark.parametrize("fault", list(ANSWERS))
 async def test_an_answer_that_fails_ends_every_item(name: str, fault: Fault, tmp_path: Path) -> None:
     """Each way to fail has its class, nothing is claimed that is not so, and the next push comes through."""
-    seconds_max = HANG_SECONDS if fault in HANGS else 10.0
-    async with bench_of(name, tmp_path, seconds_max=seconds_max) as bench:
-        before, batch = bench.shown(), bench.batch(7)
+    async with bench_of(name, tmp_path) as bench:
+        await bench.channel.push(bench.batch(6), key_of(0))
+        before, batch = bench.shown(), bench.batch(7, offset=2, expected=6)
         bench.fake.account.faults.next(fault, scope="writes")
-        ends = await bench.channel.push(batch, key_of(1))
+        with hanging(bench, fault):
+            ends = await bench.channel.push(batch, key_of(1))
         see_truth(bench, batch, ends, before)
         if name in SAYS_NOTHING and fault in UNREAD:
             assert results(ends) == {Result.APPLIED}
             return
         assert results(ends) == ANSWERS[fault], ends
         shown = bench.fake.account.shown[bench.listings[0]]
-        after = await bench.channel.push(bench.batch(8, offset=2, expected=shown), key_of(2))
+        after = await bench.channel.push(bench.batch(8, offset=3, expected=shown), key_of(2))
         assert results(after) == {Result.APPLIED}, after
         assert bench.shown() == dict.fromkeys(bench.listings, 8)
 
@@ -353,14 +353,13 @@ READS = {
 @pytest.mark.parametrize("fault", list(READS))
 async def test_a_read_back_that_fails_says_how(name: str, fault: Fault, tmp_path: Path) -> None:
     """A failed read back is never an empty one, and a refusal for how often is told to the pace."""
-    seconds_max = HANG_SECONDS if fault in HANGS else 10.0
-    async with bench_of(name, tmp_path, seconds_max=seconds_max) as bench:
+    async with bench_of(name, tmp_path) as bench:
         if not bench.channel.caps.can_read_back:
             pytest.skip("this channel cannot be asked")
         await bench.channel.read_back(bench.listings)
         pace = _recording(bench)
         bench.fake.account.faults.next(fault, scope="reads")
-        with pytest.raises(ChannelError) as failed:
+        with pytest.raises(ChannelError) as failed, hanging(bench, fault):
             await bench.channel.read_back(bench.listings)
         assert failed.value.result is READS[fault]
         if fault is Fault.THROTTLED_SECONDS:
