@@ -33,8 +33,11 @@ REPEATS: Final = 2
 SELL_AT, BREAK_AT, KILL_AT = 0.1, 0.25, 0.5
 """Shares of the act at which these happen."""
 
+WORK_SECONDS: Final = 0.03
+"""How long a channel takes for a write: shoppers are faster, and two requests at once would be seen."""
+
 SENT_SECONDS: Final = 0.3
-"""How long requests of a killed worker may still be counted: far above the sandbox's answers (10 ms)."""
+"""How long requests of a killed worker may still be counted: far above the sandbox's answers (40 ms)."""
 
 READY_SECONDS_MAX: Final = 60.0
 SAME_SECONDS_MAX: Final = 90.0
@@ -73,6 +76,8 @@ class ChannelsAct:
         await ask_until(worker.is_ready, READY_SECONDS_MAX, "the channel worker", self._stage.log_tails)
         await self._stock()
         async with SandboxLine(self._stage.sandbox_url) as sandbox:
+            for channel in CHANNELS:
+                await sandbox.slow(channel, WORK_SECONDS)
             await self._until_same(board, sandbox)
             board.say(f"{', '.join(CHANNELS)} show {STOCK_UNITS} of each of {len(CHANNEL_SKUS)} SKUs")
             began = time.monotonic()

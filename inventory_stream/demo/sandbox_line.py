@@ -46,6 +46,10 @@ class SandboxLine:
         told = await self._ask("GET", f"/{channel}", None)
         return Channel(told["shown"], told["requests"], told["overlaps"])
 
+    async def slow(self, channel: str, work_seconds: float) -> None:
+        """Have it take its time for each write, as one far away does."""
+        await self._ask("POST", f"/{channel}/pace", {"work_seconds": work_seconds})
+
     async def break_for(self, channel: str, fault: Fault, seconds: float) -> None:
         """Have it fail."""
         await self._ask("POST", f"/{channel}/faults", {"fault": fault, "seconds": seconds})

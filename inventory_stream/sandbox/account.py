@@ -16,7 +16,7 @@ from inventory_stream.sandbox.budget import Budget
 from inventory_stream.sandbox.faults import PART_FAULTS, Fault, Faults
 
 HISTORY_MAX: Final = 10_000
-"""Changes and requests kept, the newest: minutes of a demo, and some 10 MB at most."""
+"""Changes and requests kept, the newest: minutes of a demo, and 40 MB if all bodies are large."""
 
 KEYS_MAX: Final = 10_000
 """Idempotency keys remembered. Vendors keep them for a day; a test sees far fewer."""
@@ -113,8 +113,9 @@ class Keys:
 class FakeAccount:
     """Shows units per listing and applies what it is told.
 
-    `shown` is the truth; `read` is what a read back gives, `lag_seconds` behind. `overlaps` counts listings
-    that two requests under way at once wanted to set: none, when one request per listing is in flight.
+    `shown` is the truth; `read` is what a read back gives, `lag_seconds` behind. A request is under way for
+    `work_seconds` after it was applied. `overlaps` counts listings that two requests under way at once wanted
+    to set: none, when one request per listing is in flight. `taken` counts all requests.
     """
 
     def __init__(
@@ -136,6 +137,8 @@ class FakeAccount:
         self.budgets: dict[str, Budget] = {}
         self.history: deque[Change] = deque(maxlen=HISTORY_MAX)
         self.requests: deque[Seen] = deque(maxlen=HISTORY_MAX)
+        self.work_seconds = 0.0
+        self.taken = 0
         self.overlaps = 0
         self.under_way: set[str] = set()
         self.clock = clock

@@ -1,7 +1,9 @@
 """What steers the fakes: look at them, switch faults on, let a channel sell by itself."""
 
+import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Annotated, Final, Literal, TypeVar
 
 import aiohttp
@@ -55,10 +57,11 @@ class ChangeAsked(Struct, forbid_unknown_fields=True):
 
 
 class PaceAsked(Struct, forbid_unknown_fields=True):
-    """How far read backs lag behind, and how late a late change comes; None: as it is."""
+    """How far read backs lag behind, how late a late change comes, how long a write takes; None: as it is."""
 
     lag_seconds: Annotated[float, Meta(ge=0, le=3_600)] | None = None
     late_seconds: Annotated[float, Meta(ge=0, le=3_600)] | None = None
+    work_seconds: Annotated[float, Meta(ge=0, le=60)] | None = None
 
 
 class Shop:
@@ -135,7 +138,7 @@ class _Handlers:
         self._shop = shop
 
     async def all(self, _request: web.Request) -> web.Response:
-        return web.json_response({name: summary(fake) for name, fake in self._shop.fakes.items()})
+        return _json({name: summary(fake) for name, fake in self._shop.fakes.items()})
 
     async def one(self, request: web.Request) -> web.Response:
         fake = self._fake(request)
@@ -151,7 +154,7 @@ class _Handlers:
             for change in list(fake.account.history)[-CHANGES_SHOWN_MAX:]
             if listing in {None, change.listing}
         ]
-        return web.json_response({**summary(fake), "shown": listings, "changes": changes})
+        return _json({**summary(fake), "shown": listings, "changes": changes})
 
     async def faults(self, request: web.Request) -> web.Response:
         fake, asked = self._fake(request), _decode(await request.read(), FaultAsked)
@@ -159,12 +162,12 @@ class _Handlers:
             fake.account.faults.during(asked.fault, asked.seconds, scope=asked.scope)
         else:
             fake.account.faults.next(asked.fault, asked.requests or 1, scope=asked.scope)
-        return web.json_response({"faults": fake.account.faults.now})
+        return _json({"faults": fake.account.faults.now})
 
     async def no_faults(self, request: web.Request) -> web.Response:
         fake = self._fake(request)
         fake.account.faults.clear()
-        return web.json_response({"faults": []})
+        return _json({"faults": []})
 
     async def sell(self, request: web.Request) -> web.Response:
         fake, asked = self._fake(request), _decode(await request.read(), SaleAsked)
@@ -174,7 +177,7 @@ class _Handlers:
             raise web.HTTPNotFound(text=f"no such listing: {unknown[0]}")
         self._shop.sell(fake, asked.order_id, lines)
         statuses = await self._shop.happen(fake, "sold", asked.order_id, asked.repeats)
-        return web.json_response({"order_id": asked.order_id, "webhooks": statuses})
+        return _json({"order_id": asked.order_id, "webhooks": statuses})
 
     async def cancel(self, request: web.Request) -> web.Response:
         return await self._give_back(request, "cancelled")
@@ -187,21 +190,21 @@ class _Handlers:
         fake, asked = self._fake(request), _decode(await request.read(), dict[str, int])
         for listing, units in asked.items():
             fake.account.show(listing, units, "edit")
-        return web.json_response({"shown": asked})
+        return _json({"shown": asked})
 
     async def pace(self, request: web.Request) -> web.Response:
         fake, asked = self._fake(request), _decode(await request.read(), PaceAsked)
-        account = fake.account
-        account.lag_seconds = account.lag_seconds if asked.lag_seconds is None else asked.lag_seconds
-        account.late_seconds = account.late_seconds if asked.late_seconds is None else asked.late_seconds
-        return web.json_response({"lag_seconds": account.lag_seconds, "late_seconds": account.late_seconds})
+        for name in PaceAsked.__struct_fields__:
+            if getattr(asked, name) is not None:
+                setattr(fake.account, name, getattr(asked, name))
+        return _json({name: getattr(fake.account, name) for name in PaceAsked.__struct_fields__})
 
     async def _give_back(self, request: web.Request, kind: Literal["cancelled", "refunded"]) -> web.Response:
         fake, asked = self._fake(request), _decode(await request.read(), ChangeAsked)
         if not self._shop.give_back(fake, asked.order_id, kind):
             raise web.HTTPNotFound(text=f"no such order: {asked.order_id}")
         statuses = await self._shop.happen(fake, kind, asked.order_id, asked.repeats)
-        return web.json_response({"order_id": asked.order_id, "webhooks": statuses})
+        return _json({"order_id": asked.order_id, "webhooks": statuses})
 
     def _fake(self, request: web.Request) -> Fake:
         name = request.match_info["channel"]
@@ -217,7 +220,7 @@ def summary(fake: Fake) -> dict[str, object]:
         "verified_by": fake.verified_by or "unverified: hand-written checks only",
         "listings": len(account.shown),
         "units": sum(account.shown.values()),
-        "requests": len(account.requests),
+        "requests": account.taken,
         "overlaps": account.overlaps,
         "faults": account.faults.now,
         "budgets": {
@@ -230,6 +233,10 @@ def summary(fake: Fake) -> dict[str, object]:
             for name, budget in account.budgets.items()
         },
     }
+
+
+def _json(document: object) -> web.Response:
+    return web.json_response(document, dumps=partial(json.dumps, indent=2))
 
 
 def _decode(body: bytes, form: type[_T]) -> _T:

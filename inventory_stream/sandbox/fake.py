@@ -149,6 +149,7 @@ class Fake(ABC):
     ) -> web.StreamResponse:
         """Answer one request: faults that come first, the budget, the work, faults that come last."""
         account = self.account
+        account.taken += 1
         body = await request.read()
         fault = account.faults.take_answer(is_write=is_write)
         skew = SKEW_MS if fault is Fault.CLOCK_SKEW else 0
@@ -162,6 +163,8 @@ class Fake(ABC):
                 status = early.status
                 return early
             answer = await work(turn)
+            if turn.claimed and account.work_seconds:
+                await asyncio.sleep(account.work_seconds)
             late = await self._after(request, fault)
             status = (late or answer).status
             return late if late is not None else answer

@@ -18,6 +18,10 @@ from inventory_stream.sandbox.specs import Specs
 LISTINGS_MAX: Final = 1_000_000
 """Listings of a sandbox: what one worker is built for; each costs some 300 bytes here."""
 
+WORK_SECONDS: Final = 0.002
+"""How long a write takes at a fake: a vendor takes ten times as long, but loads measure the worker, not this.
+Without any, two requests for one listing at once could not be seen."""
+
 _COLUMNS: Final = ["integration", "listing", "sku", "locations"]
 
 
@@ -80,6 +84,8 @@ def new_fakes(asked: Asked) -> tuple[list[Fake], list[Line]]:
         FAKES[name]({line.listing: 0 for line in listed if line.fake == name}, specs)
         for name in asked.channels
     ]
+    for fake in fakes:
+        fake.account.work_seconds = WORK_SECONDS
     return fakes, lines
 
 

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -24,6 +25,7 @@ from inventory_stream.sandbox.fake import Fake
 from inventory_stream.sandbox.run import lines_of
 from inventory_stream.sandbox.server import Sandbox, running
 from inventory_stream.sandbox.specs import DEFAULT_FOLDER, Specs, validator, with_nulls
+from inventory_stream.sandbox.square import TOKEN
 
 MUG = "SQITEM00000001/SQPLACE1"
 NO_SPECS = Specs(None)
@@ -80,6 +82,26 @@ async def test_sale_lowers_what_is_shown_and_sends_a_genuine_webhook(tmp_path: P
         assert fake.account.shown[MUG] == 5
         unknown = await session.post(f"{sandbox.control_url}/square/refund", json={"order_id": "o-2"})
         assert unknown.status == 404
+
+
+async def test_two_requests_at_once_for_one_listing_are_seen() -> None:
+    """What must never happen shows: a second write while the first one is under way counts."""
+    async with _square() as (sandbox, fake, session):
+        await session.post(f"{sandbox.control_url}/square/pace", json={"work_seconds": 0.2})
+        at = datetime.now(UTC).isoformat()
+        count = {"reference_id": "1:1", "catalog_object_id": "SQITEM00000001", "location_id": "SQPLACE1"}
+        count |= {"state": "IN_STOCK", "quantity": "1", "occurred_at": at}
+        change = {"type": "PHYSICAL_COUNT", "physical_count": count}
+
+        async def push(key: str) -> int:
+            body = {"idempotency_key": key, "changes": [change]}
+            url = f"{sandbox.url_of('square')}/v2/inventory/changes/batch-create"
+            return (await session.post(url, json=body, headers={"Authorization": f"Bearer {TOKEN}"})).status
+
+        assert await push("a") == 200
+        assert fake.account.overlaps == 0
+        assert tuple(await asyncio.gather(push("b"), push("c"))) == (200, 200)
+        assert fake.account.overlaps == 1
 
 
 @pytest.mark.parametrize("fault", ["timeout-before", "timeout-after", "slow-loris"])
