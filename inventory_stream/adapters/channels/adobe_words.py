@@ -25,6 +25,8 @@ IN_STOCK: Final = 1
 OUT_OF_STOCK: Final = 0
 """The status does not follow the quantity: with 1, a source of 0 may still sell by backorders."""
 
+_OF_ITEMS: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+
 UNUSED: Final = ("search_criteria", "total_count", "items.status", "items.extension_attributes")
 """What a search answers besides."""
 
@@ -113,4 +115,5 @@ def refusal_of(answer: Answer) -> ChannelError:
     code = code_of(said if isinstance(said, str) else refusal.message)
     if answer.status == HTTPStatus.FORBIDDEN:
         return ChannelError(Result.AUTH, code)
-    return ChannelError(Result.PERMANENT, code)
+    # 404 is of the address: a store code, or a module that is off; no item is at fault.
+    return ChannelError(Result.PERMANENT if answer.status in _OF_ITEMS else Result.RETRYABLE, code)

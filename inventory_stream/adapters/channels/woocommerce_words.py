@@ -17,6 +17,8 @@ from inventory_stream.ports.channel import ChannelError, Ended, Push, Result
 NAME: Final = "woocommerce"
 NO_PRODUCT: Final = "woocommerce_rest_product_invalid_id"
 
+_NO_ROUTE: Final = "rest_no_route"
+"""WooCommerce is off or being updated, or the address is wrong: no item is at fault."""
 _ID_DIGITS_MAX: Final = 19  # a bigint of the shop's database
 
 
@@ -80,6 +82,8 @@ def refusal_of(answer: Answer) -> ChannelError:
         return ChannelError(Result.PERMANENT, code or "too-large")
     if not code:
         return ChannelError(Result.RETRYABLE, f"http-{answer.status}")
+    if code == _NO_ROUTE:
+        return ChannelError(Result.RETRYABLE, code)
     return ChannelError(_result_of(answer.status), code)
 
 

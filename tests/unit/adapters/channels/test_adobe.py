@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from inventory_stream.adapters.channels.adobe import SPEC
-from inventory_stream.adapters.channels.adobe_words import body_of, check_listing, parts_of, search_of
+from inventory_stream.adapters.channels.adobe_words import (
+    body_of,
+    check_listing,
+    parts_of,
+    refusal_of,
+    search_of,
+)
+from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.ports.channel import Push, Result
 from inventory_stream.ports.projection import Version
 from inventory_stream.sandbox.adobe import ITEM, REQUIRED, RESULTS, SPEC_FILE
@@ -68,6 +75,22 @@ def test_search_asks_for_skus_at_sources() -> None:
         f"{at}[1][filters][0][conditionType]": "in",
         "searchCriteria[pageSize]": "4",
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "result"),
+    [
+        (400, b'{"message":"Validation Failed"}', Result.PERMANENT),
+        (413, b'{"message":"Too large"}', Result.PERMANENT),
+        (403, b'{"message":"Forbidden"}', Result.AUTH),
+        (404, b'{"message":"Request does not match any route."}', Result.RETRYABLE),
+        (403, b"<html>blocked</html>", Result.RETRYABLE),
+        (400, b'{"error":"of a proxy"}', Result.RETRYABLE),
+    ],
+)
+def test_refusal_is_the_items_fault_only_where_it_says_so(status: int, body: bytes, result: Result) -> None:
+    """A wrong address, and whatever stands before the shop, kills no push."""
+    assert refusal_of(Answer(status, {}, body)).result is result
 
 
 @pytest.mark.parametrize("listing", ["", "A", "A/", "/x", "A/x/y", "A" * 65 + "/x", " A/x", "A/x\n"])

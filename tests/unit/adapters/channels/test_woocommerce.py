@@ -5,10 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.inbound.woocommerce import Meta
 from inventory_stream.adapters.channels.woocommerce import SPEC
 from inventory_stream.adapters.channels.woocommerce_orders import OrderAsked, Refund, RefundLine, events_of
-from inventory_stream.adapters.channels.woocommerce_words import body_of, check_listing
+from inventory_stream.adapters.channels.woocommerce_words import body_of, check_listing, refusal_of
 from inventory_stream.ports.channel import ChannelError, Push, Result
 from inventory_stream.ports.projection import Version
 from inventory_stream.sandbox.fake import Happening
@@ -80,6 +81,22 @@ async def test_batch_that_is_too_large_is_refused_whole(tmp_path: Path) -> None:
             (Result.PERMANENT, "woocommerce_rest_request_entity_too_large")
         }
         assert set(fake.account.shown.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "result"),
+    [
+        (400, b'{"code":"rest_invalid_param"}', Result.PERMANENT),
+        (404, b'{"code":"woocommerce_rest_product_invalid_id"}', Result.PERMANENT),
+        (404, b'{"code":"rest_no_route"}', Result.RETRYABLE),
+        (403, b'{"code":"woocommerce_rest_cannot_batch"}', Result.AUTH),
+        (403, b"<html>blocked</html>", Result.RETRYABLE),
+        (413, b"<html>too large</html>", Result.PERMANENT),
+    ],
+)
+def test_refusal_is_the_items_fault_only_where_it_says_so(status: int, body: bytes, result: Result) -> None:
+    """A shop that is being updated, and whatever stands before it, kills no push."""
+    assert refusal_of(Answer(status, {}, body)).result is result
 
 
 async def test_order_with_a_refund_is_asked_for(tmp_path: Path) -> None:
