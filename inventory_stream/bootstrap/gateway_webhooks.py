@@ -29,6 +29,7 @@ def webhooks_part(core: Core) -> Part:
         deliveries,
         core.now_ms,
         base_url=channels.webhooks_url,
+        scheme="http" if channels.allow_loopback else "https",
         admit=core.guard.admit_integration,
         monitor=core.webhooks,
     )

@@ -21,7 +21,8 @@ class ChannelSettings(Section):
         max_length=512,
         pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
         description="address under which channels reach gateways, as https://hooks.example: what stands "
-        "before /v1/webhooks/; Square and Shopee sign it; without it, https and the Host that they ask for",
+        "before /v1/webhooks/; Square and Shopee sign it; without it, the Host that they ask for by "
+        "https, or by http with allow_loopback",
     )
     allow_loopback: bool = Field(
         False,  # noqa: FBT003  # pydantic takes the default so

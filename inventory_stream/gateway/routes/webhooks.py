@@ -56,6 +56,7 @@ class WebhookRoutes:
         now_ms: Callable[[], int],
         *,
         base_url: str | None = None,
+        scheme: str = "https",
         admit: Callable[[str], None] = lambda _: None,
         monitor: WebhookMonitor = SILENT_WEBHOOKS,
     ) -> None:
@@ -65,14 +66,16 @@ class WebhookRoutes:
             listening: Integrations by their name.
             deliveries: Keep what was told.
             now_ms: Our clock.
-            base_url: What stands before the path in the address that channels call; None: https and the
-                name that they ask for.
+            base_url: What stands before the path in the address that channels call; None: the name that
+                they ask for.
+            scheme: By which they ask for it.
             admit: Counts a delivery of an integration, and raises `too-many-requests`.
             monitor: Hears what came of each.
         """
         self._listening = listening
         self._deliveries = deliveries
         self._now_ms = now_ms
+        self._scheme = scheme
         self._base_url = None if base_url is None else base_url.rstrip("/")
         self._admit = admit
         self._monitor = monitor
@@ -147,7 +150,7 @@ class WebhookRoutes:
 
     def _delivery(self, name: str, call: Call) -> Delivery:
         headers = {header.lower(): value for header, value in call.headers.items()}
-        base = self._base_url or f"https://{headers.get('host', '')}"
+        base = self._base_url or f"{self._scheme}://{headers.get('host', '')}"
         return Delivery(headers, call.body, f"{base}{WEBHOOKS}{name}")
 
     def _bounded(self, name: str, kind: str) -> str:

@@ -58,6 +58,7 @@ class Door:
     kept: FakeDeliveries = field(default_factory=FakeDeliveries)
     heard: Heard = field(default_factory=Heard)
     admits: int = 1_000_000
+    base_url: str | None = "https://h.example/"
 
     def _admit(self, name: str) -> None:
         if not self.admits:
@@ -80,7 +81,7 @@ class Door:
             listening,
             self.kept,
             lambda: sent.NOW_MS,
-            base_url="https://h.example/",
+            base_url=self.base_url,
             admit=self._admit,
             monitor=self.heard,
         )
@@ -182,7 +183,11 @@ async def test_the_address_that_is_signed_is_the_public_one(door: Door) -> None:
     push = sent.shopee({"code": 3, "shop_id": 77, "timestamp": 1_700_000_000, "data": {"ordersn": "A1"}})
     async with door.client() as client:
         assert (await post(client, push, "shopee-1"))[0] == 200
-    assert [one.events[0].order_id for one in door.kept.kept] == ["A1"]  # type: ignore[union-attr]
+    door.base_url = None
+    async with door.client() as client:
+        assert (await post(client, push, "shopee-1", Host="elsewhere.example"))[0] == 401
+        assert (await post(client, push, "shopee-1", Host="h.example"))[0] == 200
+    assert [one.events[0].order_id for one in door.kept.kept] == ["A1", "A1"]  # type: ignore[union-attr]
 
 
 async def test_unknown_kinds_are_counted_by_a_bounded_number_of_names(
