@@ -13,7 +13,7 @@ from inventory_stream.flows.channels.board import FORMER_OWNER_MS, Batch, Board
 from inventory_stream.flows.channels.breaker import AccountBreaker
 from inventory_stream.flows.channels.changes import Changes
 from inventory_stream.flows.channels.figures import Figures
-from inventory_stream.flows.channels.gate import AUTH, MASS_CHANGE, MASS_DRIFT, REVOKED, ZEROS_FIRST, Gate
+from inventory_stream.flows.channels.gate import AUTH, MASS_CHANGE, MASS_DRIFT, REVOKED, Gate
 from inventory_stream.flows.channels.keeper import Keeper
 from inventory_stream.flows.channels.pace import AccountPace
 from inventory_stream.flows.channels.reconcile import pause_seconds
@@ -285,7 +285,6 @@ class Account:
         """Have rows of listings kept; in shadow mode nothing was acknowledged."""
         if not self.gate.is_shadow:
             self._parts.keeper.keep((self.key(listing), row) for listing, row in rows)
-        self._end_kill()
 
     # --- what is told of it ----------------------------------------------------------------------
 
@@ -352,10 +351,3 @@ class Account:
         self.standing_sla = self.sla.look(oldest_ms, self._now_ms())
         if was_met and not self.standing_sla.is_met:
             self._tell_outside("channel_sla_breached", self.standing_sla.why, self.standing_sla.since_ms)
-        self._end_kill()
-
-    def _end_kill(self) -> None:
-        """Send nothing at all once all zeros are there, or refused for good."""
-        board = self.board
-        if self.gate.is_killing and not (any(board.waiting) or board.in_flight or board.deferred):
-            self.gate.unpark(ZEROS_FIRST)

@@ -12,7 +12,7 @@ from models.channels import AccountRow
 Mode = Literal["on", "shadow", "off"]
 
 ZEROS_FIRST: Final = "zeros_first"
-"""Parked so: nothing but zeros for all listings, and then nothing."""
+"""Parked so: zero for all listings until somebody resumes, and nothing else."""
 AUTH: Final = "auth"
 """Parked so: the channel does not let us in."""
 REVOKED: Final = "revoked"
@@ -78,7 +78,7 @@ class Gate:
 
     @property
     def is_killing(self) -> bool:
-        """Whether zeros for all listings are on their way, and nothing else may be."""
+        """Whether every listing has to show zero, whatever the ledger says."""
         return ZEROS_FIRST in self.row.parked
 
     def may(self, now_ms: int) -> May:

@@ -133,7 +133,8 @@ class Board(Asked):
         if is_first and self._may_be_overwritten(place, at_ms):
             state.checks.look(place, max(now_ms, state.looks_until_ms) + state.settle_ms)
         if columns.state[place] != IDLE or columns.acknowledged_units[place] != units:
-            self._guard(place, now_ms)
+            if not state.is_killed:  # else zero is shown, and every wish is a jump
+                self._guard(place, now_ms)
             state.sort(place, now_ms)
 
     def observed(
@@ -295,9 +296,7 @@ class Board(Asked):
     def _may_be_overwritten(self, place: int, at_ms: int) -> bool:
         """Say whether the former owner may have told something of late that no row tells of."""
         acknowledged_ms = self._state.columns.acknowledged_ms[place]
-        return (
-            self._doubtful_from_ms is not None and max(at_ms, acknowledged_ms) >= self._doubtful_from_ms
-        )
+        return self._doubtful_from_ms is not None and max(at_ms, acknowledged_ms) >= self._doubtful_from_ms
 
     def _believe(self, place: int, units: int, now_ms: int) -> tuple[str, ListingRow] | None:
         state = self._state
