@@ -39,6 +39,7 @@ class GoogleFake(Fake):
         self.account.limit(LISTS, PER_SECOND, PER_SECOND)
         self._misfits = specs.discovery(FILE, "LocalInventory", also=_ALSO)
         self.verified_by = FILE if self._misfits is not None else None
+        self.quota_reason: str | None = None
         self._key = rsa.generate_private_key(public_exponent=65_537, key_size=KEY_BITS)
 
     def routes(self, prefix: str) -> Sequence[web.RouteDef]:
@@ -82,7 +83,7 @@ class GoogleFake(Fake):
 
     def throttled(self, retry_after: str | None) -> web.Response:
         """See the base class."""
-        response = _error(429, "RESOURCE_EXHAUSTED", "quota/request_rate_too_high")
+        response = _error(429, "RESOURCE_EXHAUSTED", self.quota_reason)
         if retry_after is not None:
             response.headers["Retry-After"] = retry_after
         return response

@@ -162,7 +162,7 @@ class Exchange:
         self._request_seconds = request_seconds
         self._now_ms = now_ms
 
-    async def send(
+    async def send(  # noqa: PLR0913  # all but two by name
         self,
         method: str,
         path: str,
@@ -173,6 +173,7 @@ class Exchange:
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         seconds: float | None = None,
+        keeps_429: bool = False,
     ) -> Answer:
         """Ask once.
 
@@ -186,9 +187,10 @@ class Exchange:
             params: Of the query, encoded here.
             body: As it is.
             seconds: Bounds this one instead.
+            keeps_429: Give a 429 as an answer, for channels that say only in its body for how long.
 
         Returns:
-            An answer of 2xx or of 4xx, but for 401 and 429.
+            An answer of 2xx or of 4xx, but for 401 and, if not asked for, 429.
 
         Raises:
             ChannelError: RETRYABLE (no connection, 5xx, redirected), AMBIGUOUS (sent, and no whole answer),
@@ -209,7 +211,8 @@ class Exchange:
                 timeout=_bound(self._request_seconds if seconds is None else seconds),
                 trace_request_ctx=sending,
             ) as response:
-                self._see_status(response, limit)
+                if response.status != 429 or not keeps_429:
+                    self._see_status(response, limit)
                 content = await _content(response)
                 return Answer(response.status, _lower(response.headers), content)
         except (aiohttp.ClientError, _UnansweredError, TimeoutError, OSError) as error:

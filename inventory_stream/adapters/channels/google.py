@@ -11,9 +11,10 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
+from multidict import CIMultiDict
 
 from inventory_stream.adapters.channels.answers import code_of, decoded, ended_by, not_sent
-from inventory_stream.adapters.channels.exchange import Answer
+from inventory_stream.adapters.channels.exchange import Answer, retry_at
 from inventory_stream.adapters.channels.google_tokens import ServiceAccount
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
@@ -35,7 +36,8 @@ PAGES_MAX: Final = 25
 RATE_PAUSE_MS: Final = 60_000
 """After `request_rate_too_high`: the quota is counted by the minute."""
 DAY_PAUSE_MS: Final = 3_600_000
-"""After `daily_limit_exceeded`: when Google's day ends is not said, so one call an hour finds out."""
+"""After `daily_limit_exceeded`: when Google's day ends is not said, so one call an hour finds out. It is not
+bounded by the 15 minutes of a Retry-After, as it is our own number."""
 
 
 class GoogleOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,6 +106,7 @@ class Google:
         )
         self._account = quote(needs.integration.account, safe="")
         self._drift = needs.drift
+        self._pace = needs.pace
         self._now_ms = needs.now_ms
         self._exchange = needs.exchanges.of(
             needs.integration.url or "", pace=needs.pace, request_seconds=self._caps.request_seconds
@@ -175,7 +178,7 @@ class Google:
             answer = await self._call("GET", self._path_of(product), params=params, limit=READS)
             if answer.status == 404:
                 break
-            self._see(answer)
+            self._see(answer, READS)
             page = decoded(answer, _Page, self._drift, NAME, counts_unknown=False)
             for local in page.local_inventories:
                 units = _units_of(local.local_inventory_attributes)
@@ -198,7 +201,7 @@ class Google:
         async def send(token: str) -> Answer:
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
             return await self._exchange.send(
-                method, path, limit=limit, headers=headers, params=params, body=body
+                method, path, limit=limit, headers=headers, params=params, body=body, keeps_429=True
             )
 
         return await self._tokens.call(send)
@@ -206,23 +209,34 @@ class Google:
     def _path_of(self, product: str) -> str:
         return f"/inventories/v1/accounts/{self._account}/products/{segment_of(product)}/localInventories"
 
-    def _see(self, answer: Answer) -> None:
-        """Find an error.
+    def _see(self, answer: Answer, limit: str | None = None) -> None:
+        """Find an error; the pace hears of a throttle where no end tells the sender.
 
         Raises:
             ChannelError: there is one.
         """
         if answer.is_success:
             return
-        try:
-            error = msgspec.convert(answer.json(), _Refusal).error
-        except (ChannelError, msgspec.ValidationError):
-            raise ChannelError(Result.RETRYABLE, f"http-{answer.status}") from None
-        reason = next((detail.reason for detail in error.details if detail.reason), error.status)
-        pause_ms = _PAUSES_MS.get(reason)
-        if pause_ms is not None:
-            raise ChannelError(Result.THROTTLED, code_of(reason), self._now_ms() + pause_ms)
-        raise ChannelError(_RESULTS.get(error.status, Result.PERMANENT), code_of(reason))
+        error = _error_of(answer, self._now_ms())
+        if limit is not None and error.result is Result.THROTTLED:
+            self._pace.throttled(limit, error.retry_at_ms)
+        raise error
+
+
+def _error_of(answer: Answer, now_ms: int) -> ChannelError:
+    try:
+        error = msgspec.convert(answer.json(), _Refusal).error
+    except (ChannelError, msgspec.ValidationError):
+        error = _Error()
+    reason = next((detail.reason for detail in error.details if detail.reason), error.status)
+    code = code_of(reason) if reason else f"http-{answer.status}"
+    if answer.status == 429 or reason in _PAUSES_MS:
+        retry_at_ms = retry_at(CIMultiDict(answer.headers), now_ms)
+        if retry_at_ms is None and reason in _PAUSES_MS:
+            retry_at_ms = now_ms + _PAUSES_MS[reason]
+        return ChannelError(Result.THROTTLED, code, retry_at_ms)
+    # What is no error of Google's own form comes from something before it.
+    return ChannelError(_RESULTS.get(error.status, Result.PERMANENT) if reason else Result.RETRYABLE, code)
 
 
 _PAUSES_MS: Final = {

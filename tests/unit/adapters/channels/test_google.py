@@ -7,6 +7,7 @@ from inventory_stream.adapters.channels.google import SPEC, body_of, check_listi
 from inventory_stream.ports.channel import Result
 from inventory_stream.ports.integrations import Integration
 from inventory_stream.sandbox.faults import Fault
+from inventory_stream.sandbox.google import GoogleFake
 from tests.unit.sandbox.channels import Misfits, connected, push
 
 MUG = "local~en~NL~MUG/store-1"
@@ -78,6 +79,26 @@ async def test_trouble_ends_the_item_by_its_class(fault: Fault, result: Result, 
         fake.account.faults.next(fault)
         ends = await google.push([push(MUG, 6, at_ms=AT_MS)], KEY)
         assert [end.result for end in ends] == [result]
+
+
+@pytest.mark.parametrize(
+    ("reason", "pause_ms"),
+    [("quota/request_rate_too_high", 60_000), ("quota/daily_limit_exceeded", 3_600_000), ("other", None)],
+)
+async def test_quota_that_is_used_up_says_in_the_body_for_how_long(
+    reason: str, pause_ms: int | None, tmp_path: Path
+) -> None:
+    """A quota of the minute waits a minute, one of the day is tried again an hour later."""
+    async with connected("google", {MUG: 1}, tmp_path) as (google, fake):
+        await google.push([push(MUG, 5, at_ms=AT_MS)], KEY)
+        assert isinstance(fake, GoogleFake)
+        fake.quota_reason = reason
+        fake.account.faults.next(Fault.THROTTLED)
+        before = fake.account.now_ms()
+        (end,) = await google.push([push(MUG, 6, at_ms=AT_MS)], KEY)
+        assert end.result is Result.THROTTLED
+        waits = None if end.retry_at_ms is None else end.retry_at_ms - before
+        assert waits == (None if pause_ms is None else pytest.approx(pause_ms, abs=5_000))
 
 
 async def test_unknown_product_is_permanent(tmp_path: Path) -> None:
