@@ -17,6 +17,7 @@ class FakeMirror:
         self._heard: list[OnChange] = []
         self._offset = 0
         self.is_read = True
+        self.is_told = True
         self.now_ms = 1_000
 
     def set(self, sku: str, units: int, location: str = "DC1") -> None:
@@ -33,8 +34,9 @@ class FakeMirror:
     def _changed(self, sku: str) -> None:
         self._offset += 1
         self._versions[sku] = Version(1, self._offset)
-        for on_change in self._heard:
-            on_change([sku])
+        if self.is_told:
+            for on_change in self._heard:
+                on_change([sku])
 
     def version(self, sku: str) -> Version | None:
         """See the protocol."""

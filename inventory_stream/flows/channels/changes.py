@@ -13,6 +13,10 @@ PORTION_SKUS: Final = 250
 """SKUs looked at before the sender has its turn: 5 ms. A sale changes less than that at once; the first look
 at a million listings must not hold a zero up."""
 
+SCAN_FROM_SKUS: Final = 5_000
+"""So many changed at once are a policy for every SKU: looking at all listings in portions then costs less
+than noting each SKU, which would hold the loop up for a second a million."""
+
 HEARD_MAX: Final = 100_000
 """Changes whose way to the channel is timed at once, 20 MB; more are sent without being timed."""
 
@@ -54,6 +58,9 @@ class Changes:
 
     def note(self, skus: Collection[str], now_ms: int) -> bool:
         """Hear of changed SKUs; say whether any is mapped here."""
+        if len(skus) >= SCAN_FROM_SKUS:
+            self.scan()
+            return True
         mapped = [sku for sku in skus if self._mapping.of_sku(self._channel, self._account, sku)]
         for sku in mapped:
             self._dirty.setdefault(sku, now_ms)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from inventory_stream.flows.channels.breaker import FAILURES_TO_OPEN
+from inventory_stream.flows.channels.changes import SCAN_FROM_SKUS
 from inventory_stream.flows.channels.shadow import ACT_ID
 from inventory_stream.ports.channel import Result
 from inventory_stream.ports.integrations import MappedListing
@@ -265,3 +266,14 @@ async def test_a_comparison_that_was_asked_for_is_reported(kind: ActKind) -> Non
         report = world.row(REPORT)
         assert isinstance(report, ReportRow)
         assert (report.act_id, report.error) == ("act-1", "")
+
+
+async def test_a_policy_for_every_sku_has_all_listings_looked_at() -> None:
+    """So many changed SKUs at once are looked at by listing, in portions, and none is left out."""
+    async with account_world() as world:
+        await world.until(lambda: world.account.board.in_step == 3)
+        world.mirror.is_told = False
+        for number in range(3):
+            world.mirror.set(f"S{number}", 2)
+        world.account.changed([f"S{number}" for number in range(SCAN_FROM_SKUS)])
+        await world.until(lambda: set(world.channel.shown.values()) == {2})
