@@ -167,10 +167,16 @@ class AmazonApi:
 
 
 def _refused(answer: Answer) -> ChannelError:
-    """Read a 4xx. Amazon says 403 both for a token that is over and for a grant that is too small."""
-    result = Result.AUTH if answer.status == HTTPStatus.FORBIDDEN else Result.PERMANENT
+    """Read a 4xx. Amazon says 403 both for a token that is over and for a grant that is too small.
+
+    What has none of Amazon's errors in it is not from the Selling Partner API (a wrong address, something on
+    the way): no listing's fault, and none may die of it.
+    """
     try:
         errors = msgspec.convert(answer.json(), Refusal).errors
     except (ChannelError, msgspec.ValidationError):
         errors = []
-    return ChannelError(result, code_of(errors[0].code) if errors else f"http-{answer.status}")
+    code = code_of(errors[0].code) if errors else f"http-{answer.status}"
+    if answer.status == HTTPStatus.FORBIDDEN:
+        return ChannelError(Result.AUTH, code)
+    return ChannelError(Result.PERMANENT if errors else Result.RETRYABLE, code)

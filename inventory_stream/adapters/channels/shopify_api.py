@@ -73,7 +73,7 @@ class ShopifyApi:
                 body=body,
             )
             if not answer.is_success:
-                result = OF_STATUS.get(answer.status, Result.PERMANENT)
+                result = OF_STATUS.get(answer.status, Result.RETRYABLE)
                 raise ChannelError(result, f"http-{answer.status}")
             call = decoded(answer, shape, self._needs.drift, NAME, ignored=DOCUMENTED)
             self._note(call)
@@ -99,7 +99,7 @@ class ShopifyApi:
     def _failure(self, call: CallAnswer, limit: str | None) -> ChannelError:
         """Say what the failure of a whole call means. Of a throttled push its ends tell the sender."""
         code = call.errors[0].code
-        result = OF_CALL_ERROR.get(code, Result.PERMANENT)
+        result = OF_CALL_ERROR.get(code, Result.RETRYABLE)
         retry_at_ms = None
         if result is Result.THROTTLED:
             if call.extensions and (cost := call.extensions.cost):

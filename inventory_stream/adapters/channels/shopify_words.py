@@ -179,6 +179,11 @@ OF_USER_ERROR: Final = {
     "COMPARE_QUANTITY_STALE": Result.STALE,
     "IDEMPOTENCY_CONCURRENT_REQUEST": Result.RETRYABLE,
     PREVIOUS_ATTEMPT_FAILED: Result.RETRYABLE,
+    # What we or the entry say of every item alike is no item's fault: none may die of it.
+    "IDEMPOTENCY_KEY_PARAMETER_MISMATCH": Result.RETRYABLE,
+    "INVALID_NAME": Result.RETRYABLE,
+    "INVALID_REASON": Result.RETRYABLE,
+    "INVALID_REFERENCE_DOCUMENT": Result.RETRYABLE,
 }
 """What a refusal means; every other code is PERMANENT: the same is refused again."""
 
@@ -190,8 +195,12 @@ OF_CALL_ERROR: Final = {
     # Nothing says whether the mutation was done before the server failed.
     "INTERNAL_SERVER_ERROR": Result.AMBIGUOUS,
     "TIMEOUT": Result.AMBIGUOUS,
+    # Found by halves: one item's id, or too many of them.
+    "INVALID_VARIABLE": Result.PERMANENT,
+    "MAX_COST_EXCEEDED": Result.PERMANENT,
 }
-"""What the failure of a whole call means; others (a document that does not fit the schema) are PERMANENT."""
+"""What the failure of a whole call means; others (a document that does not fit the schema any more) are
+RETRYABLE: they are no item's fault, and the breaker hears of them."""
 
 OF_STATUS: Final = {
     401: Result.AUTH,
@@ -201,4 +210,4 @@ OF_STATUS: Final = {
     423: Result.AUTH,  # the shop is locked
     430: Result.THROTTLED,  # Shopify's own: looks like an attack
 }
-"""What a status means that is no 2xx; others are PERMANENT."""
+"""What a status means that is no 2xx; others are RETRYABLE, as no item's fault."""

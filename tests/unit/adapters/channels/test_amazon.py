@@ -90,6 +90,17 @@ async def test_answer_of_a_submission_is_read(
         assert (end.result, end.code) == (result, code)
 
 
+async def test_wrong_address_kills_no_listing(tmp_path: Path) -> None:
+    """A 404 that is not Amazon's own is no listing's fault; Amazon's own is."""
+    async with bench_of("amazon", tmp_path) as bench:
+        (end,) = await bench.channel.push([_push(bench.stranger, 7)], key_of(1))
+        assert (end.result, end.code) == (Result.PERMANENT, "NOT_FOUND")
+        assert isinstance(bench.channel, Amazon)
+        bench.channel._seller = "A0ELSEWHERE"
+        (end,) = await bench.channel.push(bench.batch(7), key_of(1))
+        assert (end.result, end.code) == (Result.RETRYABLE, "http-404")
+
+
 async def test_stated_rate_corrects_the_pace(tmp_path: Path) -> None:
     """The rate that an answer states is that of its own operation."""
     async with bench_of("amazon", tmp_path) as bench:

@@ -181,7 +181,8 @@ def test_each_item_has_its_own_end(payload: SetPayload, ends: list[str]) -> None
     [
         ("IDEMPOTENCY_CONCURRENT_REQUEST", Result.RETRYABLE),
         ("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", Result.RETRYABLE),
-        ("INVALID_REASON", Result.PERMANENT),
+        ("INVALID_REASON", Result.RETRYABLE),
+        ("INVALID_QUANTITY_TOO_HIGH", Result.PERMANENT),
     ],
 )
 def test_refusal_of_a_whole_call_counts_for_all(code: str, result: Result) -> None:
@@ -293,6 +294,19 @@ async def test_order_that_is_not_there_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ChannelError) as raised:
             await bench.channel.events_of(OrderNamed("450789469", 0))
         assert (raised.value.result, raised.value.code) == (Result.PERMANENT, "order-unknown")
+
+
+async def test_call_that_shopify_does_not_know_any_more_kills_no_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document that fits no schema, or another server at the address, is no item's fault."""
+    async with bench_of("shopify", tmp_path) as bench:
+        monkeypatch.setattr("inventory_stream.adapters.channels.shopify.SET", "mutation {")
+        assert results(await bench.channel.push(bench.batch(7), key_of(1))) == {Result.RETRYABLE}
+        monkeypatch.setattr("inventory_stream.adapters.channels.shopify_api.API_VERSION", "2020-01")
+        (end, *_) = await bench.channel.push(bench.batch(7), key_of(1))
+        assert end.code == "http-404"
+        assert end.result is Result.AUTH  # the account is parked until somebody acts
 
 
 def _sale(number: int, line: int | None, quantity: int) -> dict[str, object]:
