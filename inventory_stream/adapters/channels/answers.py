@@ -61,7 +61,10 @@ def decoded(
 
 
 def code_of(text: object) -> str:
-    """Make a code of a channel's word: short, without spaces, so that no sentence about a person gets in."""
+    """Make a code of a channel's code: short and of few characters, as it stands in rows, logs and labels.
+
+    Not for messages: a sentence may name a person or repeat what was sent.
+    """
     return _NOT_OF_CODES.sub("-", str(text))[:CODE_CHARACTERS_MAX].strip("-") or "unnamed"
 
 

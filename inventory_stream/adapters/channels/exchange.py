@@ -298,7 +298,15 @@ def _failed(error: Exception, sending: _Sending) -> ChannelError:
     late = isinstance(error, TimeoutError)
     if sending.may_have_left:
         return ChannelError(Result.AMBIGUOUS, "no-answer-in-time" if late else "cut-off")
-    return ChannelError(Result.RETRYABLE, "no-connection-in-time" if late else "no-connection")
+    return ChannelError(Result.RETRYABLE, "no-connection-in-time" if late else _why_unconnected(error))
+
+
+def _why_unconnected(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "no-such-name"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "certificate-refused"
+    return "no-connection"
 
 
 def _is_refused(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from inventory_stream.adapters.channels.answers import all_ended, code_of, ended_by, not_sent
+from inventory_stream.adapters.channels.answers import all_ended, ended_by, not_sent
 from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.inbound import webhook
 from inventory_stream.adapters.channels.inbound.signing import standard_signature
@@ -186,7 +186,7 @@ def _see_status(answer: Answer) -> None:
         raise ChannelError(Result.AUTH, "http-410-gone")
     if answer.status == HTTPStatus.FORBIDDEN:
         raise ChannelError(Result.AUTH, "http-403")
-    raise ChannelError(Result.PERMANENT, code_of(f"http-{answer.status}"))
+    raise ChannelError(Result.PERMANENT, f"http-{answer.status}")
 
 
 def _check_listing(listing: str) -> str | None:

@@ -1,6 +1,7 @@
 import asyncio
 import gzip
 import socket
+import ssl
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,6 +9,7 @@ from contextlib import asynccontextmanager
 from email.utils import formatdate
 
 import pytest
+import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from inventory_stream.adapters.channels.exchange import (
@@ -193,6 +195,46 @@ async def test_a_connection_that_is_never_taken_is_given_up_in_time() -> None:
         error = await failure(secure)
         await exchanges.close()
     assert (error.result, error.code) == (Result.RETRYABLE, "no-connection-in-time")
+
+
+async def test_a_server_that_is_not_who_it_says_hears_nothing() -> None:
+    """A certificate that nobody vouches for ends the connection before the request, and its code says why."""
+    requests: list[bytes] = []
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    server = await asyncio.start_server(
+        answering(http("200 OK"), requests=requests), "127.0.0.1", 0, ssl=context
+    )
+    port = server.sockets[0].getsockname()[1]
+    exchanges = Exchanges(lambda: NOW_MS, allow_loopback=True)
+    exchange = exchanges.of(f"https://127.0.0.1:{port}", pace=RecordingPace(), request_seconds=5)
+    error = await failure(exchange)
+    await exchanges.close()
+    server.close()
+    await server.wait_closed()
+    assert (error.result, error.code) == (Result.RETRYABLE, "certificate-refused")
+    assert requests == []
+
+
+class Nameless(AbstractResolver):
+    """Knows no name."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """See the base class."""
+        raise OSError(f"{host}:{port} {family}")
+
+    async def close(self) -> None:
+        """See the base class."""
+
+
+async def test_a_name_that_nobody_knows_is_said() -> None:
+    """An entry with a wrong name is told from a server that is down."""
+    exchanges = Exchanges(lambda: NOW_MS, resolver=Nameless())
+    error = await failure(exchanges.of("https://shop.example", pace=RecordingPace(), request_seconds=2))
+    await exchanges.close()
+    assert (error.result, error.code) == (Result.RETRYABLE, "no-such-name")
 
 
 async def test_an_answer_that_does_not_come_is_ambiguous() -> None:
