@@ -3,7 +3,6 @@
 import sys
 from typing import Annotated, Final
 
-import msgspec
 import orjson
 import typer
 from rich.console import Console
@@ -27,6 +26,7 @@ from inventory_stream.cli.channels_reach import (
 from inventory_stream.cli.reading import progress, say
 from inventory_stream.errors import InventoryStreamError
 from inventory_stream.flows.channels.asking import Wish
+from inventory_stream.flows.channels.status import whole
 from inventory_stream.flows.explain_words import utc
 from inventory_stream.ports.channel_desk import ChannelDesk
 from inventory_stream.ports.integrations import Integration
@@ -126,7 +126,7 @@ def smoke(
     user = who(by)
     report = _report(settings, entry, Wish("smoke", user, listings=tuple(listings or ())), wait_seconds)
     if is_json:
-        sys.stdout.buffer.write(orjson.dumps(msgspec.to_builtins(report)) + b"\n")
+        sys.stdout.buffer.write(orjson.dumps(whole(report)) + b"\n")
     elif not report.error:
         say(Console(), f"{entry.name}: smoke check passed", "green")
     if report.error:
@@ -167,7 +167,7 @@ def _last(settings: Settings, entry: Integration) -> ReportRow:
 
 def _print(entry: Integration, report: ReportRow, *, is_json: bool) -> None:
     if is_json:
-        sys.stdout.buffer.write(orjson.dumps(msgspec.to_builtins(report)) + b"\n")
+        sys.stdout.buffer.write(orjson.dumps(whole(report)) + b"\n")
     else:
         _print_report(entry, report)
     if report.error or report.differing_count:
@@ -216,7 +216,7 @@ def _print_dead(settings: Settings, entry: Integration, *, is_json: bool) -> Non
     console = Console()
     for number, (listing, row) in enumerate(sorted(dead.items())):
         if is_json:
-            line = {"listing": listing, **msgspec.to_builtins(row)}
+            line = {"listing": listing, **(whole(row) or {})}
             sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
         elif number < SHOWN_MAX and row.dead is not None:
             say(

@@ -204,13 +204,13 @@ def as_json(story: Story) -> dict[str, Any]:
         "ways_out": {
             kind: WAYS_OUT.get(kind, OTHER_WAY_OUT).format(name=integration.name) for kind in story.parked
         },
-        "account_row": _whole(story.account),
-        "status": _whole(story.status),
-        "report": _whole(report),
+        "account_row": whole(story.account),
+        "status": whole(story.status),
+        "report": whole(report),
     }
 
 
-def _whole(row: OutcomeRow | None) -> dict[str, Any] | None:
+def whole(row: OutcomeRow | None) -> dict[str, Any] | None:
     """Give every field, those too that a record leaves out because they have their default."""
     if row is None:
         return None
