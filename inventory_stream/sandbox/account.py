@@ -28,6 +28,10 @@ LATE_SECONDS: Final = 0.5
 """How late a late change comes: longer than the next push takes, shorter than a test's patience."""
 
 
+OWN_CAUSES: Final = frozenset({"sale", "cancelled", "refunded", "edit"})
+"""Of changes that the channel's own people make."""
+
+
 class Done(StrEnum):
     """What became of one item."""
 
@@ -50,7 +54,7 @@ class Set(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One change of what is shown. `cause`: push, late, twice, sale, cancel, refund."""
+    """One change of what is shown. `cause`: push, late, twice, or one of `OWN_CAUSES`."""
 
     at_ms: int
     listing: str
@@ -138,6 +142,8 @@ class FakeAccount:
         self.history: deque[Change] = deque(maxlen=HISTORY_MAX)
         self.requests: deque[Seen] = deque(maxlen=HISTORY_MAX)
         self.work_seconds = 0.0
+        self.own_ms: dict[str, int] = {}
+        """When the channel last changed a listing by itself."""
         self.taken = 0
         self.overlaps = 0
         self.under_way: set[str] = set()
@@ -200,6 +206,8 @@ class FakeAccount:
             was = self._lagging.setdefault(listing, deque(maxlen=32))
             was.append((self.clock() + self.lag_seconds, self.shown.get(listing, 0)))
         self.shown[listing] = units
+        if cause in OWN_CAUSES:
+            self.own_ms[listing] = self.now_ms()
         self.history.append(Change(self.now_ms(), listing, units, cause))
 
     def add(self, listing: str, units: int, cause: str) -> None:

@@ -163,11 +163,16 @@ class SquareFake(Fake):
         return msgspec.json.encode({"counts": named, "changes": []})
 
     def _newer(self, counts: Sequence[Mapping[str, str]]) -> list[Set]:
-        """Give what is to be shown: a count that is older than what was counted last changes nothing."""
+        """Give what is to be shown: a count that is older than the newest count or sale changes nothing.
+
+        Square itself would take a later sale off an older count, which comes to the same as soon as the sale
+        is in the ledger.
+        """
         sets = []
         for count in counts:
             listing, at_ms = _listing_of(count), _ms(count["occurred_at"])
-            is_newer = at_ms >= self._counted_ms.get(listing, 0)
+            newest_ms = max(self._counted_ms.get(listing, 0), self.account.own_ms.get(listing, 0))
+            is_newer = at_ms >= newest_ms
             units = int(count["quantity"]) if is_newer else self.account.shown.get(listing, 0)
             self._counted_ms[listing] = max(at_ms, self._counted_ms.get(listing, 0))
             sets.append(Set(listing, units))

@@ -111,6 +111,18 @@ async def test_older_count_that_comes_late_changes_nothing(tmp_path: Path) -> No
         assert fake.account.shown[MUG] == 0
 
 
+async def test_count_from_before_a_sale_of_the_till_is_not_taken_for_applied(tmp_path: Path) -> None:
+    """A till that sold since the count was true shows its own number: ambiguous until a newer one comes."""
+    async with connected("square", {MUG: 5}, tmp_path) as (square, fake):
+        fake.account.add(MUG, -2, "sale")
+        sold_ms = fake.account.now_ms()
+        ends = await square.push([push(MUG, 5, at_ms=sold_ms - 1_000)], KEY)
+        assert (ends[0].result, ends[0].code) == (Result.AMBIGUOUS, "shows-other")
+        ends = await square.push([push(MUG, 4, offset=2, at_ms=fake.account.now_ms())], "another")
+        assert ends[0].result is Result.APPLIED
+        assert fake.account.shown[MUG] == 4
+
+
 async def test_one_unknown_item_does_not_take_the_others_with_it(tmp_path: Path) -> None:
     """Square refuses a request whole; the items that it knows are sent without the one it does not."""
     listings = [f"SQITEM{number:08d}/SQPLACE1" for number in range(20)]
