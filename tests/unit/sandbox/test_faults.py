@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from inventory_stream.sandbox.faults import WAITING_MAX, Fault, Faults
@@ -74,3 +76,9 @@ def test_faults_that_wait_are_bounded(faults: Faults) -> None:
     assert len(faults.now) == WAITING_MAX
     faults.clear()
     assert faults.take_answer(is_write=True) is None
+
+
+def test_every_fault_is_told_on_the_page() -> None:
+    """Whoever breaks a channel finds each name in docs/channels/sandbox.md."""
+    page = Path("docs/channels/sandbox.md").read_text()
+    assert [fault for fault in Fault if f"`{fault}`" not in page] == []
