@@ -70,7 +70,7 @@ class WooCommerce:
             limits=(Limit(REQUESTS, options.requests_per_second, 1.0),),
             read_back_max=READ_BACK_MAX,
             settle_seconds=options.settle_seconds,
-            request_seconds=30.0,  # PHP saves a hundred products in seconds, not in milliseconds
+            request_seconds=20.0,  # PHP saves a hundred products in seconds, not in milliseconds
         )
         self._secrets = needs.secrets
         self._drift = needs.drift
