@@ -10,7 +10,7 @@ MUTATION_READY := $(MUTATION_VENV)/.ready
 PACKAGES := inventory_stream agents models tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules screenshots fuzz schemathesis mutation up sim soak bench bench-gateway lock lock-image clean
+.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules screenshots fuzz schemathesis mutation up sim soak bench bench-gateway bench-channels lock lock-image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -94,6 +94,9 @@ bench: $(READY) ## the figures of the README, medians of 3, with the bare loop b
 
 bench-gateway: $(READY) ## the gateway over HTTP: latency, rates, live readers; FastAPI with Redis Lua beside it
 	$(BIN)/python -m benchmarks.gateway
+
+bench-channels: $(READY) ## channels against the sandbox: row to wire, zeros through a backlog, one hot SKU; FULL=--full
+	$(BIN)/python -m benchmarks.channels $(FULL)
 
 lock: ## pin every dependency again (needs uv); the lock holds hashes and no download address
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras \

@@ -29,6 +29,16 @@ async def main(folder: Path, port: int, name: str, rate: float, listings: int) -
     (limit,) = list(fake.account.budgets)[:1]
     budget = fake.account.limit(limit, rate, rate)
     shown: list[tuple[str, int, int]] = []
+    taken: list[int] = []
+    take = budget.take
+
+    def noted_take(cost: float = 1.0) -> float:
+        seconds = take(cost)
+        if not seconds:
+            taken.append(time.time_ns())
+        return seconds
+
+    budget.take = noted_take  # type: ignore[method-assign]  # to see when, not only how many
     show = fake.account.show
 
     def noted(listing: str, units: int, cause: str) -> None:
@@ -49,7 +59,7 @@ async def main(folder: Path, port: int, name: str, rate: float, listings: int) -
         "shown": shown,
         "last": fake.account.shown,
         "overlaps": fake.account.overlaps,
-        "taken": budget.taken,
+        "taken": taken,
         "refused": budget.refused,
     }
     (folder / SHOWN_FILE).write_text(json.dumps(told))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 import aiohttp
+import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.channels.shop import READY_FILE, SHOWN_FILE
@@ -20,6 +21,7 @@ from inventory_stream.adapters.kafka.topics import create_topics
 from inventory_stream.devservers import JVM_FOR_LOAD, KafkaServer, KafkaSettings
 from inventory_stream.devservers.ports import free_ports
 from inventory_stream.devservers.supervisor import Supervisor
+from inventory_stream.flows.channels.account import STATUS_SECONDS
 from inventory_stream.metric_names import CHANNEL_LISTINGS
 from inventory_stream.settings import ENV_PREFIX, Settings
 from inventory_stream.settings import KafkaSettings as KafkaAddress
@@ -38,12 +40,15 @@ class NotReadyError(Exception):
 
 
 class Shown(NamedTuple):
-    """What the sandbox saw. `changes`: listing, units, when (ns); `last`: what it shows at the end."""
+    """What the sandbox saw. `changes`: listing, units, when (ns); `last`: what it shows at the end.
+
+    `taken`: when requests came that its limit let through (ns); `refused`: how many it did not.
+    """
 
     changes: list[tuple[str, int, int]]
     last: dict[str, int]
     overlaps: int
-    taken: float
+    taken: list[int]
     refused: int
 
 
@@ -123,7 +128,8 @@ class Stack:
             await sink.flush()
 
     async def until_in_step(self) -> None:
-        """Wait until the worker says that every listing shows what the ledger says."""
+        """Wait until the worker says, from now on, that every listing shows what the ledger says."""
+        await asyncio.sleep(STATUS_SECONDS + 1.0)  # what it said before is of before
 
         async def is_in_step() -> bool:
             told = await self._told()
@@ -139,6 +145,10 @@ class Stack:
             return bool(told.get("in_step"))
 
         await self._until(has_begun, "the channel worker")
+
+    def worker_cpu_seconds(self) -> float:
+        """Give the CPU that the channel worker has used."""
+        return float(sum(psutil.Process(self._supervisor.pid(_WORKER)).cpu_times()[:2]))
 
     async def until_decided(self, units: int) -> None:
         """Wait until the newest row of the ledger has so many units."""
