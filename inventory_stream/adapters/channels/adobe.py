@@ -6,6 +6,7 @@ same again changes nothing. An answer of 200 names no item: `[]` is success for 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -24,6 +25,7 @@ from inventory_stream.adapters.channels.adobe_words import (
 )
 from inventory_stream.adapters.channels.answers import all_ended, decoded, ended_by, not_sent
 from inventory_stream.adapters.channels.exchange import Answer
+from inventory_stream.adapters.channels.halving import push_in_halves
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
@@ -87,6 +89,7 @@ class AdobeCommerce:
         )
         self._secrets = needs.secrets
         self._drift = needs.drift
+        self._pace = needs.pace
         self._exchange = needs.exchanges.of(
             needs.integration.url or "", pace=needs.pace, request_seconds=self._caps.request_seconds
         )
@@ -106,10 +109,7 @@ class AdobeCommerce:
         del key
         if dry_run:
             return not_sent(batch)
-        try:
-            return await self._save(batch)
-        except ChannelError as error:
-            return ended_by(batch, error)
+        return await push_in_halves(batch, self._save, partial(self._pace.take, REQUESTS))
 
     async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
         """Hand items to the shop's queue, one operation each, and ask until all are done or time is up."""

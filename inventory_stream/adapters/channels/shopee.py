@@ -5,12 +5,14 @@ stock is absolute, so that the same again changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from inventory_stream.adapters.channels import shopee_orders
-from inventory_stream.adapters.channels.answers import all_ended, ended_by, not_sent, whole
+from inventory_stream.adapters.channels.answers import all_ended, not_sent, whole
+from inventory_stream.adapters.channels.halving import push_in_halves
 from inventory_stream.adapters.channels.inbound import shopee
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.shopee_calls import API, REQUESTS, ShopeeCalls, ShopeeOptions
@@ -51,6 +53,7 @@ class Shopee:
             settle_seconds=options.settle_seconds,
             units_max=options.units_max,
         )
+        self._pace = needs.pace
         self._calls = ShopeeCalls(needs, options, self._caps.request_seconds)
         self._global = "global_" if options.is_global else ""
 
@@ -69,10 +72,7 @@ class Shopee:
         del key
         if dry_run:
             return not_sent(batch)
-        try:
-            return await self._update(batch)
-        except ChannelError as error:
-            return ended_by(batch, error)
+        return await push_in_halves(batch, self._update, partial(self._pace.take, REQUESTS))
 
     async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
         """Say that there is no slow way."""

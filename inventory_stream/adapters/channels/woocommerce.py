@@ -6,14 +6,16 @@ idempotency key: a batch sets absolute stock, so that the same again changes not
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
 from inventory_stream.adapters.channels import woocommerce_orders
-from inventory_stream.adapters.channels.answers import all_ended, decoded, ended_by, not_sent, whole
+from inventory_stream.adapters.channels.answers import all_ended, decoded, not_sent, whole
 from inventory_stream.adapters.channels.exchange import Answer
+from inventory_stream.adapters.channels.halving import push_in_halves
 from inventory_stream.adapters.channels.inbound import woocommerce
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
@@ -74,6 +76,7 @@ class WooCommerce:
         )
         self._secrets = needs.secrets
         self._drift = needs.drift
+        self._pace = needs.pace
         self._exchange = needs.exchanges.of(
             needs.integration.url or "", pace=needs.pace, request_seconds=self._caps.request_seconds
         )
@@ -93,10 +96,7 @@ class WooCommerce:
         del key
         if dry_run:
             return not_sent(batch)
-        try:
-            return await self._update(batch)
-        except ChannelError as error:
-            return ended_by(batch, error)
+        return await push_in_halves(batch, self._update, partial(self._pace.take, REQUESTS))
 
     async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
         """Say that there is no slow way."""

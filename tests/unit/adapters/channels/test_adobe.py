@@ -110,22 +110,30 @@ async def test_stock_is_set_at_sources_and_read_back(tmp_path: Path) -> None:
         assert await shop.read_back(["A,B/west"]) == {"A,B/west": 3}
 
 
-async def test_refusal_is_of_the_whole_request(tmp_path: Path) -> None:
-    """One bad item fails all: none is set, all are refused, and the board finds it out by halves."""
-    async with connected("adobe", {MUG: 1}, tmp_path) as (shop, fake):
-        ends = await shop.push([push(MUG, 6, at_ms=AT_MS), push("MUG/nowhere", 6, at_ms=AT_MS)], KEY)
-        assert {end.result for end in ends} == {Result.PERMANENT}
-        assert fake.account.shown[MUG] == 1
+async def test_one_bad_item_does_not_take_the_others_with_it(tmp_path: Path) -> None:
+    """A refusal is of the whole request; halves of it find the bad item, and the others are set."""
+    listings = [f"S{number}/default" for number in range(19)]
+    async with connected("adobe", dict.fromkeys(listings, 1), tmp_path) as (shop, fake):
+        batch = [push(one, 0, at_ms=AT_MS) for one in [*listings, "S0/nowhere"]]
+        ends = {end.listing: end.result for end in await shop.push(batch, KEY)}
+        assert ends.pop("S0/nowhere") is Result.PERMANENT
+        assert set(ends.values()) == {Result.APPLIED}
+        assert set(fake.account.shown.values()) == {0}
 
 
-async def test_refusal_says_its_reason_without_what_was_put_into_it(tmp_path: Path) -> None:
+async def test_request_that_is_too_large_is_sent_in_halves(tmp_path: Path) -> None:
+    """A shop whose limits are on takes 20 items, whatever its entry says."""
+    listings = [f"S{number}/default" for number in range(21)]
+    async with connected("adobe", {MUG: 1}, tmp_path, None, batch_max=100) as (shop, fake):
+        ends = await shop.push([push(one, 6, at_ms=AT_MS) for one in listings], KEY)
+        assert {end.result for end in ends} == {Result.APPLIED}
+        assert [seen.status for seen in fake.account.requests] == [400, 200, 200]
+
+
+def test_refusal_says_its_reason_without_what_was_put_into_it() -> None:
     """The message is a template; values of its parameters are not repeated."""
-    many = [f"S{number}/default" for number in range(21)]
-    async with connected("adobe", {MUG: 1}, tmp_path, None, batch_max=100) as (shop, _):
-        ends = await shop.push([push(one, 6, at_ms=AT_MS) for one in many], KEY)
-        assert {(end.result, end.code) for end in ends} == {
-            (Result.PERMANENT, "Maximum-items-of-type-type-is-max")
-        }
+    answer = Answer(400, {}, b'{"message":"No such %field","parameters":{"field":"anna@example.com"}}')
+    assert refusal_of(answer).code == "No-such-field"
 
 
 async def test_bulk_is_one_operation_an_item_and_waited_for(tmp_path: Path) -> None:

@@ -72,15 +72,13 @@ async def test_stock_that_the_shop_does_not_manage_is_not_known(tmp_path: Path) 
         assert await shop.read_back(["12"]) == {}
 
 
-async def test_batch_that_is_too_large_is_refused_whole(tmp_path: Path) -> None:
-    """413 is the request's fault and nobody's alone: all are refused, and the board sends halves."""
+async def test_batch_that_is_too_large_is_sent_in_halves(tmp_path: Path) -> None:
+    """413 is the request's fault and no item's."""
     listings = [str(number) for number in range(1, BATCH_MAX + 2)]
     async with connected("woocommerce", dict.fromkeys(listings, 1), tmp_path) as (shop, fake):
         ends = await shop.push([push(listing, 2, at_ms=AT_MS) for listing in listings], KEY)
-        assert {(end.result, end.code) for end in ends} == {
-            (Result.PERMANENT, "woocommerce_rest_request_entity_too_large")
-        }
-        assert set(fake.account.shown.values()) == {1}
+        assert {end.result for end in ends} == {Result.APPLIED}
+        assert [seen.status for seen in fake.account.requests] == [413, 200, 200]
 
 
 @pytest.mark.parametrize(
