@@ -1,0 +1,116 @@
+"""`channels` without a broker: files are checked, and what cannot be meant is said before it is asked."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from inventory_stream.cli import channels
+from inventory_stream.errors import InventoryStreamError, SettingsError
+
+REGISTRY = """
+[[integration]]
+name = "{name}"
+adapter = "webhook"
+channel = "partner"
+account = "{name}"
+url = "https://{name}.example/hooks"
+owner = "web team"
+escalation = "on call"
+freshness_seconds = 30
+error_budget = 0.01
+mode = "shadow"
+[integration.secrets]
+signing = "env:PARTNER_SECRET"
+"""
+HEAD = "integration,listing,sku,locations\n"
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Name two files with two partners."""
+    (tmp_path / "registry.toml").write_text(REGISTRY.format(name="p1") + REGISTRY.format(name="p2"))
+    (tmp_path / "mapping.csv").write_text(f"{HEAD}p1,mug,MUG,\np1,cup,CUP,\n")
+    monkeypatch.setenv("INVENTORY_STREAM_CHANNELS__REGISTRY_FILE", str(tmp_path / "registry.toml"))
+    monkeypatch.setenv("INVENTORY_STREAM_CHANNELS__MAPPING_FILE", str(tmp_path / "mapping.csv"))
+    # Nobody is there: whoever is asked all the same fails the test.
+    monkeypatch.setenv("INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    """Run one command; a fault is raised, as the command line would print it."""
+    result = CliRunner().invoke(channels.app, arguments)
+    if isinstance(result.exception, InventoryStreamError):
+        raise result.exception
+    return result
+
+
+def test_check_names_accounts_listings_and_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right files and a secret that cannot be read here: exit 1, with its reference."""
+    monkeypatch.delenv("PARTNER_SECRET", raising=False)
+    result = run("check")
+    assert result.exit_code == 1
+    assert "p1: webhook, 2 listings, mode shadow" in result.stdout
+    assert "p1: secret signing cannot be read here from env:PARTNER_SECRET" in result.stdout
+    assert "2 integrations, 2 listings" in result.stdout
+
+
+def test_check_says_that_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its secrets the set-up is complete, and no value of them is shown."""
+    monkeypatch.setenv("PARTNER_SECRET", "whsec_c2VjcmV0")
+    result = run("check")
+    assert result.exit_code == 0
+    assert "whsec" not in result.output
+
+
+def test_check_tells_wrong_lines(files: Path) -> None:
+    """Line numbers of the mapping, entries of the registry; the command line then ends with 2."""
+    (files / "mapping.csv").write_text(f"{HEAD}p1,mug,MUG,\np1,mug,CUP,\np3,mug,MUG,\n")
+    with pytest.raises(SettingsError, match=r"line 3: .*\n.*line 4: integration 'p3'"):
+        run("check")
+
+
+@pytest.mark.parametrize("command", ["status", "check"])
+def test_without_a_registry_the_way_to_one_is_said(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has channels at first."""
+    monkeypatch.delenv("INVENTORY_STREAM_CHANNELS__REGISTRY_FILE")
+    with pytest.raises(SettingsError, match=r"INVENTORY_STREAM_CHANNELS__REGISTRY_FILE.*sandbox"):
+        run(command)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("pause", "p9"), "p9: not in the registry; there are: p1, p2"),
+        (("pause",), "name integrations, or choose by --channel, or --all"),
+        (("resume", "--channel", "web"), "no integration is of channel 'web'; there are: partner"),
+        (("pause", "p1", "p2", "--listing", "mug"), "listings are of one integration"),
+        (("pause", "p1", "--listing", "jug"), "'jug' is not mapped for p1"),
+        (("pause", "p1", "--by", "a\x07"), "none of control"),
+        (("smoke", "p1", "--listing", "mug", "--listing", "cup"), "one listing is checked"),
+        (("diff", "p1", "--wait", "0"), "--wait"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(
+    arguments: tuple[str, ...], told: str
+) -> None:
+    """A slip of the hand costs nothing."""
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.replace("│", " ").split())
+
+
+def test_kill_asks_first() -> None:
+    """Who does not say yes has done nothing."""
+    result = CliRunner().invoke(channels.app, ["kill", "--all", "--zeros-first"], input="n\n")
+    assert isinstance(result.exception, InventoryStreamError)
+    assert str(result.exception) == "nothing was done"
+    assert "take everything off sale at p1, p2?" in result.output
+
+
+def test_every_command_teaches() -> None:
+    """Each has an example in its help."""
+    for name in channels.app.registered_commands:
+        assert name.name is not None
+        assert "Example: inventory-stream channels" in " ".join(run(name.name, "--help").output.split())
