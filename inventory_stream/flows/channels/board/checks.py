@@ -63,9 +63,13 @@ class Checks:
         check.version = max(check.version, version)
 
     def block(self, place: int, now_ms: int) -> None:
-        """Note that the channel shows something else than thought: look at once, send nothing before."""
+        """Note that the channel shows something else than thought: look at once, send nothing before.
+
+        What it shows now counts, also where a look was due later: it compares the next request, too.
+        """
         check = self._checks.setdefault(place, Check(now_ms, now_ms))
         check.is_blocking = True
+        check.ready_ms = min(check.ready_ms, now_ms)
         check.due_ms = now_ms
         heappush(self._heap, (now_ms, place))
 

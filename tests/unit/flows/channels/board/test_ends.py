@@ -216,3 +216,18 @@ def test_a_late_end_of_a_batch_that_is_no_more_is_ignored() -> None:
     account.end()
     assert account.end("permanent") == {}
     assert account.board.in_step == 1
+
+
+def test_a_sale_there_right_after_a_push_holds_up_nothing_where_the_channel_compares() -> None:
+    """A look that was due when the push has settled is made at once: what is shown now is compared anyway."""
+    account = cut("a", has_cas=True)
+    account.end()
+    assert account.board.observed("a", 4, NOW_MS + 20, asked_ms=NOW_MS + 10) is None
+    account.want("a", 3, 30)
+    assert account.sent(30) == {"a": 3}
+    account.end("stale", 40)
+    assert account.board.to_read_back(NOW_MS + 40) == ["a"]
+    account.board.observed("a", 4, NOW_MS + 50, asked_ms=NOW_MS + 40)
+    assert account.sent(50) == {"a": 3}
+    assert account.batch is not None
+    assert account.batch.pushes[0].expected_units == 4
