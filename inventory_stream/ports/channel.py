@@ -38,7 +38,9 @@ class Push(NamedTuple):
 
     `listing` is the mapping's id in the adapter's form. `version` is the ledger's, `at_ms` the record time of
     the row: fixed for a version, so that a repeat has the same bytes. `expected_units`: what the channel is
-    believed to show, for channels that compare (`Caps.has_cas`); None: not known.
+    believed to show, for channels that compare (`Caps.has_cas`); None: not known. `sku`: whose version it is;
+    a listing may be mapped to another. `after_ms`: when the listing was last acknowledged, 0: never; it tells
+    later units of the same version (a policy that changed, zeros of an operator) from earlier ones.
     """
 
     listing: str
@@ -46,6 +48,8 @@ class Push(NamedTuple):
     units: int
     at_ms: int
     expected_units: int | None = None
+    sku: str = ""
+    after_ms: int = 0
 
 
 class Ended(NamedTuple):

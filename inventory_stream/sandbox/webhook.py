@@ -29,11 +29,12 @@ BODY_BYTES_MAX: Final = 20_000
 class _Listing(Struct, forbid_unknown_fields=True):
     listing: Annotated[str, Meta(min_length=1, max_length=128)]
     available: Annotated[int, Meta(ge=0, le=1_000_000_000)]
-    sequence: Annotated[str, Meta(pattern=r"^[0-9]{15}-[0-9]{19}$")]
+    sequence: Annotated[str, Meta(pattern=r"^[0-9]{15}-[0-9]{19}-[0-9]{15}$")]
+    stock: Annotated[str, Meta(pattern=r"^[0-9a-f]{12}$")]
 
 
 class _Data(Struct, forbid_unknown_fields=True):
-    listings: Annotated[tuple[_Listing, ...], Meta(min_length=1, max_length=28)]
+    listings: Annotated[tuple[_Listing, ...], Meta(min_length=1, max_length=26)]
 
 
 class _Event(Struct, forbid_unknown_fields=True):
@@ -57,7 +58,7 @@ class WebhookFake(Fake):
         self.account.limit(REQUESTS, REQUESTS_PER_SECOND, BURST)
         self._misfits = specs.json_schema("cloudevents/cloudevents.json")
         self.verified_by = "cloudevents/cloudevents.json" if self._misfits is not None else None
-        self._sequences: dict[str, str] = {}
+        self._kept_of: dict[str, _Listing] = {}
 
     def routes(self, prefix: str) -> Sequence[web.RouteDef]:
         """Give the one address."""
@@ -136,17 +137,19 @@ class WebhookFake(Fake):
         except KeyReusedError:
             return web.json_response({"error": "id reused"}, status=422)
         if known is None:
-            newer = [
-                item for item in event.data.listings if item.sequence > self._sequences.get(item.listing, "")
-            ]
+            newer = [item for item in event.data.listings if self._is_newer(item)]
             ends = self.apply(turn, [Set(item.listing, item.available) for item in newer])
             if any(end is not Done.APPLIED for end in ends):
                 # A receiver takes an event whole or not at all: what it could not do, it hears of again.
                 self.account.keys.forget(event.id)
                 return web.json_response({"error": "not taken"}, status=500)
-            self._sequences |= {item.listing: item.sequence for item in newer}
+            self._kept_of |= {item.listing: item for item in newer}
             self.account.keys.keep(event.id, b"")
         return web.Response(status=204)
+
+    def _is_newer(self, item: _Listing) -> bool:
+        kept = self._kept_of.get(item.listing)
+        return kept is None or kept.stock != item.stock or kept.sequence <= item.sequence
 
 
 def _is_genuine(headers: Mapping[str, str], message_id: str, turn: Turn) -> bool:

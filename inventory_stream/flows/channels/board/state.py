@@ -213,6 +213,8 @@ class State:
             self.target(place),
             columns.wanted_at_ms[place],
             None if expected == UNKNOWN else expected,
+            columns.skus[place],
+            columns.acknowledged_ms[place],
         )
 
     def acknowledge(self, place: int, version: Version, units: int, now_ms: int) -> None:

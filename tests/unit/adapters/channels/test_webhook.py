@@ -12,6 +12,7 @@ from inventory_stream.adapters.channels.webhook import (
     SPEC,
     event_of,
     sequence_of,
+    stock_of,
 )
 from inventory_stream.ports.channel import Push, Result
 from inventory_stream.ports.projection import Version
@@ -28,32 +29,66 @@ KEY = "b2c5a1de-0000-5000-8000-000000000001"
 def test_an_event_is_written_to_the_byte() -> None:
     """The body is a structured CloudEvent with one revision for each listing, in the order of the batch."""
     batch = [
-        Push("A/1", VERSION, 6, 1_700_000_100_000),
-        Push("B", Version(1_700_000_000_000, 7), 0, 1_700_000_090_000),
+        Push("A/1", VERSION, 6, 1_700_000_100_000, None, "SKU-1", 1_700_000_050_000),
+        Push("B", Version(1_700_000_000_000, 7), 0, 1_700_000_090_000, None, "SKU-2"),
     ]
     assert event_of("/inventory-stream/web/partner-1", batch, KEY) == (
         b'{"specversion":"1.0","id":"b2c5a1de-0000-5000-8000-000000000001",'
         b'"source":"/inventory-stream/web/partner-1",'
         b'"type":"inventory_stream.availability_changed.v1",'
         b'"time":"2023-11-14T22:15:00.000+00:00",'
-        b'"sequence":"001700000000000-0000000000000000042",'
+        b'"sequence":"001700000000000-0000000000000000042-001700000050000",'
         b'"datacontenttype":"application/json",'
         b'"data":{"listings":['
-        b'{"listing":"A/1","available":6,"sequence":"001700000000000-0000000000000000042"},'
-        b'{"listing":"B","available":0,"sequence":"001700000000000-0000000000000000007"}]}}'
+        b'{"listing":"A/1","available":6,'
+        b'"sequence":"001700000000000-0000000000000000042-001700000050000","stock":"'
+        + stock_of("SKU-1").encode()
+        + b'"},{"listing":"B","available":0,'
+        b'"sequence":"001700000000000-0000000000000000007-000000000000000","stock":"'
+        + stock_of("SKU-2").encode()
+        + b'"}]}}'
     )
 
 
-def test_sequences_sort_as_revisions_do() -> None:
-    """A receiver compares text: ten comes after nine, and a later generation after every offset."""
-    versions = [Version(9, 10**18), Version(10, 0), Version(10, 9), Version(10, 10), Version(10**13, 0)]
-    assert sorted(map(sequence_of, versions)) == [sequence_of(version) for version in versions]
+def test_sequences_sort_as_pushes_do() -> None:
+    """A receiver compares text: ten comes after nine, later units of one row after earlier ones."""
+    told = [
+        (Version(9, 10**18), 99),
+        (Version(10, 0), 0),
+        (Version(10, 9), 0),
+        (Version(10, 9), 5),
+        (Version(10, 9), 10),
+        (Version(10, 10), 0),
+        (Version(10**13, 0), 0),
+    ]
+    pushes = [Push("A", version, 1, 0, None, "SKU-1", after_ms) for version, after_ms in told]
+    assert sorted(map(sequence_of, pushes)) == [sequence_of(push) for push in pushes]
+
+
+@pytest.mark.parametrize(
+    ("second", "shown"),
+    [
+        (Push("A", Version(5, 8), 3, 0, None, "SKU-1"), 3),
+        (Push("A", Version(5, 6), 3, 0, None, "SKU-1"), 9),
+        (Push("A", Version(5, 7), 0, 0, None, "SKU-1", 1_000), 0),
+        (Push("A", Version(4, 1), 3, 0, None, "SKU-2"), 3),
+    ],
+    ids=["a newer row", "an older row", "zeros of an operator", "another SKU"],
+)
+async def test_a_receiver_tells_later_from_earlier(second: Push, shown: int, tmp_path: Path) -> None:
+    """What is later counts though the ledger's row is the same, or of another SKU; older rows do not."""
+    async with bench_of("webhook", tmp_path) as bench:
+        await bench.channel.push([Push("A", Version(5, 7), 9, 0, None, "SKU-1")], key_of(1))
+        ends = await bench.channel.push([second], key_of(2))
+        assert results(ends) == {Result.APPLIED}
+        assert bench.fake.account.shown["A"] == shown
 
 
 def test_the_largest_event_is_within_what_receivers_take() -> None:
     """The longest ids and numbers of a full batch stay below 20 KB."""
     longest = Version(EPOCH_MS_MAX, 10**18)
-    batch = [Push("\U0001f4e6" * ID_CHARACTERS_MAX, longest, UNITS_MAX, EPOCH_MS_MAX)] * LISTINGS_MAX
+    push = Push("\U0001f4e6" * ID_CHARACTERS_MAX, longest, UNITS_MAX, EPOCH_MS_MAX, None, "", EPOCH_MS_MAX)
+    batch = [push] * LISTINGS_MAX
     source = "/inventory-stream/" + "\U0001f4e6" * ID_CHARACTERS_MAX * 2
     assert len(event_of(source, batch, KEY)) <= BODY_BYTES_MAX
 
