@@ -191,6 +191,14 @@ class ForgedError(Exception):
     """A webhook is not from who it says, or not from now (401). The text may be shown to the sender."""
 
 
+class ForeignError(ForgedError):
+    """A genuine webhook is of another account, which it names: some channels call one address for all."""
+
+    def __init__(self, text: str, account: str) -> None:
+        super().__init__(text)
+        self.account = account
+
+
 class MalformedError(Exception):
     """A genuine webhook cannot be read (400). The text may be shown to the sender."""
 
@@ -226,5 +234,5 @@ class Listener(Protocol):
 
         Raises:
             MalformedError: it is not what the channel documents.
-            ForgedError: it is of another account.
+            ForeignError: it is of another account.
         """

@@ -17,6 +17,7 @@ from inventory_stream.gateway.security.guard import WEBHOOKS
 from inventory_stream.ports.channel import (
     ChannelError,
     Delivery,
+    ForeignError,
     ForgedError,
     Heard,
     Listener,
@@ -73,6 +74,9 @@ class WebhookRoutes:
             monitor: Hears what came of each.
         """
         self._listening = listening
+        self._by_account = {
+            (one.integration.adapter, one.integration.account): one for one in listening.values()
+        }
         self._deliveries = deliveries
         self._now_ms = now_ms
         self._scheme = scheme
@@ -108,8 +112,17 @@ class WebhookRoutes:
             hmac.digest(self._nobodys_key, raw, "sha256")
             self._monitor.delivered("", "unknown")
             raise Problem("not-found", "no integration of this name is listened to")
+        delivery = self._delivery(name, call)
         try:
-            result = await self._take(found, self._delivery(name, call))
+            try:
+                result = await self._take(found, delivery)
+            except ForeignError as error:
+                # A channel may have one address for all accounts of an app, as Shopee has.
+                found = self._by_account.get((found.integration.adapter, error.account))
+                if found is None:
+                    raise
+                name = found.integration.name
+                result = await self._take(found, delivery)
         except ForgedError as error:
             self._monitor.delivered(name, "forged")
             raise Problem("not-authenticated", str(error)) from None

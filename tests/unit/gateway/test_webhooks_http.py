@@ -72,6 +72,7 @@ class Door:
             "shopify-1": (sent.integration("shopify", "shop.example"), shopify.new_listener),
             "woocommerce-1": (sent.integration("woocommerce", "site"), woocommerce.new_listener),
             "shopee-1": (sent.integration("shopee", "77"), shopee.new_listener),
+            "shopee-2": (sent.integration("shopee", "79", name="shopee-2"), shopee.new_listener),
         }
         listening = {
             name: Listening(one, new_listener(one, self.secrets))
@@ -188,6 +189,20 @@ async def test_the_address_that_is_signed_is_the_public_one(door: Door) -> None:
         assert (await post(client, push, "shopee-1", Host="elsewhere.example"))[0] == 401
         assert (await post(client, push, "shopee-1", Host="h.example"))[0] == 200
     assert [one.events[0].order_id for one in door.kept.kept] == ["A1", "A1"]  # type: ignore[union-attr]
+
+
+async def test_one_address_may_serve_all_accounts_of_an_app(door: Door) -> None:
+    """A genuine push of another shop in the registry is that shop's; of no shop here it is refused."""
+    async with door.client() as client:
+        for shop, status in ((79, 200), (77, 200), (80, 401)):
+            push = {"code": 3, "shop_id": shop, "timestamp": 1_700_000_000, "data": {"ordersn": f"of-{shop}"}}
+            assert (await post(client, sent.shopee(push), "shopee-1"))[0] == status
+    assert [one.account for one in door.kept.kept] == ["79", "77"]
+    assert door.heard.results == {
+        ("shopee-2", "taken"): 1,
+        ("shopee-1", "taken"): 1,
+        ("shopee-1", "forged"): 1,
+    }
 
 
 async def test_unknown_kinds_are_counted_by_a_bounded_number_of_names(

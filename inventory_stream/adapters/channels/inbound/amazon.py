@@ -21,7 +21,7 @@ from inventory_stream.adapters.channels.inbound.reading import (
 )
 from inventory_stream.adapters.channels.inbound.signing import check_standard
 from inventory_stream.adapters.channels.secrets import Secrets
-from inventory_stream.ports.channel import Delivery, ForgedError, Heard
+from inventory_stream.ports.channel import Delivery, ForeignError, Heard
 from inventory_stream.ports.integrations import Integration
 from models.channels import ChangedLine, ChannelEvent, LinesCancelled, OrderTaken, SoldLine, StockSeen
 from models.ids import encode_id
@@ -94,7 +94,7 @@ class AmazonListener:
             return Heard(delivery_id, (), (kind_of(told.notification_type),))
         seller, events = read(bytes(told.payload), ms_of(told.event_time, "EventTime"))
         if seller != self._account:
-            raise ForgedError("SellerId is another seller")
+            raise ForeignError("SellerId is another seller", seller)
         return Heard(delivery_id, events)
 
 

@@ -17,7 +17,7 @@ from inventory_stream.adapters.channels.inbound.reading import (
 )
 from inventory_stream.adapters.channels.inbound.signing import check_one, shopee_push_signature
 from inventory_stream.adapters.channels.secrets import Secrets
-from inventory_stream.ports.channel import Delivery, ForgedError, Heard
+from inventory_stream.ports.channel import Delivery, ForeignError, Heard
 from inventory_stream.ports.integrations import Integration
 from models.channels import AccountTroubled, ChannelEvent, OrderNamed
 
@@ -62,7 +62,7 @@ class ShopeeListener:
         del now_ms
         push = decoded(delivery.raw, _Push)
         if push.shop_id is not None and str(push.shop_id) != self._account:
-            raise ForgedError("shop_id is another shop")
+            raise ForeignError("shop_id is another shop", str(push.shop_id))
         delivery_id = id_of_body(delivery.raw)
         read = _CODES.get(push.code)
         if read is None:

@@ -22,7 +22,7 @@ from inventory_stream.adapters.channels.inbound.reading import (
 )
 from inventory_stream.adapters.channels.inbound.signing import base64_hmac, check_one
 from inventory_stream.adapters.channels.secrets import Secrets
-from inventory_stream.ports.channel import Delivery, ForgedError, Heard
+from inventory_stream.ports.channel import Delivery, ForeignError, Heard
 from inventory_stream.ports.integrations import Integration
 from models.channels import (
     AccountTroubled,
@@ -131,7 +131,7 @@ class ShopifyListener:
         del now_ms
         shop = named(delivery.headers, SHOP_HEADER)
         if shop != self._account and shop.partition(".")[0] != self._account:
-            raise ForgedError(f"{SHOP_HEADER} is another shop")
+            raise ForeignError(f"{SHOP_HEADER} is another shop", shop)
         delivery_id = named(delivery.headers, EVENT_HEADER)
         topic = delivery.headers.get(TOPIC_HEADER, "")
         read = _TOPICS.get(topic)

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from inventory_stream.adapters.channels.inbound.reading import decoded, identifier, kind_of, ms_of
 from inventory_stream.adapters.channels.inbound.signing import check_one, square_signature
 from inventory_stream.adapters.channels.secrets import Secrets
-from inventory_stream.ports.channel import Delivery, ForgedError, Heard, MalformedError
+from inventory_stream.ports.channel import Delivery, ForeignError, Heard, MalformedError
 from inventory_stream.ports.integrations import Integration
 from models.channels import AccountTroubled, ChannelEvent, OrderNamed, StockSeen
 
@@ -72,7 +72,7 @@ class SquareListener:
         del now_ms
         event = decoded(delivery.raw, _Event)
         if event.merchant_id != self._account:
-            raise ForgedError("merchant_id is another merchant")
+            raise ForeignError("merchant_id is another merchant", event.merchant_id)
         delivery_id = identifier(event.event_id, "event_id")
         read = _TYPES.get(event.type)
         if read is None:

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from inventory_stream.adapters.channels.inbound.reading import decoded, identifier, kind_of
 from inventory_stream.adapters.channels.inbound.signing import check_standard
 from inventory_stream.adapters.channels.secrets import Secrets
-from inventory_stream.ports.channel import Delivery, ForgedError, Heard, MalformedError
+from inventory_stream.ports.channel import Delivery, ForeignError, Heard, MalformedError
 from inventory_stream.ports.integrations import Integration
 from models.channels import (
     ChangedLine,
@@ -62,7 +62,7 @@ class WebhookListener:
         del now_ms
         envelope = decoded(delivery.raw, _Envelope)
         if envelope.source != self._account:
-            raise ForgedError("source is another account")
+            raise ForeignError("source is another account", envelope.source)
         delivery_id = identifier(delivery.headers.get("webhook-id", ""), "webhook-id")
         kind = _EVENTS.get(envelope.type)
         if kind is None:
