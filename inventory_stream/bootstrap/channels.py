@@ -139,6 +139,9 @@ def channel_parts(
     sink = LazyCommandSink(settings)
     worker = f"{socket.gethostname()}:{os.getpid()}"
 
+    def is_leased() -> bool:
+        return not lease.expired
+
     def new_account(integration: Integration, keeper: Keeper, restart: Callable[[Account], None]) -> Account:
         spec = adapters[integration.adapter]
         pace = AccountPace(now_ms)
@@ -157,7 +160,7 @@ def channel_parts(
                 monitor=SILENT_CHANNELS if monitor is None else monitor,
                 exceptions=exceptions,
                 misfits=lambda: drift.total(integration.channel),
-                is_leased=lambda: not lease.expired,
+                is_leased=is_leased,
                 now_ms=now_ms,
                 worker=worker,
                 unmapped=lambda: unmapped.of(integration.name),
@@ -186,6 +189,7 @@ def channel_parts(
         dead_letters=letters,
         mirror=shelf,
         mapping=files.mapping,
+        is_leased=is_leased,
         fail=fail,
     )
     unmapped = UnmappedSkus(shelf, files.mapping, lambda: [account.integration for account in owner.accounts])

@@ -10,6 +10,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 
 from inventory_stream.adapters.kafka.channel_desk import KafkaChannelDesk
+from inventory_stream.adapters.kafka.channel_inbound import InboundOffsets
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.topics import create_topics
 from inventory_stream.sandbox.config import FAKES, Line, write_config
@@ -20,6 +21,7 @@ from inventory_stream.settings import Settings
 from models.channels import (
     CHANNEL_INBOUND,
     CHANNEL_OUTCOMES,
+    CHANNELS_GROUP,
     STATUS,
     Act,
     Inbound,
@@ -127,6 +129,17 @@ class ChannelWorld:
         row = rows.get(key)
         assert row is None or isinstance(row, StatusRow)
         return row
+
+    async def next_inbound(self, name: str) -> int:
+        """Give the offset from which the next worker reads deliveries and acts of an account."""
+        settings = self.settings
+        partition = self._partition(name, self.fake(name).entry().account)
+        offsets = InboundOffsets(
+            KafkaConnection.of(settings.kafka),
+            settings.topic(CHANNEL_INBOUND),
+            settings.topic(CHANNELS_GROUP),
+        )
+        return (await offsets.start_of(frozenset({partition})))[partition]
 
     def _partition(self, name: str, account: str) -> int:
         return partition_of(account_key(name, account), self.settings.kafka.partitions)

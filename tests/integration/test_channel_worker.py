@@ -122,3 +122,5 @@ async def test_one_channel_is_killed_to_zero_while_the_other_goes_on(
         await world.until_right()
         worker.process.terminate()
         assert await asyncio.to_thread(worker.process.wait, 10) == 0
+        # Both acts are passed over: who comes next does not read them again.
+        assert await world.next_inbound("template") == 2

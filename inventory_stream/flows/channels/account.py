@@ -171,7 +171,8 @@ class Account:
 
     async def stop(self) -> None:
         """Give the account up; bounded."""
-        self.gate.is_suspended = True
+        if not self.gate.is_suspended:  # else they had their time
+            await self.suspend()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from inventory_stream.flows.channels.gate import MASS_CHANGE, MASS_DRIFT, STOPPING, ZEROS_FIRST
+from inventory_stream.flows.channels.gate import MASS_CHANGE, MASS_DRIFT, ZEROS_FIRST
 from inventory_stream.flows.channels.reconcile import Looked, Reconcile
 from inventory_stream.flows.channels.smoke import Smoked, smoke
 from models.channels import Act, ReportRow
@@ -59,7 +59,9 @@ class Acting:
             case "shadow":
                 fields |= {"mode": "shadow", "parked": _without(parked, ZEROS_FIRST)}
             case "resume":
-                fields |= {"mode": "on", "parked": _without(parked, *STOPPING, ZEROS_FIRST)}
+                # A mass change is approved or refused by name.
+                left = {kind: why for kind, why in parked.items() if kind == MASS_CHANGE}
+                fields |= {"mode": "on", "parked": left}
             case "approve":
                 self._is_drift_approved = MASS_DRIFT in parked
                 fields["parked"] = _without(parked, MASS_CHANGE, MASS_DRIFT)

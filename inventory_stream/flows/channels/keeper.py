@@ -1,7 +1,7 @@
 """Brings rows of `channel-outcomes` to the log, behind the sending and never in its way."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
@@ -24,11 +24,19 @@ next owner, or read back."""
 
 
 class Keeper:
-    """Writes the rows of one partition's accounts: the newest of each key, one write under way."""
+    """Writes the rows of one partition's accounts: the newest of each key, one write under way.
 
-    def __init__(self, channel_log: ChannelLog, partition: int) -> None:
+    Args:
+        channel_log: Where they go.
+        partition: All of them.
+        is_leased: Whether Kafka's group was heard of recently enough. A worker that slept must not write
+            what it knew over what its successor knows: a kill would be undone.
+    """
+
+    def __init__(self, channel_log: ChannelLog, partition: int, is_leased: Callable[[], bool]) -> None:
         self._log = channel_log
         self._partition = partition
+        self._is_leased = is_leased
         self._waiting: dict[str, OutcomeRow | None] = {}
         self._is_due: Final = asyncio.Event()
         self._is_idle: Final = asyncio.Event()
@@ -67,6 +75,9 @@ class Keeper:
         faults = 0
         while True:
             await self._is_due.wait()
+            if not self._is_leased():
+                await asyncio.sleep(RETRY_SECONDS[0])
+                continue
             taken = list(self._waiting.items())[:ROWS_PER_WRITE]
             try:
                 await self._log.write(self._partition, taken)

@@ -64,6 +64,7 @@ class ChannelOwner:
         dead_letters: DeadLetters,
         mirror: LedgerMirror,
         mapping: CatalogMapping,
+        is_leased: Callable[[], bool],
         fail: Callable[[BaseException], None],
     ) -> None:
         self._of_partition: Final[dict[int, list[Integration]]] = {}
@@ -77,6 +78,7 @@ class ChannelOwner:
         self._dead_letters = dead_letters
         self._mirror = mirror
         self._mapping = mapping
+        self._is_leased = is_leased
         self._fail = fail
         self._partitions: Final[dict[int, _Partition]] = {}
         self._accounts: Final[dict[str, Account]] = {}
@@ -123,7 +125,7 @@ class ChannelOwner:
                 account.resume()
 
     async def _take_up(self, partition: int, start: int) -> None:
-        keeper = Keeper(self._log, partition)
+        keeper = Keeper(self._log, partition, self._is_leased)
         held = _Partition(keeper, Intake(self._takes, self._fail), start)
         for integration in self._of_partition.get(partition, ()):
             key = account_key(integration.channel, integration.account)

@@ -112,8 +112,7 @@ class Sender:
             await asyncio.wait(self._under_way, timeout=STOP_SECONDS_MAX)
 
     async def stop(self) -> None:
-        """As `settle`; what has not ended then is for who comes next."""
-        await self.settle()
+        """Give requests under way up: how they end is for who comes next to find out."""
         late = self._under_way
         for task in late:
             task.cancel()

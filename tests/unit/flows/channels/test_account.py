@@ -68,6 +68,18 @@ async def test_nothing_is_sent_while_the_group_was_not_heard_of() -> None:
         await world.until(lambda: world.channel.shown == {"L0": 1})
 
 
+async def test_nothing_is_kept_while_the_group_was_not_heard_of() -> None:
+    """What a worker knew before it slept must not be written over what its successor knows."""
+    async with account_world(stock=None) as world:
+        world.is_leased = False
+        rows = len(world.log.rows.get(0, ()))
+        world.act("pause")
+        await world.quiet()
+        assert len(world.log.rows.get(0, ())) == rows
+        world.is_leased = True
+        await world.until(lambda: isinstance(world.row(ACCOUNT), AccountRow))
+
+
 async def test_nothing_is_sent_while_the_group_rebalances() -> None:
     """From the begin of a rebalance on the channel is not told anything, until it is ours again."""
     async with account_world(stock=None) as world:

@@ -76,6 +76,7 @@ class OwnerWorld(AccountWorld):
             dead_letters=self.letters,
             mirror=self.mirror,
             mapping=self.mapping,
+            is_leased=lambda: self.is_leased,
             fail=self.failed.append,
         )
 

@@ -102,7 +102,7 @@ class AccountWorld:
         self.is_leased = True
         self.integration = integration
         self.restarts: list[Account] = []
-        self.keeper = Keeper(self.log, 0)
+        self.keeper = Keeper(self.log, 0, lambda: self.is_leased)
         self._acts = 0
         self.account = self.new_account()
         self.mirror.subscribe_all(self._changed)
