@@ -166,7 +166,7 @@ class _Handlers:
 
     async def no_faults(self, request: web.Request) -> web.Response:
         fake = self._fake(request)
-        fake.account.faults.clear()
+        fake.account.mend()
         return _json({"faults": []})
 
     async def sell(self, request: web.Request) -> web.Response:

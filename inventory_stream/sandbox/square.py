@@ -70,8 +70,7 @@ class SquareFake(Fake):
         return f"SQITEM{number:08d}/{encode_id(place or PLACE)}"
 
     def unauthorised(self) -> web.Response:
-        """See the base class. A static token is good again afterwards: somebody mended it."""
-        self.account.allow_token(TOKEN)
+        """See the base class."""
         return _errors(401, "AUTHENTICATION_ERROR", "ACCESS_TOKEN_EXPIRED")
 
     def throttled(self, retry_after: str | None) -> web.Response:

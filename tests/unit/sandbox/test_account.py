@@ -116,6 +116,18 @@ def test_expired_token_lets_nobody_in(account: FakeAccount) -> None:
     assert not account.is_valid(token)
 
 
+def test_mended_channel_lets_its_standing_token_in_again(account: FakeAccount) -> None:
+    """A token that does not expire by itself counts again; one that was given out does not."""
+    account.allow_token("standing")
+    given = account.new_token()
+    account.faults.next(Fault.HTML)
+    account.expire_tokens()
+    assert not account.is_valid("standing")
+    account.mend()
+    assert (account.is_valid("standing"), account.is_valid(given)) == (True, False)
+    assert account.faults.now == []
+
+
 def test_budget_refuses_what_is_over_it_and_says_how_long() -> None:
     """A bucket of two with one a second refuses the third, for a second."""
     clock = Clock()
