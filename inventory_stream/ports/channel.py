@@ -37,7 +37,8 @@ class Push(NamedTuple):
     """What one listing shall show.
 
     `listing` is the mapping's id in the adapter's form. `version` is the ledger's, `at_ms` the record time of
-    the row: fixed for a version, so that a repeat has the same bytes. `expected_units`: what the channel is
+    the row, or, for a repair, when something else was seen: fixed, so that a repeat has the same bytes.
+    `expected_units`: what the channel is
     believed to show, for channels that compare (`Caps.has_cas`); None: not known. `sku`: whose version it is;
     a listing may be mapped to another. `after_ms`: when the listing was last acknowledged, 0: never; it tells
     later units of the same version (a policy that changed, zeros of an operator) from earlier ones.

@@ -3,13 +3,16 @@
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from inventory_stream.adapters.channels.registry import ADAPTERS
+from inventory_stream.flows.channels.board.board import Board
 from inventory_stream.flows.channels.pace import AccountPace
 from inventory_stream.ports.channel import Channel, ChannelError, Ended, Push, Result
+from inventory_stream.ports.projection import Version
 from inventory_stream.sandbox.config import FAKES
 from inventory_stream.sandbox.faults import Fault
 from models.channels import OrderNamed
@@ -337,6 +340,36 @@ async def test_a_read_back_tells_what_is_shown(name: str, tmp_path: Path) -> Non
         shown = await bench.channel.read_back([*bench.listings, bench.stranger])
         assert shown == {listing: number for number, listing in enumerate(bench.listings)}
         assert await bench.channel.read_back([]) == {}
+
+
+@every_adapter
+@pytest.mark.parametrize("units", [9, 2])
+async def test_a_drift_is_mended(name: str, units: int, tmp_path: Path) -> None:
+    """What somebody changed at the channel is pushed back through the normal lane, whatever row it is of."""
+    async with bench_of(name, tmp_path, listings_max=1) as bench:
+        account, [listing] = bench.fake.account, bench.listings
+        if not bench.channel.caps.can_read_back:
+            pytest.skip("this channel cannot be asked")
+        caps = replace(bench.channel.caps, settle_seconds=0.0)
+        board = Board(caps, account="a/b", raise_hold_ms=0, mass_change_share=1.0)
+
+        async def push_until_idle() -> None:
+            while (batch := board.take(account.now_ms())) is not None:
+                ends = await bench.channel.push(batch.pushes, batch.key)
+                assert results(ends) == {Result.APPLIED}, ends
+                board.ended(batch, ends, account.now_ms())
+
+        row_ms = account.now_ms()
+        board.set_listings({listing: "SKU-1"}, row_ms)
+        board.want(listing, Version(row_ms - 5_000, 7), KNOWN_UNITS, row_ms, row_ms)
+        await push_until_idle()
+        acknowledged_ms = account.now_ms()
+        await until(lambda: account.now_ms() > acknowledged_ms)
+        account.show(listing, units, "edit")
+        assert await bench.channel.read_back([listing]) == {listing: units}
+        board.observed(listing, units, account.now_ms())
+        await push_until_idle()
+        assert account.shown[listing] == KNOWN_UNITS
 
 
 READS = {

@@ -211,7 +211,8 @@ class State:
             columns.names[place],
             version,
             self.target(place),
-            columns.wanted_at_ms[place],
+            # A channel that orders by time would put what it showed since on top of the row's own time.
+            max(columns.wanted_at_ms[place], self.repair_ms(place) or 0),
             None if expected == UNKNOWN else expected,
             columns.skus[place],
             columns.acknowledged_ms[place],
