@@ -157,6 +157,7 @@ def _menders(named: Callable[[str], str]) -> list[Right]:
     return [
         *_senders(named),
         Right(Resource.TOPIC, named(PAYMENT_EVENTS), (_WRITE,)),
+        Right(Resource.TOPIC, named(CHANNEL_INBOUND), (_WRITE,)),
         Right(Resource.TOPIC, named(DEAD_LETTERS), (_READ, _WRITE)),
     ]
 

@@ -28,6 +28,8 @@ SECRETS: Final[dict[str, dict[str, str | None]]] = {
     "kafka-access-ledger": KAFKA_ACCESS,
     "kafka-access-projection": KAFKA_ACCESS,
     "kafka-access-gateway": KAFKA_ACCESS,
+    "kafka-access-channels": KAFKA_ACCESS,
+    "channel-access": {"shop-nl-token": "placeholder"},
     "redis-access": REDIS_ACCESS,
     "redis-access-gateway": REDIS_ACCESS,
     "gateway-access": {

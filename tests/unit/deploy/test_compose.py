@@ -10,13 +10,24 @@ from typing import Any, Final
 import pytest
 from typer.testing import CliRunner
 
+from inventory_stream.adapters.channel_mapping import load_mapping
+from inventory_stream.adapters.channel_registry import load_registry
+from inventory_stream.adapters.channels.registry import ADAPTERS
 from inventory_stream.cli import app
 from inventory_stream.gateway.security.key_file import changing_keys, read_keys
-from tests.unit.deploy.files import COMPOSE_FILE, HTTP_PORT, MONITORING_PORT, STOP_SECONDS, compose
+from tests.unit.deploy.files import (
+    COMPOSE_FILE,
+    HTTP_PORT,
+    MONITORING_PORT,
+    REPOSITORY,
+    STOP_SECONDS,
+    compose,
+)
 from tests.unit.deploy.process_settings import settings_of
 
 SERVERS: Final = {"kafka", "valkey"}
-WORKERS: Final = {"ledger", "projection", "gateway"}
+WORKERS: Final = {"ledger", "projection", "gateway", "channels"}
+CHANNELS_FOLDER: Final = "${CHANNELS_DIR:-./k8s/base/channels}:/channels"
 CONFIG_SECONDS_MAX: Final = 60
 """It takes a second."""
 
@@ -54,7 +65,8 @@ def test_a_gateway_finds_secrets_that_were_made_once_and_keys_that_others_cannot
 ) -> None:
     """The service `secrets` makes what the gateway needs, and a second run changes none of it."""
     gateway, secrets = ours()["gateway"], ours()["secrets"]
-    assert gateway["volumes"] == secrets["volumes"] == ["gateway-access:/access"]
+    assert secrets["volumes"] == ["gateway-access:/access"]
+    assert gateway["volumes"] == [*secrets["volumes"], f"{CHANNELS_FOLDER}:ro"]
     program = [secrets["entrypoint"][1], secrets["command"][0].replace("/access", str(tmp_path))]
     found = set()
     for _ in range(2):
@@ -98,8 +110,20 @@ def test_processes_wait_for_what_they_need() -> None:
         "gateway": {"kafka": healthy, "valkey": healthy, "topics": done, "secrets": done},
         "topics": {"kafka": healthy},
         "ledger": {"kafka": healthy, "topics": done},
+        "channels": {"kafka": healthy, "topics": done},
         "projection": {"kafka": healthy, "valkey": healthy, "topics": done},
     }
+
+
+def test_without_a_folder_of_channels_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default folder has a registry and a mapping that a worker starts with and that name nobody."""
+    assert ours()["channels"]["volumes"] == [CHANNELS_FOLDER]
+    settings = settings_of(ours()["channels"]["environment"], None, monkeypatch).channels
+    folder = REPOSITORY / "k8s/base/channels"
+    assert settings.registry_file is not None
+    assert settings.mapping_file is not None
+    assert load_registry(folder / settings.registry_file.name, ADAPTERS) == ()
+    assert load_mapping(folder / settings.mapping_file.name, (), ADAPTERS).count() == 0
 
 
 def test_two_ledger_workers_share_the_partitions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,7 +164,9 @@ def test_secrets_are_created_as_the_document_says(production: Manifests) -> None
 def test_each_process_is_its_own_user_of_kafka(production: Manifests) -> None:
     """Only ledger workers may write the ledger (P12), so no other process has their password."""
     users = {name_of(one): secret_names(one)[0] for one in production.workloads}
-    assert users == {name: f"kafka-access-{name}" for name in ("topics", "ledger", "projection", "gateway")}
+    assert users == {
+        name: f"kafka-access-{name}" for name in ("topics", "ledger", "projection", "gateway", "channels")
+    }
 
 
 def test_commands_are_those_of_the_command_line(overlay: Manifests) -> None:
@@ -174,6 +176,7 @@ def test_commands_are_those_of_the_command_line(overlay: Manifests) -> None:
         "ledger": ["worker", "ledger"],
         "projection": ["worker", "projection"],
         "gateway": ["gateway"],
+        "channels": ["worker", "channels"],
     }
     for workload in overlay.workloads:
         assert CliRunner().invoke(app, [*container_of(workload)["args"], "--help"]).exit_code == 0

@@ -1,5 +1,6 @@
 """The network policies let through what the processes use, and nothing else."""
 
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,7 +36,23 @@ def used(workload: Manifest, settings: Settings) -> Ports:
     ports = DNS | {("TCP", port_of(server)) for server in settings.kafka.bootstrap_servers.split(",")}
     if name_of(workload) in {"projection", "gateway"}:
         ports |= {("TCP", urlsplit(settings.redis.url).port or 6379)}
+    if name_of(workload) == "channels":
+        ports |= {("TCP", 443)}
     return ports
+
+
+def test_channels_lead_out_of_private_networks(overlay: Manifests) -> None:
+    """An address that a partner gives, and that lies inside, is no way into the cluster."""
+    policy = overlay.the("NetworkPolicy", "allow-channels")["spec"]
+    assert overlay.selected(policy["podSelector"]) == {"channels"}
+    (rule,) = policy["egress"]
+    wide, six = (ip_network(to["ipBlock"]["cidr"]) for to in rule["to"])
+    held_back = [ip_network(one) for one in rule["to"][0]["ipBlock"]["except"]]
+    for private in ("10.1.2.3", "172.31.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254", "127.0.0.1"):
+        assert ip_address(private) in wide
+        assert any(ip_address(private) in network for network in held_back)
+    assert not any(ip_address("93.184.216.34") in network for network in held_back)
+    assert ip_address("fd00::1") not in six
 
 
 def test_pods_reach_exactly_what_they_use(

@@ -15,6 +15,9 @@ UNITS = {"Mi": 2**20, "Gi": 2**30}
 BASE_BYTES = 120_000_000
 RESERVATION_BYTES = 900
 RECEIPT_BYTES = 475
+# Of a channel worker: benchmarks/channels, and the reading of a changed mapping file.
+LISTING_BYTES = 150
+MAPPING_LINE_BYTES = 580
 # Of a gateway: docs/http/availability.md, docs/http/live.md and the settings' own words.
 SHELF_POSITIONS = 500_000
 SHELF_POSITION_BYTES = 600
@@ -117,6 +120,14 @@ def test_a_gateway_at_its_bounds_fits_in_memory(
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
 
 
+def test_a_channel_worker_that_is_alone_fits_in_memory(production: Manifests) -> None:
+    """With all accounts, half a million positions and as many listings, a quarter is left."""
+    full = BASE_BYTES + SHELF_POSITIONS * (SHELF_POSITION_BYTES + MAPPING_LINE_BYTES + LISTING_BYTES)
+    resources = container_of(production.the("Deployment", "channels"))["resources"]
+    assert full <= 0.75 * quantity(resources["limits"]["memory"])
+    assert resources["requests"]["memory"] == resources["limits"]["memory"]
+
+
 def leaves(value: object, path: str = "") -> dict[str, object]:
     """Give every scalar with its path."""
     if isinstance(value, dict):
@@ -165,7 +176,13 @@ MEANT = (
     "NetworkPolicy/allow-redis/spec/egress/0/ports/0/port",
     *(
         f"{workload}/spec/{part}"
-        for workload in ("Job/topics", "StatefulSet/ledger", "Deployment/projection", "Deployment/gateway")
+        for workload in (
+            "Job/topics",
+            "StatefulSet/ledger",
+            "Deployment/projection",
+            "Deployment/gateway",
+            "Deployment/channels",
+        )
         for part in (
             "replicas",
             "template/spec/containers/0/image",
@@ -186,4 +203,5 @@ def test_overlays_differ_only_where_meant(development: Manifests, production: Ma
         "Job/topics/spec/replicas",
         "Job/topics/spec/template/spec/containers/0/resources/",
         "Deployment/gateway/spec/template/spec/containers/0/volumeMounts/1/",
+        "Deployment/channels/spec/template/spec/containers/0/volumeMounts/1/",
     }
