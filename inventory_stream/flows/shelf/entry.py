@@ -21,24 +21,41 @@ StatedRow = (
 )
 """A row that is stated for one SKU."""
 
-# 81 bytes for a position where its row takes about 160; the rest of the row nobody is shown.
+# 48 bytes for a position where its row takes about 160; the rest of the row nobody is shown.
 _QUANTITIES: Final = Struct("<6q")
+# In front of them, where two numbers of their own would take 64.
+_NEWEST: Final = Struct("<2q")
 
 
 class SkuEntry:
-    """What the shelf holds of one SKU. `offset` and `at_ms` are those of its newest row."""
+    """What the shelf holds of one SKU."""
 
-    __slots__ = ("_at", "_packed", "_stated", "at_ms", "offset", "partition")
+    __slots__ = ("_at", "_packed", "_stated", "partition")
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
-        self.offset: int = -1
-        self.at_ms: int = 0
-        # Most SKUs are at one location: its name and its numbers, and no dict of 184 bytes. Others have one.
+        # Most SKUs are at one location: its name, its numbers behind those of the newest row, and no dict of
+        # 184 bytes. Others have one.
         self._at: str | dict[str, bytes] | None = None
-        self._packed: bytes = b""
+        self._packed: bytes = _NEWEST.pack(-1, 0)
         # Most SKUs have nothing stated: no dict for them.
         self._stated: dict[bytes, StatedRow] | None = None
+
+    @property
+    def offset(self) -> int:
+        """That of the newest row."""
+        offset: int = _NEWEST.unpack_from(self._packed)[0]
+        return offset
+
+    @property
+    def at_ms(self) -> int:
+        """Record time of the newest row."""
+        at_ms: int = _NEWEST.unpack_from(self._packed)[1]
+        return at_ms
+
+    def reach(self, offset: int, at_ms: int) -> None:
+        """Note the newest row."""
+        self._packed = _NEWEST.pack(offset, at_ms) + self._packed[_NEWEST.size :]
 
     @property
     def is_empty(self) -> bool:
@@ -61,10 +78,10 @@ class SkuEntry:
         if isinstance(self._at, dict):
             self._at[location] = packed
         elif self._at is None or self._at == location:
-            self._at, self._packed = location, packed
+            self._at, self._packed = location, self._packed[: _NEWEST.size] + packed
         else:
-            self._at = {self._at: self._packed, location: packed}
-            self._packed = b""
+            self._at = {self._at: self._packed[_NEWEST.size :], location: packed}
+            self._packed = self._packed[: _NEWEST.size]
 
     def put_stated(self, key: bytes, row: StatedRow | None) -> None:
         """Keep what is stated under a row key; None takes it away."""
@@ -80,14 +97,15 @@ class SkuEntry:
         """Give the quantities at a location."""
         if isinstance(self._at, dict):
             packed = self._at.get(location)
-        else:
-            packed = self._packed if self._at == location else None
-        return None if packed is None else Stock(location, *_QUANTITIES.unpack(packed))
+            return None if packed is None else Stock(location, *_QUANTITIES.unpack(packed))
+        if self._at != location:
+            return None
+        return Stock(location, *_QUANTITIES.unpack_from(self._packed, _NEWEST.size))
 
     def stock(self) -> Iterator[Stock]:
         """Give the quantities of each location."""
         if isinstance(self._at, str):
-            yield Stock(self._at, *_QUANTITIES.unpack(self._packed))
+            yield Stock(self._at, *_QUANTITIES.unpack_from(self._packed, _NEWEST.size))
             return
         for location, packed in (self._at or {}).items():
             yield Stock(location, *_QUANTITIES.unpack(packed))
@@ -121,4 +139,4 @@ class SkuEntry:
         if isinstance(self._at, dict):
             self._at.pop(location, None)
         elif self._at == location:
-            self._at, self._packed = None, b""
+            self._at, self._packed = None, self._packed[: _NEWEST.size]

@@ -324,7 +324,8 @@ class MemoryShelf:
         entry = self._skus.get(sku)
         if entry is None:
             entry = self._skus[sku] = SkuEntry(partition)
-        entry.partition, entry.offset, entry.at_ms = partition, record.offset, record.timestamp_ms
+        entry.partition = partition
+        entry.reach(record.offset, record.timestamp_ms)
         return entry
 
     def _partition(self, sku: str) -> int:
