@@ -342,34 +342,58 @@ async def test_a_read_back_tells_what_is_shown(name: str, tmp_path: Path) -> Non
         assert await bench.channel.read_back([]) == {}
 
 
+class _Following:
+    """One listing, followed as the owner of an account does it."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._account = bench.fake.account
+        [self.listing] = bench.listings
+        caps = replace(bench.channel.caps, settle_seconds=0.0)
+        self.board = Board(caps, account="a/b", raise_hold_ms=0, mass_change_share=1.0)
+        self._row_ms = self._account.now_ms()
+        self.board.set_listings({self.listing: "SKU-1"}, self._row_ms)
+
+    async def want(self, units: int) -> None:
+        """Have it show so many by one and the same row, and see that it does."""
+        version = Version(self._row_ms - 5_000, 7)
+        self.board.want(self.listing, version, units, self._row_ms, self._account.now_ms())
+        await self.push()
+        assert self._account.shown[self.listing] == units
+
+    async def push(self) -> None:
+        """Send what is to be sent, until nothing is; then let a moment pass."""
+        while (batch := self.board.take(self._account.now_ms())) is not None:
+            ends = await self._bench.channel.push(batch.pushes, batch.key)
+            assert results(ends) == {Result.APPLIED}, ends
+            self.board.ended(batch, ends, self._account.now_ms())
+        now_ms = self._account.now_ms()
+        await until(lambda: self._account.now_ms() > now_ms)
+
+
 @every_adapter
 @pytest.mark.parametrize("units", [9, 2])
 async def test_a_drift_is_mended(name: str, units: int, tmp_path: Path) -> None:
     """What somebody changed at the channel is pushed back through the normal lane, whatever row it is of."""
     async with bench_of(name, tmp_path, listings_max=1) as bench:
-        account, [listing] = bench.fake.account, bench.listings
         if not bench.channel.caps.can_read_back:
             pytest.skip("this channel cannot be asked")
-        caps = replace(bench.channel.caps, settle_seconds=0.0)
-        board = Board(caps, account="a/b", raise_hold_ms=0, mass_change_share=1.0)
+        following = _Following(bench)
+        await following.want(KNOWN_UNITS)
+        bench.fake.account.show(following.listing, units, "edit")
+        assert await bench.channel.read_back(bench.listings) == {following.listing: units}
+        following.board.observed(following.listing, units, bench.fake.account.now_ms())
+        await following.push()
+        assert bench.fake.account.shown[following.listing] == KNOWN_UNITS
 
-        async def push_until_idle() -> None:
-            while (batch := board.take(account.now_ms())) is not None:
-                ends = await bench.channel.push(batch.pushes, batch.key)
-                assert results(ends) == {Result.APPLIED}, ends
-                board.ended(batch, ends, account.now_ms())
 
-        row_ms = account.now_ms()
-        board.set_listings({listing: "SKU-1"}, row_ms)
-        board.want(listing, Version(row_ms - 5_000, 7), KNOWN_UNITS, row_ms, row_ms)
-        await push_until_idle()
-        acknowledged_ms = account.now_ms()
-        await until(lambda: account.now_ms() > acknowledged_ms)
-        account.show(listing, units, "edit")
-        assert await bench.channel.read_back([listing]) == {listing: units}
-        board.observed(listing, units, account.now_ms())
-        await push_until_idle()
-        assert account.shown[listing] == KNOWN_UNITS
+@every_adapter
+async def test_units_of_one_row_may_change(name: str, tmp_path: Path) -> None:
+    """A policy that changed or zeros of an operator come through, though the ledger's row is the same."""
+    async with bench_of(name, tmp_path, listings_max=1) as bench:
+        following = _Following(bench)
+        for units in (8, 0, 8, 3):
+            await following.want(units)
 
 
 READS = {
