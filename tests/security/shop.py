@@ -27,6 +27,8 @@ USERS: Final = {
     "maker": "topics create, topics check",
     "doctor": "doctor",
     "reader": "ledger dump, verify, explain",
+    "channels": "worker channels",
+    "keeper": "channels status, pause, ...",
 }
 """Roles by user; ADMIN may do everything, NOBODY nothing."""
 
