@@ -647,6 +647,16 @@ GATEWAY_WEBHOOKS: Final = Metric(
     "forged or malformed rises: a secret was changed on one side, or a channel's bodies were.",
     "webhooks-refused",
 )
+GATEWAY_WEBHOOK_MISFITS: Final = Metric(
+    f"{PREFIX}gateway_webhook_misfits_total",
+    Kind.COUNTER,
+    Role.GATEWAY,
+    "deliveries",
+    ("integration", "field"),
+    "Genuine deliveries that do not fit what the channel documents, by the field that does not.",
+    "Any: the vendor changes its form.",
+    "webhooks-refused",
+)
 GATEWAY_WEBHOOK_KINDS: Final = Metric(
     f"{PREFIX}gateway_webhook_unknown_kinds_total",
     Kind.COUNTER,

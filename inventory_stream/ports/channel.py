@@ -201,7 +201,14 @@ class ForeignError(ForgedError):
 
 
 class MalformedError(Exception):
-    """A genuine webhook cannot be read (400). The text may be shown to the sender."""
+    """A genuine webhook cannot be read (400). The text may be shown to the sender.
+
+    `field`: where, as a path of names that are declared here; `body` where there is none.
+    """
+
+    def __init__(self, text: str, field: str = "body") -> None:
+        super().__init__(text)
+        self.field = field
 
 
 class Delivery(NamedTuple):

@@ -25,12 +25,17 @@ class WebhookMonitor(Protocol):
         `integration` is "" where there is none of that name.
         """
 
+    def misfit(self, integration: str, field: str) -> None:
+        """A genuine delivery does not fit what its channel documents; `field` as in `MalformedError`."""
+
     def unknown_kind(self, integration: str, kind: str) -> None:
         """A genuine delivery was of a kind that is not understood."""
 
 
 class _SilentWebhooks:
     def delivered(self, integration: str, result: str) -> None: ...
+
+    def misfit(self, integration: str, field: str) -> None: ...
 
     def unknown_kind(self, integration: str, kind: str) -> None: ...
 

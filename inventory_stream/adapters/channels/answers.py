@@ -48,7 +48,7 @@ def decoded(
     try:
         value = msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        drift.misfit(channel, *_misfit_of(str(error)))
+        drift.misfit(channel, *misfit_of(str(error)))
         raise ChannelError(Result.AMBIGUOUS, MISFIT) from None
     if not counts_unknown:
         return value
@@ -90,7 +90,8 @@ def not_sent(batch: Sequence[Push]) -> list[Ended]:
     return all_ended(batch, Result.APPLIED, "not-sent")
 
 
-def _misfit_of(text: str) -> tuple[str, str]:
+def misfit_of(text: str) -> tuple[str, str]:
+    """Read out of msgspec's words which field does not fit, and how: `missing` or `type`."""
     missing = _MISSING.search(text)
     if missing is not None:
         parent = _plain(missing[2] or "")

@@ -80,6 +80,10 @@ class PrometheusGateway:
         """See `ports.webhooks.WebhookMonitor`."""
         self._instruments.counter(names.GATEWAY_WEBHOOKS, integration, result).inc()
 
+    def misfit(self, integration: str, field: str) -> None:
+        """See `ports.webhooks.WebhookMonitor`."""
+        self._instruments.counter(names.GATEWAY_WEBHOOK_MISFITS, integration, field).inc()
+
     def unknown_kind(self, integration: str, kind: str) -> None:
         """See `ports.webhooks.WebhookMonitor`."""
         self._instruments.counter(names.GATEWAY_WEBHOOK_KINDS, integration, kind).inc()

@@ -128,6 +128,7 @@ class WebhookRoutes:
             raise Problem("not-authenticated", str(error)) from None
         except MalformedError as error:
             self._monitor.delivered(name, "malformed")
+            self._monitor.misfit(name, error.field)
             log.warning("webhook_malformed", integration=name, reason=str(error))
             raise Problem("malformed", str(error)) from None
         except UnreachableError:

@@ -40,10 +40,15 @@ class Heard:
 
     results: Counter[tuple[str, str]] = field(default_factory=Counter)
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    misfits: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def delivered(self, integration: str, result: str) -> None:
         """See the port."""
         self.results[integration, result] += 1
+
+    def misfit(self, integration: str, field: str) -> None:
+        """See the port."""
+        self.misfits[integration, field] += 1
 
     def unknown_kind(self, integration: str, kind: str) -> None:
         """See the port."""
@@ -165,6 +170,25 @@ async def test_what_is_forged_malformed_or_huge_is_refused_and_costs_nothing(
     if status != 413:  # refused before it is read whole
         word = {401: "forged", 400: "malformed", 404: "unknown"}[status]
         assert door.heard.results == {("" if status == 404 else name, word): 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"created_at": None}, "created_at"),
+        ({"line_items": [{"id": 1, "quantity": "2"}]}, "line_items.quantity"),
+        ({"id": "x"}, "id"),
+        ({"line_items": [{"sku": "A"}]}, "line_items.id"),
+    ],
+)
+async def test_a_body_that_has_changed_is_counted_by_its_field(
+    door: Door, change: dict[str, object], place: str
+) -> None:
+    """Names are ours, so that there are few; what was sent is in none of them."""
+    async with door.client() as client:
+        delivery = sent.shopify("orders/create", {**ORDER, **change})
+        assert (await post(client, delivery, "shopify-1"))[0] == 400
+    assert door.heard.misfits == {("shopify-1", place): 1}
 
 
 async def test_woocommerce_may_try_the_address_without_a_signature(door: Door) -> None:

@@ -126,6 +126,7 @@ def registry_of_a_gateway() -> CollectorRegistry:
     monitor.room_restored()
     monitor.dropped(0, 1)
     monitor.delivered("shop-nl", "taken")
+    monitor.misfit("shop-nl", "line_items")
     monitor.unknown_kind("shop-nl", "orders/risk")
     monitor.refresh()
     return registry

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from inventory_stream.adapters.channels.answers import misfit_of
 from inventory_stream.ports.channel import MalformedError
 from models.channels import (
     INBOUND_LINES_MAX,
@@ -45,7 +46,7 @@ def decoded(raw: bytes, kind: type[T]) -> T:
     try:
         value: T = decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise MalformedError(_without_input(str(error))) from None
+        raise MalformedError(_without_input(str(error)), misfit_of(str(error))[0]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedError("the body is no JSON") from None
     return value
@@ -59,7 +60,7 @@ def identifier(value: object, field: str) -> str:
     """
     text = str(value)
     if not 1 <= len(text) <= ID_CHARACTERS_MAX or has_control_character(text) or _has_half(text):
-        raise MalformedError(f"{field} is no identifier of 1 to {ID_CHARACTERS_MAX} characters")
+        raise MalformedError(f"{field} is no identifier of 1 to {ID_CHARACTERS_MAX} characters", field)
     return text
 
 
@@ -81,7 +82,7 @@ def ms_of(when: datetime, field: str) -> int:
     aware = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
     at_ms = int(aware.timestamp() * 1_000)
     if not 0 <= at_ms <= EPOCH_MS_MAX:
-        raise MalformedError(f"{field} is no time after 1970")
+        raise MalformedError(f"{field} is no time after 1970", field)
     return at_ms
 
 
@@ -92,7 +93,7 @@ def ms_of_seconds(seconds: int, field: str) -> int:
         MalformedError: they are no time.
     """
     if not 0 <= seconds <= EPOCH_MS_MAX // 1_000:
-        raise MalformedError(f"{field} is no time in Unix seconds")
+        raise MalformedError(f"{field} is no time in Unix seconds", field)
     return seconds * 1_000
 
 
@@ -103,7 +104,7 @@ def units_of(value: int, field: str) -> int:
         MalformedError: below 1 or above R6's bound.
     """
     if not 1 <= value <= UNITS_MAX:
-        raise MalformedError(f"{field} is no number of units")
+        raise MalformedError(f"{field} is no number of units", field)
     return value
 
 
@@ -114,7 +115,7 @@ def check_lines(lines: Sequence[object]) -> None:
         MalformedError: it is; it is refused whole, as half an order would be a false one.
     """
     if len(lines) > INBOUND_LINES_MAX:
-        raise MalformedError(f"an order may have {INBOUND_LINES_MAX} lines")
+        raise MalformedError(f"an order may have {INBOUND_LINES_MAX} lines", "lines")
 
 
 def kind_of(text: object) -> str:

@@ -103,5 +103,7 @@ class QueueReader:
         except (ForgedError, MalformedError) as error:
             result = "forged" if isinstance(error, ForgedError) else "malformed"
             self._monitor.delivered(self._integration.name, result)
+            if isinstance(error, MalformedError):
+                self._monitor.misfit(self._integration.name, error.field)
             log.warning("message_refused", integration=self._integration.name, reason=str(error))
             return None

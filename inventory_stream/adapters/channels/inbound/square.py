@@ -105,7 +105,7 @@ def _whole(quantity: str) -> int:
             return int(units)
     except (InvalidOperation, ValueError, OverflowError):
         pass
-    raise MalformedError("inventory_counts[].quantity is no whole number")
+    raise MalformedError("inventory_counts[].quantity is no whole number", "inventory_counts[].quantity")
 
 
 _UNITS_TEXT_MAX: Final = 10**12
@@ -115,7 +115,7 @@ def _order(event: _Event) -> tuple[ChannelEvent, ...]:
     """Read which order it is: the object has one field, named as the kind of event."""
     found = list(decoded(bytes(event.data.object), dict[str, _Order]).values())
     if len(found) != 1:
-        raise MalformedError("data.object does not name one order")
+        raise MalformedError("data.object does not name one order", "data.object")
     order = found[0]
     at = order.updated_at or event.created_at
     return (OrderNamed(identifier(order.order_id, "order_id"), ms_of(at, "updated_at"), order.version),)

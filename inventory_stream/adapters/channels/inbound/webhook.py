@@ -78,10 +78,10 @@ def new_listener(integration: Integration, secrets: Secrets) -> WebhookListener:
 def _checked(event: _Told) -> _Told:
     """See what the types cannot say."""
     if not 0 <= event.at_ms <= EPOCH_MS_MAX:
-        raise MalformedError("at_ms is no time in ms")
+        raise MalformedError("at_ms is no time in ms", "at_ms")
     if isinstance(event, StockSeen):
         if abs(event.units) > UNITS_MAX:
-            raise MalformedError("units is no number of units")
+            raise MalformedError("units is no number of units", "units")
         identifier(event.listing, "listing")
         return event
     for name in ("order_id", "change_id", "sale_id"):
@@ -90,7 +90,7 @@ def _checked(event: _Told) -> _Told:
     for line in event.lines:
         _check_line(line)
         if isinstance(event, LinesReturned) and line.units is None:
-            raise MalformedError("lines[].units is needed of what came back")
+            raise MalformedError("lines[].units is needed of what came back", "lines[].units")
     return event
 
 
@@ -99,4 +99,4 @@ def _check_line(line: SoldLine | ChangedLine) -> None:
         if (value := getattr(line, name)) is not None:
             identifier(value, f"lines[].{name}")
     if line.listing is None and line.sku is None:
-        raise MalformedError("lines[] needs listing or sku")
+        raise MalformedError("lines[] needs listing or sku", "lines[]")
