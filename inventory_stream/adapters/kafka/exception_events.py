@@ -58,7 +58,7 @@ class KafkaChannelExceptions:
         )
         if len(self._waiting) >= WAITING_MAX:
             lost = self._waiting.popleft()
-            log.error("channel_exception_not_told", event=lost.id, source=lost.source)
+            log.error("channel_exception_not_told", exception_id=lost.id, source=lost.source)
         self._waiting.append(channel_exception(channel, account, detail))
         self._is_there.set()
         log.warning("channel_exception", kind=kind, channel=channel, account=account, reason=reason)
@@ -88,12 +88,12 @@ class KafkaChannelExceptions:
                 )
         except (KafkaError, TimeoutError, OSError) as error:
             await self._producer.close()  # a producer that gave up once may never come back
-            log.warning("channel_exception_waits", event=event.id, why=type(error).__name__)
+            log.warning("channel_exception_waits", exception_id=event.id, why=type(error).__name__)
             return False
         return True
 
     async def close(self) -> None:
         """Let go of the connection; bounded. What still waits is in the log only."""
         for event in self._waiting:
-            log.error("channel_exception_not_told", event=event.id, source=event.source)
+            log.error("channel_exception_not_told", exception_id=event.id, source=event.source)
         await self._producer.close()
