@@ -14,6 +14,7 @@ from aiohttp import web
 from inventory_stream.sandbox.account import KEPT_BODY_BYTES_MAX, Done, FakeAccount, Seen, Set
 from inventory_stream.sandbox.faults import Fault
 from inventory_stream.sandbox.specs import Specs
+from inventory_stream.sandbox.withheld import drip, hang, pour, reset
 
 HUGE_BYTES: Final = 64 * 1024 * 1024
 """Of an answer that nobody should read to its end: sixteen times what an exchange takes."""
@@ -24,7 +25,6 @@ HANG_SECONDS_MAX: Final = 60.0
 SKEW_MS: Final = 600_000
 """How far a skewed clock is ahead: twice what vendors allow (5 min)."""
 
-_CHUNK: Final = b" " * 65_536
 _PAGE: Final = "<html><body>We will be back.</body></html>"
 _GZIP: Final = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
 _THROTTLED: Final = {
@@ -189,69 +189,38 @@ class Fake(ABC):
             self.account.expire_tokens()
             response = self.unauthorised()
         elif fault is Fault.RESET_BEFORE:
-            response = _reset(request)
+            response = reset(request)
         elif fault is Fault.TIMEOUT_BEFORE:
-            response = await self._hang(request)
+            response = await hang(request, self._is_over())
         return response
 
     async def _after(self, request: web.Request, fault: Fault | None) -> web.StreamResponse | None:
         response: web.StreamResponse | None = None
         if fault is Fault.RESET_AFTER:
-            response = _reset(request)
+            response = reset(request)
         elif fault is Fault.TIMEOUT_AFTER:
-            response = await self._hang(request)
+            response = await hang(request, self._is_over())
         elif fault is Fault.MALFORMED:
             response = web.Response(text='{"data": {"ok": tr', content_type="application/json")
         elif fault is Fault.HTML:
             response = web.Response(text=_PAGE, content_type="text/html")
         elif fault is Fault.HUGE:
-            response = await _pour(request)
+            response = await pour(request, HUGE_BYTES)
         elif fault is Fault.GZIP_BOMB:
             packed = await asyncio.to_thread(gzip.compress, b" " * HUGE_BYTES, 9)
             response = web.Response(body=packed, headers=_GZIP)
         elif fault is Fault.SLOW:
-            response = await self._drip(request)
+            response = await drip(request, self._is_over())
         return response
 
-    async def _hang(self, request: web.Request) -> web.Response:
-        await self._until_left(request)
-        return _reset(request)
-
-    async def _until_left(self, request: web.Request) -> None:
+    def _is_over(self) -> Callable[[], bool]:
         deadline = self.account.clock() + HANG_SECONDS_MAX
-        while self.account.clock() < deadline and not self.is_closing.is_set():
-            if request.transport is None or request.transport.is_closing():
-                return
-            # aiohttp does not tell a handler that its client left.
-            await asyncio.sleep(0.02)
-
-    async def _drip(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        await response.prepare(request)
-        deadline = self.account.clock() + HANG_SECONDS_MAX
-        try:
-            while self.account.clock() < deadline and not self.is_closing.is_set():
-                await response.write(b" ")
-                await asyncio.sleep(0.05)
-        except ConnectionError:
-            pass  # the client has had enough, which is what this is for
-        return response
+        return lambda: self.account.clock() > deadline or self.is_closing.is_set()
 
     def close(self) -> None:
         """Let nobody wait any more."""
         self.is_closing.set()
         self.account.close()
-
-
-async def _pour(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(request)
-    try:
-        for _ in range(HUGE_BYTES // len(_CHUNK)):
-            await response.write(_CHUNK)
-    except ConnectionError:
-        pass  # the client has had enough, which is what this is for
-    return response
 
 
 def _retry_after(fault: Fault | None, now_seconds: float) -> str | None:
@@ -262,12 +231,6 @@ def _retry_after(fault: Fault | None, now_seconds: float) -> str | None:
     if fault is Fault.THROTTLED_PAST_DATE:
         return formatdate(now_seconds - 60, usegmt=True)
     return None
-
-
-def _reset(request: web.Request) -> web.Response:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=499)
 
 
 def _seen(request: web.Request, turn: Turn, status: int, fault: Fault | None) -> Seen:

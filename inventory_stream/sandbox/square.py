@@ -1,25 +1,21 @@
 """A fake Square: counts applied by their time, keys kept, one error for the whole request."""
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar, Final
-from uuid import uuid4
 
 import msgspec
 from aiohttp import web
 
-from inventory_stream.adapters.channels.inbound.signing import square_signature
 from inventory_stream.sandbox.account import Done, FakeAccount, KeyReusedError, Set
 from inventory_stream.sandbox.fake import Entry, Fake, Happening, Turn, Webhook
 from inventory_stream.sandbox.specs import Specs
+from inventory_stream.sandbox.square_orders import MERCHANT, SIGNATURE_KEY, SquareOrders, rfc_3339
 from models.ids import decode_id, encode_id
 
 FILE: Final = "square/inventory-slice.json"
 TOKEN: Final = "sandbox-square-token"  # noqa: S105  # of a fake
-SIGNATURE_KEY: Final = "sandbox-square-signature-key"
 PLACE: Final = "SQPLACE1"
-MERCHANT: Final = "SANDBOXMERCHANT"
 BATCH_MAX: Final = 100
 PAGE_MAX: Final = 1_000
 REQUESTS: Final = "requests"
@@ -28,7 +24,6 @@ PER_SECOND: Final = 50.0
 DAY_MS: Final = 86_400_000
 FUTURE_MS: Final = 5_000
 """Clocks of one machine agree; this is for a record's time that was rounded up."""
-ORDERS_MAX: Final = 10_000
 
 
 class SquareFake(Fake):
@@ -44,7 +39,7 @@ class SquareFake(Fake):
         self._counts_misfits = specs.openapi(FILE, "BatchRetrieveInventoryCountsRequest")
         self.verified_by = FILE if self._change_misfits is not None else None
         self._counted_ms: dict[str, int] = {}
-        self._orders: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._orders = SquareOrders()
 
     def routes(self, prefix: str) -> Sequence[web.RouteDef]:
         """See the base class."""
@@ -87,36 +82,8 @@ class SquareFake(Fake):
         return response
 
     def happened(self, happening: Happening, url: str) -> Sequence[Webhook]:
-        """Tell of an order by its id only, as Square does; who wants more asks for it."""
-        order = self._remember(happening)
-        now = _rfc_3339(happening.at_ms)
-        kind = "order.created" if happening.kind == "sold" else "order.updated"
-        word = kind.replace(".", "_")
-        body = msgspec.json.encode(
-            {
-                "merchant_id": MERCHANT,
-                "type": kind,
-                "event_id": str(uuid4()),
-                "created_at": now,
-                "data": {
-                    "type": word,
-                    "id": order["id"],
-                    "object": {
-                        word: {
-                            "created_at": order["created_at"],
-                            "updated_at": now,
-                            "location_id": order["location_id"],
-                            "order_id": order["id"],
-                            "state": order["state"],
-                            "version": order["version"],
-                        }
-                    },
-                },
-            }
-        )
-        signature = square_signature(SIGNATURE_KEY, url, body)
-        headers = {"Content-Type": "application/json", "x-square-hmacsha256-signature": signature}
-        return [Webhook(headers, body)]
+        """See the base class."""
+        return [self._orders.told(happening, url)]
 
     async def _changes(self, request: web.Request) -> web.StreamResponse:
         return await self.serve(request, self._change, is_write=True, limit=REQUESTS)
@@ -240,47 +207,6 @@ class SquareFake(Fake):
         listing = _listing_of(count)
         return _count_of(listing, self.account.shown.get(listing, 0), now_ms)
 
-    def _remember(self, happening: Happening) -> dict[str, Any]:
-        now = _rfc_3339(happening.at_ms)
-        known = self._orders.get(happening.order_id)
-        lines = [
-            {
-                "uid": f"line-{number}",
-                "catalog_object_id": decode_id(listing.partition("/")[0]),
-                "quantity": str(units),
-            }
-            for number, (listing, units) in enumerate(happening.lines, 1)
-        ]
-        order = known or {
-            "id": happening.order_id,
-            "location_id": decode_id(happening.lines[0][0].partition("/")[2]),
-            "created_at": now,
-            "state": "OPEN",
-            "version": 0,
-            "line_items": lines,
-            "fulfillments": [{"uid": "f-1", "type": "SHIPMENT", "state": "PROPOSED"}],
-            "net_amount_due_money": {"amount": 0, "currency": "EUR"},
-        }
-        order["version"] += 1
-        order["updated_at"] = now
-        if happening.kind == "cancelled":
-            order["state"] = "CANCELED"
-        if happening.kind == "refunded":
-            order["returns"] = [
-                {
-                    "uid": "return-1",
-                    "source_order_id": happening.order_id,
-                    "return_line_items": [
-                        {**line, "uid": f"back-{line['uid']}", "source_line_item_uid": line["uid"]}
-                        for line in lines
-                    ],
-                }
-            ]
-        self._orders[happening.order_id] = order
-        if len(self._orders) > ORDERS_MAX:
-            self._orders.popitem(last=False)
-        return order
-
 
 _CHANGES_TOO: Final = {
     "required": ["changes"],
@@ -329,14 +255,8 @@ def _count_of(listing: str, units: int, now_ms: int) -> dict[str, str]:
         "state": "IN_STOCK",
         "location_id": decode_id(place),
         "quantity": str(units),
-        "calculated_at": _rfc_3339(now_ms),
+        "calculated_at": rfc_3339(now_ms),
     }
-
-
-def _rfc_3339(at_ms: int) -> str:
-    return (
-        datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
 
 
 def _ms(text: str) -> int:

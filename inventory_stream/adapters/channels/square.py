@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
-from inventory_stream.adapters.channels.answers import code_of, decoded, not_sent, whole
+from inventory_stream.adapters.channels.answers import decoded, not_sent, whole
 from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.halving import push_in_halves
 from inventory_stream.adapters.channels.inbound import square
@@ -28,6 +28,7 @@ from inventory_stream.adapters.channels.square_counts import (
     parts_of,
     units_of,
 )
+from inventory_stream.adapters.channels.square_errors import see
 from inventory_stream.adapters.channels.square_orders import SquareOrder, events_of_order
 from inventory_stream.adapters.channels.tokens import Fresh, Tokens
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
@@ -58,17 +59,6 @@ class SquareOptions(Struct, frozen=True, forbid_unknown_fields=True):
     settle_seconds: Annotated[
         float, Meta(ge=0, le=600, description="after so long a read back shows what was set; default 2")
     ] = 2.0
-
-
-class _Error(Struct):
-    code: str = ""
-    category: str = ""
-    field: str | None = None
-    detail: str | None = None
-
-
-class _Refusal(Struct):
-    errors: list[_Error] = []
 
 
 class _OrderAnswer(Struct):
@@ -158,7 +148,7 @@ class Square:
         answer = await self._call("GET", f"/v2/orders/{quote(named.order_id, safe='')}", None, REQUESTS)
         if answer.status == HTTPStatus.NOT_FOUND:
             raise ChannelError(Result.PERMANENT, "order-unknown")
-        self._see(answer)
+        see(answer)
         # An order has a hundred documented fields, of which ten count.
         read = decoded(answer, _OrderAnswer, self._drift, self._channel, counts_unknown=False)
         return events_of_order(read.order)
@@ -170,7 +160,7 @@ class Square:
         answer = await self._call(
             "POST", "/v2/inventory/changes/batch-create", changes_body(batch, key, now_ms), None
         )
-        self._see(answer)
+        see(answer)
         counts = decoded(answer, Counts, self._drift, self._channel, ignored=_IGNORED)
         shown = {count.listing: count.quantity for count in counts.counts if count.state == IN_STOCK}
         return whole(
@@ -182,7 +172,7 @@ class Square:
         answer = await self._call(
             "POST", "/v2/inventory/counts/batch-retrieve", counts_body(items, place, cursor), REQUESTS
         )
-        self._see(answer)
+        see(answer)
         return decoded(answer, Counts, self._drift, self._channel, ignored=_IGNORED)
 
     async def _call(self, method: str, path: str, body: bytes | None, limit: str | None) -> Answer:
@@ -195,23 +185,6 @@ class Square:
             return await self._exchange.send(method, path, limit=limit, headers=headers, body=body)
 
         return await self._tokens.call(send)
-
-    def _see(self, answer: Answer) -> None:
-        """Find errors, also those inside a 2xx: Square names them for the whole request.
-
-        Raises:
-            ChannelError: there are some.
-        """
-        try:
-            errors = msgspec.convert(answer.json(), _Refusal).errors
-        except (ChannelError, msgspec.ValidationError):
-            if answer.is_success:
-                return  # what reads the answer says more
-            raise ChannelError(Result.RETRYABLE, f"http-{answer.status}") from None
-        if errors:
-            raise ChannelError(_result_of(errors[0], answer.status), code_of(errors[0].code))
-        if not answer.is_success:
-            raise ChannelError(Result.PERMANENT, f"http-{answer.status}")
 
     async def _ask_token(self) -> Fresh:
         body = {
@@ -244,30 +217,6 @@ def _end_of(push: Push, quantity: str) -> Ended:
         return Ended(push.listing, Result.APPLIED)
     # A count or sale of the channel's own with a later time stands over ours.
     return Ended(push.listing, Result.AMBIGUOUS, "shows-other")
-
-
-def _result_of(error: _Error, status: int) -> Result:
-    if error.code in _RESULTS_BY_CODE:
-        return _RESULTS_BY_CODE[error.code]
-    if error.category in _RESULTS_BY_CATEGORY:
-        return _RESULTS_BY_CATEGORY[error.category]
-    return Result.AUTH if status == HTTPStatus.FORBIDDEN else Result.PERMANENT
-
-
-_RESULTS_BY_CODE: Final = {
-    # Our clocks and Square's disagree about "future" or "24 hours": the next try has another time.
-    "INVALID_TIME": Result.RETRYABLE,
-    "CONFLICT": Result.RETRYABLE,
-    # Some other content went under this key: what is shown must be read.
-    "IDEMPOTENCY_KEY_REUSED": Result.AMBIGUOUS,
-    "INSUFFICIENT_SCOPES": Result.AUTH,
-    "FORBIDDEN": Result.AUTH,
-}
-_RESULTS_BY_CATEGORY: Final = {
-    "AUTHENTICATION_ERROR": Result.AUTH,
-    "RATE_LIMIT_ERROR": Result.THROTTLED,
-    "API_ERROR": Result.RETRYABLE,
-}
 
 
 def check_listing(listing: str) -> str | None:

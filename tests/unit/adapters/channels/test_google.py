@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from inventory_stream.adapters.channels.google import SPEC, body_of, check_listing, segment_of
+from inventory_stream.adapters.channels.google import SPEC, check_listing
+from inventory_stream.adapters.channels.google_words import body_of, segment_of
 from inventory_stream.ports.channel import Result
 from inventory_stream.ports.integrations import Integration
 from inventory_stream.sandbox.faults import Fault
