@@ -43,7 +43,7 @@ async def test_backlog_goes_by_feed_and_zeros_never_wait_behind_it(tmp_path: Pat
         )
         pace.begin(channel.caps.limits)
         mapping = FakeMapping([MappedListing(name, sku, (), 1) for name, sku in LISTINGS.items()])
-        keeper = Keeper(FakeChannelLog(), 0)
+        keeper = Keeper(FakeChannelLog(), 0, lambda: True)
         account = Account(
             AccountParts(
                 integration=entry,
