@@ -43,10 +43,11 @@ def batch_of(
             made it show: a channel that knows the key would answer without applying, so it needs a new one.
         is_bulk: For the slow way.
     """
-    # In the order of their names: equal content has equal bytes, in whatever order it came to wait.
+    # In the order of their names: equal content has equal bytes, in whatever order it came to wait. All that a
+    # push says is in the key: a channel refuses a key that comes with other bytes.
     ordered = sorted(zip(pushes, repairs, strict=True))
     parts = [
-        f"{push.listing}:{push.version}:{push.units}:{push.at_ms}"
+        f"{push.listing}:{push.version}:{push.units}:{push.at_ms}:{push.sku!r}:{push.after_ms}"
         + ("" if push.expected_units is None else f":was {push.expected_units}")
         + ("" if repair is None else f":since {repair}")
         for push, repair in ordered
