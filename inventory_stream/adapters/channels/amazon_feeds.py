@@ -30,7 +30,7 @@ from inventory_stream.adapters.channels.amazon_words import (
     patches_of,
 )
 from inventory_stream.adapters.channels.answers import all_ended, code_of, ended_by
-from inventory_stream.adapters.channels.exchange import ANSWER_BYTES_MAX
+from inventory_stream.adapters.channels.bounded import ANSWER_BYTES_MAX
 from inventory_stream.ports.channel import ChannelError, Ended, Push, Result
 
 FEEDS: Final = "/feeds/2021-06-30/feeds"

@@ -1,8 +1,6 @@
 """One HTTP exchange with a channel: bounded in time and bytes, its failures classified."""
 
-import zlib
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
@@ -13,15 +11,8 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from inventory_stream.adapters.channels.addresses import AddressRefusedError, checked_socket, why_refused
+from inventory_stream.adapters.channels.bounded import content_of, retry_at
 from inventory_stream.ports.channel import ChannelError, Pace, Result
-
-ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Most bytes of an answer, unpacked. The largest that is asked for, a read back of 1,000 counts, has 300 KB;
-a process with 20 accounts that all misbehave at once stays below 100 MB."""
-
-RETRY_AFTER_MS_MAX: Final = 15 * 60 * 1000
-"""Longest pause that a channel may ask for (channels.md, section 3, point 7): a header that says a year must
-not end an account."""
 
 CONNECT_SECONDS_MAX: Final = 5.0
 """Longest wait for a connection. A channel that does not take one within it is down; nothing was sent yet, so
@@ -213,7 +204,7 @@ class Exchange:
             ) as response:
                 if response.status != 429 or not keeps_429:
                     self._see_status(response, limit)
-                content = await _content(response)
+                content = await content_of(response)
                 return Answer(response.status, _lower(response.headers), content)
         except (aiohttp.ClientError, _UnansweredError, TimeoutError, OSError) as error:
             # Without the cause: it quotes the URL, and some channels want their token in it.
@@ -237,30 +228,6 @@ class Exchange:
             raise ChannelError(Result.RETRYABLE, code)
 
 
-def retry_at(headers: Mapping[str, str], now_ms: int) -> int | None:
-    """Read Retry-After, seconds or an HTTP date: the time (ms) from which on the channel may be asked again.
-
-    A date is compared with the answer's own `Date`, so that a channel's wrong clock does no harm; one that is
-    past means now. At most `RETRY_AFTER_MS_MAX` away. None: it says nothing that can be read.
-    """
-    text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdecimal():
-        return now_ms + min(int(text[:9]) * 1000, RETRY_AFTER_MS_MAX)
-    at_ms = _date_ms(text)
-    if at_ms is None:
-        return None
-    theirs_ms = _date_ms(headers.get("Date", ""))
-    wait_ms = at_ms - (now_ms if theirs_ms is None else theirs_ms)
-    return now_ms + max(0, min(wait_ms, RETRY_AFTER_MS_MAX))
-
-
-def _date_ms(text: str) -> int | None:
-    try:
-        return int(parsedate_to_datetime(text).timestamp() * 1000)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
 def _bound(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, CONNECT_SECONDS_MAX))
 
@@ -271,25 +238,6 @@ def _query(params: Mapping[str, str] | None) -> str:
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
-
-
-async def _content(response: aiohttp.ClientResponse) -> bytes:
-    packing = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if packing not in {"identity", "", "gzip", "deflate"}:
-        raise ChannelError(Result.AMBIGUOUS, "encoding-unknown")
-    unpack = zlib.decompressobj(47) if packing in {"gzip", "deflate"} else None  # 47: either header
-    content = bytearray()
-    async for chunk in response.content.iter_any():
-        if unpack is None:
-            content += chunk
-        else:
-            try:
-                content += unpack.decompress(chunk, ANSWER_BYTES_MAX + 1 - len(content))
-            except zlib.error:
-                raise ChannelError(Result.AMBIGUOUS, "unreadable") from None
-        if len(content) > ANSWER_BYTES_MAX:
-            raise ChannelError(Result.AMBIGUOUS, "answer-too-large")
-    return bytes(content)
 
 
 def _failed(error: Exception, sending: _Sending) -> ChannelError:

@@ -9,7 +9,8 @@ from msgspec import Meta, Struct
 from multidict import CIMultiDict
 
 from inventory_stream.adapters.channels.answers import code_of
-from inventory_stream.adapters.channels.exchange import Answer, retry_at
+from inventory_stream.adapters.channels.bounded import retry_at
+from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.ports.channel import ChannelError, Result
 from models.ids import decode_id
 

@@ -12,14 +12,8 @@ import pytest
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from inventory_stream.adapters.channels.exchange import (
-    ANSWER_BYTES_MAX,
-    RETRY_AFTER_MS_MAX,
-    USER_AGENT,
-    Exchange,
-    Exchanges,
-    retry_at,
-)
+from inventory_stream.adapters.channels.bounded import ANSWER_BYTES_MAX, RETRY_AFTER_MS_MAX, retry_at
+from inventory_stream.adapters.channels.exchange import USER_AGENT, Exchange, Exchanges
 from inventory_stream.ports.channel import ChannelError, Result
 from tests.contract.channel_suite import RecordingPace
 
