@@ -7,6 +7,7 @@ import pytest
 
 from inventory_stream.flows.channels.breaker import FAILURES_TO_OPEN
 from inventory_stream.flows.channels.changes import SCAN_FROM_SKUS
+from inventory_stream.flows.channels.sender import IDLE_SECONDS_MAX
 from inventory_stream.flows.channels.shadow import ACT_ID
 from inventory_stream.ports.channel import Result
 from inventory_stream.ports.integrations import MappedListing
@@ -39,6 +40,18 @@ async def test_changes_while_a_request_is_in_flight_go_as_one() -> None:
         world.channel.release()
         await world.until(lambda: world.channel.shown["L0"] == 2)
         assert len(world.channel.pushes) == pushed + 2
+
+
+async def test_the_next_request_leaves_when_the_one_before_has_ended() -> None:
+    """With one request at a time nothing waits for a look at the clock between two of them."""
+    async with account_world(FakeChannel(batch_max=1, in_flight_max=1), listings=12) as world:
+        await world.until(
+            lambda: all(world.account.board.sides(f"L{n}", now_ms()).is_idle for n in range(12))
+        )
+        for number in range(12):
+            world.mirror.set(f"S{number}", 3)
+        async with asyncio.timeout(IDLE_SECONDS_MAX * 3):
+            await world.until(lambda: set(world.channel.shown.values()) == {3})
 
 
 async def test_the_last_slot_is_kept_for_zeros() -> None:
@@ -167,7 +180,8 @@ async def test_refused_access_parks_the_account_until_somebody_resumes_it() -> N
 async def test_a_channel_that_does_not_answer_is_left_alone_and_looked_at_before_pushes() -> None:
     """After some failures in a row the breaker opens; a look closes it, and what waits goes."""
     async with account_world(FakeChannel(batch_max=1, in_flight_max=1), listings=9) as world:
-        await world.until(lambda: len(world.channel.shown) == 9)
+        await world.until(lambda: all(world.account.board.sides(f"L{n}", now_ms()).is_idle for n in range(9)))
+        looks = len(world.channel.looks)
         world.channel.results = [Result.RETRYABLE] * FAILURES_TO_OPEN
         for number in range(9):
             world.mirror.set(f"S{number}", 3)
@@ -176,7 +190,7 @@ async def test_a_channel_that_does_not_answer_is_left_alone_and_looked_at_before
         world.account.breaker._until_ms = 0  # the pause is over
         world.account.sender.wake()
         await world.until(lambda: set(world.channel.shown.values()) == {3})
-        assert world.channel.looks
+        assert len(world.channel.looks) > looks
 
 
 async def test_in_shadow_mode_nothing_is_sent_and_differences_are_recorded() -> None:
