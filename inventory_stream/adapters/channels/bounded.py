@@ -21,16 +21,16 @@ not end an account."""
 def retry_at(headers: Mapping[str, str], now_ms: int) -> int | None:
     """Read Retry-After, seconds or an HTTP date: the time (ms) from which on the channel may be asked again.
 
-    A date is compared with the answer's own `Date`, so that a channel's wrong clock does no harm; one that is
+    Names of `headers` are in lower case. A date is compared with the answer's own `Date`, so that a channel's wrong clock does no harm; one that is
     past means now. At most `RETRY_AFTER_MS_MAX` away. None: it says nothing that can be read.
     """
-    text = headers.get("Retry-After", "").strip()
+    text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdecimal():
         return now_ms + min(int(text[:9]) * 1000, RETRY_AFTER_MS_MAX)
     at_ms = _date_ms(text)
     if at_ms is None:
         return None
-    theirs_ms = _date_ms(headers.get("Date", ""))
+    theirs_ms = _date_ms(headers.get("date", ""))
     wait_ms = at_ms - (now_ms if theirs_ms is None else theirs_ms)
     return now_ms + max(0, min(wait_ms, RETRY_AFTER_MS_MAX))
 

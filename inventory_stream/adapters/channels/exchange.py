@@ -216,7 +216,7 @@ class Exchange:
         status, headers = response.status, response.headers
         code = f"http-{status}"
         if status == 429 or (status == 503 and "Retry-After" in headers):
-            retry_at_ms = retry_at(headers, self._now_ms())
+            retry_at_ms = retry_at(_lower(headers), self._now_ms())
             if limit is not None:
                 self._pace.throttled(limit, retry_at_ms)
             raise ChannelError(Result.THROTTLED, code, retry_at_ms)

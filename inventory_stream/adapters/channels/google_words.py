@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
-from multidict import CIMultiDict
 
 from inventory_stream.adapters.channels.answers import code_of
 from inventory_stream.adapters.channels.bounded import retry_at
@@ -85,7 +84,7 @@ def error_of(answer: Answer, now_ms: int) -> ChannelError:
     reason = next((detail.reason for detail in error.details if detail.reason), error.status)
     code = code_of(reason) if reason else f"http-{answer.status}"
     if answer.status == 429 or reason in _PAUSES_MS:
-        retry_at_ms = retry_at(CIMultiDict(answer.headers), now_ms)
+        retry_at_ms = retry_at(answer.headers, now_ms)
         if retry_at_ms is None and reason in _PAUSES_MS:
             retry_at_ms = now_ms + _PAUSES_MS[reason]
         return ChannelError(Result.THROTTLED, code, retry_at_ms)

@@ -160,7 +160,7 @@ async def test_a_refusal_for_how_often_is_told_to_the_pace(status: str) -> None:
 )
 def test_retry_after_is_seconds_or_a_date(retry_after: str, date: str | None, wait_ms: int | None) -> None:
     """Both forms, past and future, at most 15 minutes; what cannot be read says nothing."""
-    headers = {"Retry-After": retry_after} | ({} if date is None else {"Date": date})
+    headers = {"retry-after": retry_after} | ({} if date is None else {"date": date})
     assert retry_at(headers, NOW_MS) == (None if wait_ms is None else NOW_MS + wait_ms)
 
 
