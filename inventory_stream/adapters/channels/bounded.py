@@ -21,8 +21,9 @@ not end an account."""
 def retry_at(headers: Mapping[str, str], now_ms: int) -> int | None:
     """Read Retry-After, seconds or an HTTP date: the time (ms) from which on the channel may be asked again.
 
-    Names of `headers` are in lower case. A date is compared with the answer's own `Date`, so that a channel's wrong clock does no harm; one that is
-    past means now. At most `RETRY_AFTER_MS_MAX` away. None: it says nothing that can be read.
+    A date is compared with the answer's own `Date`, so that a channel's wrong clock does no harm; one that is
+    past means now. At most `RETRY_AFTER_MS_MAX` away. None: it says nothing that can be read. Names of
+    `headers` are in lower case.
     """
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdecimal():
