@@ -89,7 +89,9 @@ def _nothing_is_looked_at(patch: pytest.MonkeyPatch) -> None:
 
 def _one_key(patch: pytest.MonkeyPatch) -> None:
     """What was told before and is not true any more is told again under the same key."""
+    real = State.push
     patch.setattr(State, "repair_ms", lambda *_: None)
+    patch.setattr(State, "push", lambda self, place: real(self, place)._replace(after_ms=0))
 
 
 def _two_in_flight(patch: pytest.MonkeyPatch) -> None:

@@ -43,8 +43,8 @@ def batch_of(
             made it show: a channel that knows the key would answer without applying, so it needs a new one.
         is_bulk: For the slow way.
     """
-    # In the order of their names: equal content has equal bytes, in whatever order it came to wait. All that a
-    # push says is in the key: a channel refuses a key that comes with other bytes.
+    # In the order of their names: equal content has equal bytes, in whatever order it came to wait. All that
+    # a push says is in the key: a channel refuses a key that comes with other bytes.
     ordered = sorted(zip(pushes, repairs, strict=True))
     parts = [
         f"{push.listing}:{push.version}:{push.units}:{push.at_ms}:{push.sku!r}:{push.after_ms}"
