@@ -18,6 +18,12 @@ TOKEN: Final = "sandbox-square-token"  # noqa: S105  # of a fake
 PLACE: Final = "SQPLACE1"
 BATCH_MAX: Final = 100
 PAGE_MAX: Final = 1_000
+OAUTH: Final = {
+    "client_id": "sandbox-square",
+    "client_secret": "sandbox-square-secret",
+    "refresh_token": "sandbox-square-refresh",
+}
+TOKEN_DAYS: Final = 30
 REQUESTS: Final = "requests"
 PER_SECOND: Final = 50.0
 """Generous beside the 5/s that an integration assumes: the fake must not be what a load waits for."""
@@ -47,6 +53,7 @@ class SquareFake(Fake):
             web.post(f"{prefix}/v2/inventory/changes/batch-create", self._changes),
             web.post(f"{prefix}/v2/inventory/counts/batch-retrieve", self._counts),
             web.get(f"{prefix}/v2/orders/{{order_id}}", self._order),
+            web.post(f"{prefix}/oauth2/token", self._token),
         ]
 
     def entry(self) -> Entry:
@@ -93,6 +100,27 @@ class SquareFake(Fake):
 
     async def _order(self, request: web.Request) -> web.StreamResponse:
         return await self.serve(request, self._ask_order, is_write=False, limit=REQUESTS)
+
+    async def _token(self, request: web.Request) -> web.StreamResponse:
+        return await self.serve(request, self._give_token, is_write=False)
+
+    async def _give_token(self, turn: Turn) -> web.Response:
+        try:
+            asked = msgspec.json.decode(turn.body, type=dict[str, str])
+        except msgspec.MsgspecError:
+            asked = {}
+        if asked != {**OAUTH, "grant_type": "refresh_token"}:
+            return _errors(400, "INVALID_REQUEST_ERROR", "UNAUTHORIZED")
+        lives_ms = TOKEN_DAYS * DAY_MS
+        return web.json_response(
+            {
+                "access_token": self.account.new_token(),
+                "token_type": "bearer",
+                "expires_at": rfc_3339(turn.now_ms + lives_ms),
+                "merchant_id": MERCHANT,
+                "refresh_token": OAUTH["refresh_token"],
+            }
+        )
 
     async def _change(self, turn: Turn) -> web.Response:
         refusal = self._refusal_of(turn, self._change_misfits)

@@ -60,17 +60,22 @@ async def connected(
     listings: Mapping[str, int],
     folder: Path,
     drift: Misfits | None = None,
+    secrets: Mapping[str, str] | None = None,
     **changes: object,
 ) -> AsyncIterator[tuple[Channel, Fake]]:
-    """Run a fake, and give its adapter; `changes` are options of the integration."""
+    """Run a fake, and give its adapter.
+
+    `secrets` are references instead of the fake's own; `changes` are options.
+    """
     fake = FAKES[name](listings, Specs(DEFAULT_FOLDER))
     exchanges = Exchanges(fake.account.now_ms, allow_loopback=True)
     async with running([fake]) as sandbox:
         integration = integration_of(fake, sandbox.url_of(name), folder)
         options = {**(integration.options or {}), **changes}
+        references = secrets or integration.secrets or {}
         needs = Needs(
-            replace(integration, options=options),
-            Secrets(integration.secrets or {}),
+            replace(integration, options=options, secrets=references),
+            Secrets(references),
             exchanges,
             FreePace(),
             drift or Misfits(),

@@ -12,6 +12,7 @@ from inventory_stream.ports.channel import ChannelError, Push, Result
 from inventory_stream.ports.projection import Version
 from inventory_stream.sandbox.fake import Happening
 from inventory_stream.sandbox.faults import Fault
+from inventory_stream.sandbox.square import OAUTH
 from models.channels import (
     LinesCancelled,
     LinesReturned,
@@ -152,6 +153,28 @@ async def test_trouble_ends_each_item_by_its_class(fault: Fault, result: Result,
         fake.account.faults.next(fault)
         ends = await square.push([push(MUG, 6, at_ms=fake.account.now_ms())], KEY)
         assert [end.result for end in ends] == [result]
+
+
+async def test_token_of_oauth_is_asked_once_and_anew_when_refused(tmp_path: Path) -> None:
+    """With a refresh token an access token is had from Square; a revoked grant parks the account."""
+    secrets = {}
+    for name, value in OAUTH.items():
+        (tmp_path / name).write_text(value)
+        secrets[name] = f"file:{tmp_path / name}"
+    async with connected("square", {MUG: 1}, tmp_path, secrets=secrets) as (square, fake):
+
+        async def result(units: int) -> Result:
+            batch = [push(MUG, units, offset=units, at_ms=fake.account.now_ms())]
+            return (await square.push(batch, f"key-{units}"))[0].result
+
+        assert [await result(2), await result(3)] == [Result.APPLIED, Result.APPLIED]
+        fake.account.expire_tokens()
+        assert await result(4) is Result.APPLIED
+        assert sum(seen.path.endswith("/oauth2/token") for seen in fake.account.requests) == 2
+        (tmp_path / "refresh_token").write_text("revoked")
+        fake.account.expire_tokens()
+        assert await result(5) is Result.AUTH
+        assert fake.account.shown[MUG] == 4
 
 
 async def test_order_that_a_webhook_names_is_asked_for(tmp_path: Path) -> None:
