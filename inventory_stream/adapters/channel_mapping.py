@@ -11,9 +11,10 @@ channel's id of a place is, for orders that name one. See docs/channels/mapping.
 
 import asyncio
 import csv
+from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, TextIO
+from typing import Final, NamedTuple, TextIO, overload
 
 import structlog
 
@@ -24,7 +25,7 @@ from inventory_stream.ports.integrations import Integration, MappedListing
 from models.ids import ID_CHARACTERS_MAX, has_control_character
 
 LISTINGS_MAX: Final = 5_000_000
-"""Most lines: about 2 GB in each worker; more is a wrong file."""
+"""Most lines: about 1.5 GB in each worker; more is a wrong file."""
 LOCATIONS_OF_LINE_MAX: Final = 1_000
 """Most locations of one line."""
 PLACE: Final = "@place/"
@@ -53,29 +54,78 @@ class _Stamp(NamedTuple):
 
 
 class _Account:
-    """The lines of one account, by listing and by SKU."""
+    """The lines of one account as columns, each line at its place: a million of them take 300 MB.
 
-    __slots__ = ("by_listing", "by_sku", "listings", "places", "spec")
+    A tuple for each line would take 70 MB more; it is made when it is asked for. One listing for a SKU is the
+    rule: its place stands alone, several stand in a tuple.
+    """
+
+    __slots__ = ("_by_listing", "_by_sku", "_lines", "_listings", "_locations", "_skus", "places", "spec")
 
     def __init__(self, spec: AdapterSpec | None) -> None:
         self.spec = spec
-        self.by_listing: dict[str, MappedListing] = {}
-        # One listing for a SKU is the rule, and a tuple around each would cost 48 bytes a listing.
-        self.by_sku: dict[str, MappedListing | tuple[MappedListing, ...]] = {}
         self.places: dict[str, str] = {}
-        self.listings: tuple[MappedListing, ...] = ()
+        self._by_listing: dict[str, int] = {}
+        self._by_sku: dict[str, int | tuple[int, ...]] = {}
+        self._listings: list[str] = []
+        self._skus: list[str] = []
+        self._locations: list[tuple[str, ...]] = []
+        self._lines = array("I")
 
-    def index(self) -> None:
-        """Build what is looked up from the lines."""
-        self.listings = tuple(self.by_listing.values())
-        for row in self.listings:
-            there = self.by_sku.setdefault(row.sku, row)
-            if there is not row:
-                self.by_sku[row.sku] = (*_as_many(there), row)
+    def add(self, row: MappedListing) -> int | None:
+        """Take a line; give the number of the line that has the listing already, None: none has."""
+        place = self._by_listing.setdefault(row.listing, len(self._listings))
+        if place < len(self._listings):
+            return self._lines[place]
+        self._listings.append(row.listing)
+        self._skus.append(row.sku)
+        self._locations.append(row.locations)
+        self._lines.append(row.line)
+        there = self._by_sku.setdefault(row.sku, place)
+        if there != place:
+            self._by_sku[row.sku] = (*_as_many(there), place)
+        return None
+
+    def of_listing(self, listing: str) -> MappedListing | None:
+        """Find a line."""
+        place = self._by_listing.get(listing)
+        return None if place is None else self[place]
+
+    def of_sku(self, sku: str) -> Sequence[MappedListing]:
+        """Find the lines of a SKU."""
+        places = self._by_sku.get(sku)
+        return () if places is None else [self[place] for place in _as_many(places)]
+
+    def __getitem__(self, place: int) -> MappedListing:
+        return MappedListing(
+            self._listings[place], self._skus[place], self._locations[place], self._lines[place]
+        )
+
+    def __len__(self) -> int:
+        return len(self._listings)
 
 
-def _as_many(rows: MappedListing | tuple[MappedListing, ...]) -> tuple[MappedListing, ...]:
-    return (rows,) if isinstance(rows, MappedListing) else rows
+class _Listings(Sequence[MappedListing]):
+    """The lines of an account, each made when it is looked at."""
+
+    def __init__(self, account: _Account) -> None:
+        self._account = account
+
+    @overload
+    def __getitem__(self, place: int) -> MappedListing: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[MappedListing]: ...
+    def __getitem__(self, place: int | slice) -> MappedListing | Sequence[MappedListing]:
+        if isinstance(place, slice):
+            return [self._account[one] for one in range(*place.indices(len(self)))]
+        return self._account[place]
+
+    def __len__(self) -> int:
+        return len(self._account)
+
+
+def _as_many(places: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (places,) if isinstance(places, int) else places
 
 
 class MappingFile:
@@ -109,23 +159,22 @@ class MappingFile:
     def listings(self, channel: str, account: str) -> Sequence[MappedListing]:
         """See the port."""
         found = self._accounts.get((channel, account))
-        return found.listings if found else ()
+        return () if found is None else _Listings(found)
 
     def of_listing(self, channel: str, account: str, listing: str) -> MappedListing | None:
         """See the port."""
         found = self._accounts.get((channel, account))
-        return found.by_listing.get(listing) if found else None
+        return None if found is None else found.of_listing(listing)
 
     def of_sku(self, channel: str, account: str, sku: str) -> Sequence[MappedListing]:
         """See the port."""
         found = self._accounts.get((channel, account))
-        rows = found.by_sku.get(sku) if found else None
-        return () if rows is None else _as_many(rows)
+        return () if found is None else found.of_sku(sku)
 
     def location_of(self, channel: str, account: str, place: str) -> str | None:
         """See the port."""
         found = self._accounts.get((channel, account))
-        return found.places.get(place) if found else None
+        return None if found is None else found.places.get(place)
 
     def look(self) -> bool:
         """Read the file anew if it is not what it was; say whether the content in use changed.
@@ -159,7 +208,7 @@ class MappingFile:
 
     def count(self) -> int:
         """Give the number of listings of all accounts."""
-        return sum(len(account.listings) for account in self._accounts.values())
+        return sum(len(account) for account in self._accounts.values())
 
     async def watch(self) -> None:
         """Look at the file again and again, until cancelled."""
@@ -224,8 +273,6 @@ class _Reading:
             raise SettingsError(f"{named} cannot be read: {why}") from None
         if self._mistakes:
             raise SettingsError(as_one_text([f"{named}, {mistake}" for mistake in self._mistakes]))
-        for _, account in self._found.values():
-            account.index()
         return dict(self._found.values())
 
     def _take(self, file: TextIO) -> None:
@@ -269,18 +316,14 @@ class _Reading:
         locations = self._locations.get(joined)
         if locations is None:
             locations = self._locations[joined] = _locations(joined)
+        before = self._before.get(where)
+        former = None if before is None else before.of_listing(listing)
+        if former is not None:
+            listing = former.listing
+            sku = former.sku if former.sku == sku else sku
         row = MappedListing(listing, self._skus.setdefault(sku, sku), locations, line)
-        row = self._as_before(where, row)
-        if (first := account.by_listing.setdefault(listing, row)) is not row:
-            raise _WrongLineError(f"listing {listing!r} of {name} stands in line {first.line} already")
-
-    def _as_before(self, where: tuple[str, str], row: MappedListing) -> MappedListing:
-        """Give the row that is in use already, or one that shares its texts."""
-        account = self._before.get(where)
-        former = account.by_listing.get(row.listing) if account else None
-        if former is None or former == row:
-            return former or row
-        return MappedListing(former.listing, former.sku if former.sku == row.sku else row.sku, *row[2:])
+        if (first := account.add(row)) is not None:
+            raise _WrongLineError(f"listing {listing!r} of {name} stands in line {first} already")
 
 
 def _take_place(account: _Account, listing: str, sku: str, location: str) -> None:

@@ -97,7 +97,7 @@ class Reconcile:
             wanted = set(only)
             return await run.over([row for row in rows if row.listing in wanted])
         begin = self._next if self._next < len(rows) else 0
-        report = await run.over([*rows[begin:], *rows[:begin]])
+        report = await run.over(rows, begin)
         self._next = (begin + run.done) % max(1, len(rows))
         return report
 
@@ -122,12 +122,13 @@ class _Run:
         self._block: list[tuple[str, int, int]] = []
         self._block_end = BLOCK_LISTINGS
 
-    async def over(self, rows: Sequence[MappedListing]) -> ReportRow:
-        """Compare these, in portions."""
+    async def over(self, rows: Sequence[MappedListing], begin: int = 0) -> ReportRow:
+        """Compare these, in portions, from one of them on and around."""
         size = max(1, self._looked.channel.caps.read_back_max)
         error = ""
         while self.done < len(rows) and not error:
-            portion = rows[self.done : self.done + size]
+            places = range(self.done, min(self.done + size, len(rows)))
+            portion = [rows[(begin + place) % len(rows)] for place in places]
             error = await self._compare(portion)
             if error:
                 break

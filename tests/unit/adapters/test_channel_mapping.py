@@ -176,9 +176,22 @@ def test_vanished_file_keeps_what_is_in_use(tmp_path: Path) -> None:
     assert mapping.wrong is None
 
 
-def test_unchanged_lines_are_the_same_objects_after_a_change(tmp_path: Path) -> None:
+def test_lines_are_a_sequence(tmp_path: Path) -> None:
+    """They can be counted, sliced and walked through, and are equal each time."""
+    rows = loaded(tmp_path).listings("web", "shop-nl")
+    assert (len(rows), rows[-1], list(rows[1:])) == (3, rows[2], [rows[1], rows[2]])
+    assert list(rows) == [rows[0], rows[1], rows[2]]
+    with pytest.raises(IndexError):
+        rows[3]
+
+
+def test_texts_of_unchanged_lines_are_shared_after_a_change(tmp_path: Path) -> None:
     """A million lines read anew share what stayed, or memory would double for good."""
     mapping = loaded(tmp_path)
     before = mapping.of_listing("web", "shop-nl", "1/a")
     assert changed(mapping, tmp_path, GOOD + "shop-nl,4/a,TOP,\n")
-    assert mapping.of_listing("web", "shop-nl", "1/a") is before
+    after = mapping.of_listing("web", "shop-nl", "1/a")
+    assert before is not None
+    assert after is not None
+    assert after.listing is before.listing
+    assert after.sku is before.sku

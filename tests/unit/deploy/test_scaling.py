@@ -17,7 +17,7 @@ RESERVATION_BYTES = 900
 RECEIPT_BYTES = 475
 # Of a channel worker: benchmarks/channels, and the reading of a changed mapping file.
 LISTING_BYTES = 150
-MAPPING_LINE_BYTES = 580
+MAPPING_LINE_BYTES = 430
 # Of a gateway: docs/http/availability.md, docs/http/live.md and the settings' own words.
 SHELF_POSITIONS = 500_000
 SHELF_POSITION_BYTES = 600
