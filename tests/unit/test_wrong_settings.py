@@ -57,6 +57,7 @@ CASES: Final = [
 FREE_TEXT: Final = {
     *("worker.data_dir", "worker.instance_id", "catalog.file"),
     *("gateway.api_keys_file", "gateway.jwks_file", "gateway.storefront_file"),
+    *("channels.registry_file", "channels.mapping_file"),
 }
 """Settings that take any text. TLS files are refused when they are read, see OTHERS."""
 

@@ -34,6 +34,7 @@ PATH_WORDS: Final = dict.fromkeys(
         "group",
         "sku",
         "ticket",
+        "integration",
     ),
     "word",
 )
