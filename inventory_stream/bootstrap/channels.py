@@ -27,13 +27,14 @@ from inventory_stream.adapters.kafka.topic_rules import DEAD_LETTERS, LEDGER
 from inventory_stream.adapters.monitoring.channels import PrometheusChannels
 from inventory_stream.adapters.system_clock import now_ms
 from inventory_stream.errors import SettingsError
-from inventory_stream.flows.channels.account import Account, AccountParts
+from inventory_stream.flows.channels.account import Account
 from inventory_stream.flows.channels.drift import SchemaDrift
 from inventory_stream.flows.channels.inbound.take import TakeInbound
 from inventory_stream.flows.channels.inbound.taking import SILENT_INBOUND, Accounts
 from inventory_stream.flows.channels.keeper import Keeper
 from inventory_stream.flows.channels.owner import ChannelOwner
 from inventory_stream.flows.channels.pace import AccountPace
+from inventory_stream.flows.channels.parts import AccountParts
 from inventory_stream.flows.channels.unmapped import UnmappedSkus
 from inventory_stream.flows.shelf import MemoryShelf
 from inventory_stream.ports.channel_monitor import SILENT_CHANNELS
@@ -162,6 +163,7 @@ def channel_parts(
                 misfits=lambda: drift.total(integration.channel),
                 is_leased=is_leased,
                 now_ms=now_ms,
+                fail=fail,
                 worker=worker,
                 unmapped=lambda: unmapped.of(integration.name),
                 mapping_wrong=lambda: (files.mapping.wrong or "").partition("\n")[0][:WRONG_CHARACTERS_MAX],

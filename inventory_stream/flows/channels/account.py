@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -14,18 +13,14 @@ from inventory_stream.flows.channels.breaker import AccountBreaker
 from inventory_stream.flows.channels.changes import Changes
 from inventory_stream.flows.channels.figures import Figures
 from inventory_stream.flows.channels.gate import AUTH, MASS_CHANGE, MASS_DRIFT, REVOKED, Gate
-from inventory_stream.flows.channels.keeper import Keeper
-from inventory_stream.flows.channels.pace import AccountPace
+from inventory_stream.flows.channels.parts import AccountParts
 from inventory_stream.flows.channels.reconcile import pause_seconds
 from inventory_stream.flows.channels.sender import Sender
 from inventory_stream.flows.channels.shadow import Shadow
 from inventory_stream.flows.channels.sla import Sla
 from inventory_stream.flows.channels.standing import standing
-from inventory_stream.flows.channels.units import LedgerMirror
-from inventory_stream.ports.channel import Channel, ChannelError, Ended, Result
-from inventory_stream.ports.channel_exceptions import ChannelExceptions
-from inventory_stream.ports.channel_monitor import ChannelMonitor
-from inventory_stream.ports.integrations import CatalogMapping, Integration
+from inventory_stream.flows.channels.tasks import begun
+from inventory_stream.ports.channel import ChannelError, Ended, Result
 from models.channels import (
     ACCOUNT,
     REPORT,
@@ -61,30 +56,6 @@ EXCEPTIONS: Final[Mapping[str, ChannelExceptionKind]] = {
 """What outside consumers are told when an account is parked, by its kind; other kinds are shown alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccountParts:
-    """What an account is made of. `pace` is the one that `channel` was built with."""
-
-    integration: Integration
-    channel: Channel
-    pace: AccountPace
-    mapping: CatalogMapping
-    mirror: LedgerMirror
-    keeper: Keeper
-    monitor: ChannelMonitor
-    exceptions: ChannelExceptions
-    misfits: Callable[[], int]
-    """Gives how many fields of the channel's answers did not fit their schema."""
-    is_leased: Callable[[], bool]
-    now_ms: Callable[[], int]
-    worker: str
-    """Names this worker in the status."""
-    unmapped: Callable[[], int] = int
-    """Gives how many SKUs of the ledger the mapping does not name."""
-    mapping_wrong: Callable[[], str] = str
-    """Says what is wrong with the mapping file as it is now; "": nothing."""
-
-
 class Account:
     """Implements `flows.channels.inbound.taking.Account`; one from its assignment to its revocation."""
 
@@ -112,9 +83,7 @@ class Account:
         )
         self.figures: Final = Figures()
         self.shadow: Final = Shadow()
-        self.sender: Final = Sender(
-            parts.channel, self.board, self.changes, parts.pace, self.breaker, self.gate, self, parts.now_ms
-        )
+        self.sender: Final = Sender(parts, self.board, self.changes, self.breaker, self.gate, self)
         self.standing_sla = self.sla.look(0, parts.now_ms())
         self.acting: Final = Acting(self)
         self._tasks: list[asyncio.Task[None]] = []
@@ -154,9 +123,7 @@ class Account:
             self.board.zeros_for_all(now_ms)
         self._parts.monitor.taken_up(self.integration.name)
         self._tasks = [
-            asyncio.create_task(self.sender.run()),
-            asyncio.create_task(self._tell()),
-            asyncio.create_task(self._compare()),
+            begun(work, self._parts.fail) for work in (self.sender.run(), self._tell(), self._compare())
         ]
 
     async def suspend(self) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from inventory_stream.errors import UnreachableError
+from inventory_stream.flows.channels.tasks import Fail, begun
 from inventory_stream.ports.channel_log import ChannelLog
 from models.channels import OutcomeRow
 
@@ -31,9 +32,13 @@ class Keeper:
         partition: All of them.
         is_leased: Whether Kafka's group was heard of recently enough. A worker that slept must not write
             what it knew over what its successor knows: a kill would be undone.
+        fail: Ends the process.
     """
 
-    def __init__(self, channel_log: ChannelLog, partition: int, is_leased: Callable[[], bool]) -> None:
+    def __init__(
+        self, channel_log: ChannelLog, partition: int, is_leased: Callable[[], bool], fail: Fail
+    ) -> None:
+        self._fail = fail
         self._log = channel_log
         self._partition = partition
         self._is_leased = is_leased
@@ -52,7 +57,7 @@ class Keeper:
 
     def start(self) -> None:
         """Begin to write."""
-        self._task = asyncio.create_task(self._run())
+        self._task = begun(self._run(), self._fail)
 
     async def kept(self) -> None:
         """Return when all that was taken is durable."""

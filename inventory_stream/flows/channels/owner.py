@@ -10,6 +10,7 @@ from inventory_stream.flows.channels.account import Account
 from inventory_stream.flows.channels.inbound.taking import Accounts, Place, TakesInbound
 from inventory_stream.flows.channels.intake import Intake
 from inventory_stream.flows.channels.keeper import Keeper
+from inventory_stream.flows.channels.tasks import begun
 from inventory_stream.flows.channels.units import LedgerMirror
 from inventory_stream.ports.channel_log import ChannelLog
 from inventory_stream.ports.dead_letters import DeadLetter, DeadLetters
@@ -125,7 +126,7 @@ class ChannelOwner:
                 account.resume()
 
     async def _take_up(self, partition: int, start: int) -> None:
-        keeper = Keeper(self._log, partition, self._is_leased)
+        keeper = Keeper(self._log, partition, self._is_leased, self._fail)
         held = _Partition(keeper, Intake(self._takes, self._fail), start)
         for integration in self._of_partition.get(partition, ()):
             key = account_key(integration.channel, integration.account)
@@ -166,14 +167,9 @@ class ChannelOwner:
         await held.keeper.close()
 
     def _restart(self, account: Account) -> None:
-        task = asyncio.create_task(self._take_up_anew(account))
+        task = begun(self._take_up_anew(account), self._fail)
         self._restarting.add(task)
-        task.add_done_callback(self._restarted)
-
-    def _restarted(self, task: asyncio.Task[None]) -> None:
-        self._restarting.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail(error)
+        task.add_done_callback(self._restarting.discard)
 
     async def _take_up_anew(self, account: Account) -> None:
         integration = account.integration

@@ -1,7 +1,7 @@
 """The one who sends for an account: a token first, then whatever is most urgent at that moment."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import Final, Protocol
 
@@ -11,8 +11,9 @@ from inventory_stream.flows.channels.board import Batch, Board
 from inventory_stream.flows.channels.breaker import AccountBreaker
 from inventory_stream.flows.channels.changes import Changes
 from inventory_stream.flows.channels.gate import AUTH, Gate, May
-from inventory_stream.flows.channels.pace import AccountPace
-from inventory_stream.ports.channel import Channel, ChannelError, Ended, Result
+from inventory_stream.flows.channels.parts import AccountParts
+from inventory_stream.flows.channels.tasks import begun
+from inventory_stream.ports.channel import ChannelError, Ended, Result
 from models.channels import ListingRow
 
 log = structlog.get_logger(__name__)
@@ -59,25 +60,24 @@ class Sender:
 
     def __init__(
         self,
-        channel: Channel,
+        parts: AccountParts,
         board: Board,
         changes: Changes,
-        pace: AccountPace,
         breaker: AccountBreaker,
         gate: Gate,
         hears: HearsEnds,
-        now_ms: Callable[[], int],
     ) -> None:
-        self._channel = channel
+        self._fail: Final = parts.fail
+        self._channel: Final = parts.channel
+        self._pace: Final = parts.pace
+        self._now_ms: Final = parts.now_ms
         self._board = board
         self._changes = changes
-        self._pace = pace
         self._breaker = breaker
         self._gate = gate
         self._hears = hears
-        self._now_ms = now_ms
-        self._caps: Final = channel.caps
-        self._limit: Final = channel.caps.limits[0].name
+        self._caps: Final = parts.channel.caps
+        self._limit: Final = self._caps.limits[0].name
         self._is_awake: Final = asyncio.Event()
         self._pushing: Final[set[asyncio.Task[None]]] = set()
         self._bulk: asyncio.Task[None] | None = None
@@ -169,7 +169,7 @@ class Sender:
         if batch is None:
             self._pace.give_back(self._limit, cost)
             return False
-        task = asyncio.create_task(self._push(batch))
+        task = begun(self._push(batch), self._fail)
         self._pushing.add(task)
         task.add_done_callback(self._pushed)
         return True
@@ -188,7 +188,7 @@ class Sender:
             return
         batch = self._board.take_bulk(now_ms)
         if batch is not None:
-            self._bulk = asyncio.create_task(self._push(batch))
+            self._bulk = begun(self._push(batch), self._fail)
             self._bulk.add_done_callback(self._bulk_ended)
 
     def _bulk_ended(self, _: asyncio.Task[None]) -> None:
@@ -244,7 +244,7 @@ class Sender:
         if not listings and self._caps.can_read_back and self._gate.may(now_ms) is May.PROBE:
             listings = list(islice(self._board.listings, 1))  # any look tells whether the channel is back
         if listings:
-            self._reading = asyncio.create_task(self._look(listings))
+            self._reading = begun(self._look(listings), self._fail)
             self._reading.add_done_callback(self._looked)
 
     def _looked(self, _: asyncio.Task[None]) -> None:

@@ -7,9 +7,10 @@ from inventory_stream.adapters.channels.exchange import Exchanges
 from inventory_stream.adapters.channels.registry import ADAPTERS
 from inventory_stream.adapters.channels.secrets import Secrets
 from inventory_stream.adapters.channels.spec import Needs
-from inventory_stream.flows.channels.account import Account, AccountParts
+from inventory_stream.flows.channels.account import Account
 from inventory_stream.flows.channels.keeper import Keeper
 from inventory_stream.flows.channels.pace import AccountPace
+from inventory_stream.flows.channels.parts import AccountParts
 from inventory_stream.ports.integrations import MappedListing
 from inventory_stream.sandbox.amazon import AmazonFake
 from inventory_stream.sandbox.config import integration_of
@@ -43,7 +44,8 @@ async def test_backlog_goes_by_feed_and_zeros_never_wait_behind_it(tmp_path: Pat
         )
         pace.begin(channel.caps.limits)
         mapping = FakeMapping([MappedListing(name, sku, (), 1) for name, sku in LISTINGS.items()])
-        keeper = Keeper(FakeChannelLog(), 0, lambda: True)
+        failed: list[BaseException] = []
+        keeper = Keeper(FakeChannelLog(), 0, lambda: True, failed.append)
         account = Account(
             AccountParts(
                 integration=entry,
@@ -57,6 +59,7 @@ async def test_backlog_goes_by_feed_and_zeros_never_wait_behind_it(tmp_path: Pat
                 misfits=int,
                 is_leased=lambda: True,
                 now_ms=now_ms,
+                fail=failed.append,
                 worker="here",
             ),
             lambda _: None,

@@ -282,6 +282,16 @@ async def test_an_adapter_that_fails_costs_its_batch_a_look() -> None:
         assert world.account.figures.last_error.startswith("ambiguous: adapter-KeyError")
 
 
+async def test_a_mistake_of_ours_ends_the_process() -> None:
+    """An account that stood still without a word would be worse."""
+    async with account_world() as world:
+        await world.until(lambda: len(world.channel.shown) == 3)
+        world.account.board.ended = None  # type: ignore[assignment, method-assign]  # whatever it is
+        world.mirror.set("S0", 1)
+        await world.until(lambda: world.failed)
+        world.failed.clear()
+
+
 @pytest.mark.parametrize("kind", ["reconcile", "smoke"])
 async def test_a_comparison_that_was_asked_for_is_reported(kind: ActKind) -> None:
     """The report names the act that asked."""

@@ -64,7 +64,6 @@ class OwnerWorld(AccountWorld):
         super().__init__(FakeChannel(), 3, INTEGRATION)
         self.takes = Takes()
         self.letters = FakeDeadLetters()
-        self.failed: list[BaseException] = []
         self.done: list[int] = []
         self.owner = ChannelOwner(
             [self.integration],

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from inventory_stream.flows.channels.account import Account, AccountParts
+from inventory_stream.flows.channels.account import Account
 from inventory_stream.flows.channels.keeper import Keeper
 from inventory_stream.flows.channels.pace import AccountPace
+from inventory_stream.flows.channels.parts import AccountParts
 from inventory_stream.ports.channel import Result
 from inventory_stream.ports.integrations import Integration, MappedListing
 from models.channels import Act, ActKind, ListingRow, OutcomeRow, StatusRow, outcome_key
@@ -102,7 +103,8 @@ class AccountWorld:
         self.is_leased = True
         self.integration = integration
         self.restarts: list[Account] = []
-        self.keeper = Keeper(self.log, 0, lambda: self.is_leased)
+        self.failed: list[BaseException] = []
+        self.keeper = Keeper(self.log, 0, lambda: self.is_leased, self.failed.append)
         self._acts = 0
         self.account = self.new_account()
         self.mirror.subscribe_all(self._changed)
@@ -126,6 +128,7 @@ class AccountWorld:
             misfits=int,
             is_leased=lambda: self.is_leased,
             now_ms=now_ms,
+            fail=self.failed.append,
             worker="here",
         )
         account = Account(parts, self.restarts.append)
@@ -189,3 +192,4 @@ async def account_world(
         world.channel.release()
         await world.account.stop()
         await world.keeper.close()
+        assert not world.failed
