@@ -103,7 +103,7 @@ async def run_sandbox(asked: Asked, say: Callable[[str], None]) -> None:
     try:
         async with running(fakes, gateway_url=asked.gateway_url, port=asked.port) as sandbox:
             registry, mapping = write_config(asked.folder, fakes, sandbox.url_of, lines)
-            for text in told(sandbox, registry, mapping):
+            for text in told(sandbox, registry, mapping, asked.gateway_url):
                 say(text)
             await ended.wait()
     except OSError as error:
@@ -113,19 +113,22 @@ async def run_sandbox(asked: Asked, say: Callable[[str], None]) -> None:
         ) from error
 
 
-def told(sandbox: Sandbox, registry: Path, mapping: Path) -> list[str]:
+def told(sandbox: Sandbox, registry: Path, mapping: Path, gateway_url: str | None) -> list[str]:
     """Say where the fakes are, how they check requests, and what a worker must know."""
     wide = max(map(len, sandbox.fakes))
     said = ["channels, each with the specification that its requests are held against:"]
     said += [
         f"  {name:<{wide}}  {sandbox.url_of(name)}  {_verified(fake)}" for name, fake in sandbox.fakes.items()
     ]
+    # Square and Shopee sign the address that they call, which behind https is another than this.
+    webhooks = [] if gateway_url is None else [f"  INVENTORY_STREAM_CHANNELS__WEBHOOKS_URL={gateway_url}"]
     return [
         *said,
         "a worker and a gateway follow them with these variables:",
         f"  INVENTORY_STREAM_CHANNELS__REGISTRY_FILE={shlex.quote(str(registry.resolve()))}",
         f"  INVENTORY_STREAM_CHANNELS__MAPPING_FILE={shlex.quote(str(mapping.resolve()))}",
         "  INVENTORY_STREAM_CHANNELS__ALLOW_LOOPBACK=true",
+        *webhooks,
         f"what they show: curl {sandbox.control_url}",
         "ready; Ctrl-C ends it",
     ]

@@ -178,6 +178,7 @@ def test_vendors_file_finds_what_does_not_fit() -> None:
 async def test_command_serves_and_ends_clean(tmp_path: Path) -> None:
     """`inventory-stream sandbox` says where it is, and ends with 0 on SIGTERM."""
     command = ["sandbox", "--channels", "square", "--port", "0", "--write-config", str(tmp_path)]
+    command += ["--gateway", "http://127.0.0.1:1"]
     program = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "inventory_stream.cli", *command, stdout=asyncio.subprocess.PIPE
     )
@@ -190,6 +191,7 @@ async def test_command_serves_and_ends_clean(tmp_path: Path) -> None:
                 assert line, said
                 said += line
             assert b"_sandbox" in said
+            assert b"INVENTORY_STREAM_CHANNELS__WEBHOOKS_URL=http://127.0.0.1:1\n" in said
             program.send_signal(signal.SIGTERM)
             assert await program.wait() == 0
     finally:
