@@ -1,6 +1,10 @@
 """Webhooks of channels, as a part of a gateway: absent without a registry of integrations."""
 
 import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
 
 from inventory_stream.adapters.channel_registry import load_registry
 from inventory_stream.adapters.channels.registry import ADAPTERS
@@ -10,6 +14,11 @@ from inventory_stream.bootstrap.gateway_part import Core, Part
 from inventory_stream.gateway.routes.webhooks import Listening, WebhookRoutes
 from inventory_stream.ports.integrations import Integration
 from models.channels import CHANNEL_INBOUND
+
+log = structlog.get_logger(__name__)
+
+WEBHOOK_SECRET: Final = "webhook_secret"  # noqa: S105  # the name of it
+"""What most integrations refer to for their deliveries; Shopee signs with a key that it needs anyway."""
 
 
 def webhooks_part(core: Core) -> Part:
@@ -21,8 +30,7 @@ def webhooks_part(core: Core) -> Part:
     channels = core.settings.channels
     if channels.registry_file is None:
         return Part()
-    found = (_listening(one) for one in load_registry(channels.registry_file, ADAPTERS))
-    listening = {one.integration.name: one for one in found if one is not None}
+    listening = listening_to(load_registry(channels.registry_file, ADAPTERS))
     deliveries = KafkaChannelDeliveries(core.connection, core.settings.topic(CHANNEL_INBOUND))
     routes = WebhookRoutes(
         listening,
@@ -41,8 +49,20 @@ def webhooks_part(core: Core) -> Part:
     return Part(routes.endpoints(), background=(connect,), close=deliveries.close)
 
 
-def _listening(integration: Integration) -> Listening | None:
-    new_listener = ADAPTERS[integration.adapter].new_listener
-    if new_listener is None:
-        return None
-    return Listening(integration, new_listener(integration, Secrets(integration.secrets or {})))
+def listening_to(integrations: Iterable[Integration]) -> dict[str, Listening]:
+    """Give those that can be listened to, by name: the channel tells something, and a secret proves it.
+
+    Also those whose mode is `off`: what they sell is sold, whether they are told anything or not.
+    """
+    found = {}
+    for integration in integrations:
+        spec = ADAPTERS[integration.adapter]
+        references = integration.secrets or {}
+        if spec.new_listener is None:
+            continue
+        if WEBHOOK_SECRET in spec.optional_secrets and WEBHOOK_SECRET not in references:
+            log.info("not_listened_to", integration=integration.name, why=f"it names no {WEBHOOK_SECRET}")
+            continue
+        listener = spec.new_listener(integration, Secrets(references))
+        found[integration.name] = Listening(integration, listener)
+    return found
