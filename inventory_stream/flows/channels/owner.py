@@ -131,7 +131,9 @@ class ChannelOwner:
         for integration in self._of_partition.get(partition, ()):
             key = account_key(integration.channel, integration.account)
             held.accounts[key] = self._new_account(integration, keeper, self._restart)
-            held.accounts[key].map_listings()
+            # A million listings take 3 s: in a thread, so that the group hears of us meanwhile. Nobody else
+            # knows the account yet.
+            await asyncio.to_thread(held.accounts[key].map_listings)
         if held.accounts:
             await self._remember(partition, held.accounts)
         self._partitions[partition] = held
