@@ -9,6 +9,7 @@ import typer
 import uvloop
 from rich.console import Console
 
+from inventory_stream.adapters.channels.addresses import why_refused
 from inventory_stream.adapters.channels.registry import ADAPTERS
 from inventory_stream.adapters.channels.secrets import Secrets
 from inventory_stream.adapters.redis.preflight import check_redis
@@ -28,7 +29,7 @@ def check() -> None:
     """Check the registry and the mapping file, and whether each secret can be read here.
 
     Everything that is wrong is told at once, with the entry or the line number. Nothing is sent to anybody.
-    Exit 2 when a file is wrong, 1 when a secret is missing.
+    Exit 2 when a file is wrong, 1 when a secret is missing or an address is not one that may be asked.
 
     Example: inventory-stream channels check
     """
@@ -42,6 +43,12 @@ def check() -> None:
         count = len(mapped.listings(entry.channel, entry.account))
         form = "" if spec.is_verified else "; unverified: no vendor specification was at hand"
         say(console, f"{entry.name}: {entry.adapter}, {count:,} listings, mode {entry.mode}{form}", "green")
+        allow_loopback = settings.channels.allow_loopback
+        if entry.url is not None and (why := why_refused(entry.url, allow_loopback=allow_loopback)):
+            is_complete = False
+            say(
+                console, f"{entry.name}: nothing will be sent: its url {why} (channels.allow_loopback)", "red"
+            )
         references = dict(entry.secrets or {})
         secrets = Secrets(references)
         for name, reference in references.items():

@@ -64,6 +64,18 @@ def test_check_says_that_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "whsec" not in result.output
 
 
+def test_check_says_when_an_address_will_not_be_asked(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox's registry is right, and a worker that may not ask this machine sends nothing."""
+    monkeypatch.setenv("PARTNER_SECRET", "whsec_c2VjcmV0")
+    registry = REGISTRY.format(name="p1").replace("https://p1.example/hooks", "http://127.0.0.1:8095/p1")
+    (files / "registry.toml").write_text(registry)
+    refused = run("check")
+    assert refused.exit_code == 1
+    assert "p1: nothing will be sent: its url must be https (channels.allow_loopback)" in refused.stdout
+    monkeypatch.setenv("INVENTORY_STREAM_CHANNELS__ALLOW_LOOPBACK", "true")
+    assert run("check").exit_code == 0
+
+
 def test_check_tells_wrong_lines(files: Path) -> None:
     """Line numbers of the mapping, entries of the registry; the command line then ends with 2."""
     (files / "mapping.csv").write_text(f"{HEAD}p1,mug,MUG,\np1,mug,CUP,\np3,mug,MUG,\n")

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from inventory_stream.adapters.channels.addresses import PORTS as CHANNEL_PORTS
 from inventory_stream.settings import Settings
 from tests.unit.deploy.manifests import Manifest, Manifests, name_of
 from tests.unit.deploy.process_settings import load
@@ -37,7 +38,7 @@ def used(workload: Manifest, settings: Settings) -> Ports:
     if name_of(workload) in {"projection", "gateway"}:
         ports |= {("TCP", urlsplit(settings.redis.url).port or 6379)}
     if name_of(workload) == "channels":
-        ports |= {("TCP", 443)}
+        ports |= {("TCP", port) for port in CHANNEL_PORTS}
     return ports
 
 
