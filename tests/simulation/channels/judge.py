@@ -96,7 +96,7 @@ class Judge:
             if (push.version, push.units) != (wish.version, 0 if is_killed else wish.units):
                 self._broken("newest", f"{push} is not {wish}")
             since_ms = self._waits_since_ms.pop(push.listing, now_ms - HOLD_MS)
-            is_early = push.at_ms > self.orders_through_ms and now_ms < since_ms + HOLD_MS
+            is_early = wish.at_ms > self.orders_through_ms and now_ms < since_ms + HOLD_MS
             if self._has_holds and is_early and push.units > self._shown.get(push.listing, push.units):
                 self._broken("hold", f"{push} is sent before the orders of its time")
         self._flying.update(names)

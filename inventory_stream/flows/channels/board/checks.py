@@ -20,7 +20,7 @@ class Check:
 
     `units`: the most that requests whose end nobody knows may have made it show, `least_units` the least,
     `version` the newest of them; -1: there is no such request, and a look is enough. `is_blocking`: nothing
-    is sent before the look.
+    is sent before the look. `is_told_since`: the channel took something after that request.
     """
 
     ready_ms: int
@@ -29,6 +29,7 @@ class Check:
     least_units: int = -1
     version: Version = NO_VERSION
     is_blocking: bool = False
+    is_told_since: bool = False
     tries: int = 0
 
 
@@ -61,6 +62,7 @@ class Checks:
         check.least_units = units if check.units < 0 else min(check.least_units, units)
         check.units = max(check.units, units)
         check.version = max(check.version, version)
+        check.is_told_since = False
 
     def block(self, place: int, now_ms: int) -> None:
         """Note that the channel shows something else than thought: look at once, send nothing before.

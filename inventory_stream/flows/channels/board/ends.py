@@ -95,6 +95,8 @@ class Ends:
         # Where the channel compares, it cannot.
         is_crowded = now_ms < columns.acknowledged_ms[place] + 2 * state.settle_ms or place in state.repairs
         check = state.checks.get(place)
+        if check is not None:
+            check.is_told_since = True
         if state.caps.has_cas:
             state.checks.drop(place)
         elif check is not None or (state.caps.can_read_back and is_crowded):

@@ -267,9 +267,8 @@ class State:
         if place in self.dead:
             return DEAD
         check = self.checks.get(place)
-        is_told_since = check is not None and self.columns.acknowledged(place) > check.version
         # What was taken after a doubtful request is what a raise is meant against.
-        is_taken = is_told_since or place in self.blind
+        is_taken = (check is not None and check.is_told_since) or place in self.blind
         shown = self._taken_most(place) if is_taken else self.shown_most(place)
         is_cut = units < shown
         if check is not None and (check.is_blocking or check.units != UNKNOWN):

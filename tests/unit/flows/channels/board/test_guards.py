@@ -124,6 +124,20 @@ def test_zeros_for_all_reach_every_listing_and_end_as_the_ledger_says() -> None:
     assert sent_all(account, 60_000) == set(MANY[5:])
 
 
+def test_after_zeros_for_all_a_raise_is_meant_against_zero() -> None:
+    """Also where an earlier request of the same revision may have made the channel show more."""
+    account = told({"a": 9})
+    account.want("a", 5)
+    account.sent()
+    account.end(Result.AMBIGUOUS)
+    account.board.zeros_for_all(NOW_MS)
+    assert account.sent() == {"a": 0}
+    account.end()
+    account.board.end_zeros(NOW_MS)
+    account.want("a", 2)
+    assert account.take() is None
+
+
 def test_a_successor_sends_only_what_differs() -> None:
     """Told before is told; a dead push stays dead; another SKU's version guards nothing."""
     account = Told("abc")
