@@ -9,6 +9,7 @@ import structlog
 
 from inventory_stream.errors import RetryableError
 from inventory_stream.flows.channels.inbound.taking import Place, TakesInbound
+from inventory_stream.flows.channels.tasks import Fail
 from models.channels import Inbound, account_key
 
 log = structlog.get_logger(__name__)
@@ -44,9 +45,12 @@ class Intake:
     Args:
         takes: Makes the commands of a delivery durable.
         fail: Ends the process: what a delivery meant could be lost.
+        waiting_max: Of one account.
     """
 
-    def __init__(self, takes: TakesInbound, fail: Callable[[BaseException], None]) -> None:
+    def __init__(self, takes: TakesInbound, fail: Fail, waiting_max: int = WAITING_MAX) -> None:
+        self._waiting_max = waiting_max
+        self._is_stopped = False
         self._takes = takes
         self._fail = fail
         self._queues: Final[dict[str, asyncio.Queue[tuple[Inbound, Place, _Batch]]]] = {}
@@ -55,20 +59,23 @@ class Intake:
         self._acknowledging: asyncio.Task[None] | None = None
 
     async def put(self, deliveries: Sequence[tuple[Inbound, Place]], done: Done) -> None:
-        """Take deliveries of one batch; waits where an account has `WAITING_MAX` of them already."""
+        """Take deliveries of one batch; waits where an account has `waiting_max` of them already."""
         batch = _Batch(len(deliveries), done)
         self._batches.append(batch)
         for inbound, place in deliveries:
             key = account_key(inbound.channel, inbound.account)
             queue = self._queues.get(key)
             if queue is None:
-                queue = self._queues[key] = asyncio.Queue(WAITING_MAX)
+                queue = self._queues[key] = asyncio.Queue(self._waiting_max)
                 self._tasks[key] = asyncio.create_task(self._take_all(key, queue))
             await queue.put((inbound, place, batch))
+            if self._is_stopped:
+                return
         self._acknowledge()
 
     async def stop(self) -> None:
-        """Take nothing more; bounded."""
+        """Take nothing more; bounded. Whoever waits in `put` goes on: the next owner reads it all again."""
+        self._is_stopped = True
         tasks = list(self._tasks.values())
         if self._acknowledging is not None:
             tasks.append(self._acknowledging)
@@ -76,6 +83,9 @@ class Intake:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_SECONDS_MAX)
+        for queue in self._queues.values():
+            while not queue.empty():
+                queue.get_nowait()
 
     async def _take_all(self, key: str, queue: asyncio.Queue[tuple[Inbound, Place, _Batch]]) -> None:
         while True:

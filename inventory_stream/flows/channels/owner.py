@@ -162,9 +162,10 @@ class ChannelOwner:
         await asyncio.gather(*(self._give_up(self._partitions.pop(partition)) for partition in partitions))
 
     async def _give_up(self, held: _Partition) -> None:
+        # First: a delivery that is under way would not find its account, and be buried.
+        await held.intake.stop()
         for key in held.accounts:
             self._accounts.pop(key, None)
-        await held.intake.stop()
         await asyncio.gather(*(account.stop() for account in held.accounts.values()))
         await held.keeper.close()
 
