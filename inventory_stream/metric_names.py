@@ -699,7 +699,7 @@ CHANNEL_LISTINGS: Final = Metric(
     "listings",
     ("integration", "state"),
     "Listings by where they are: mapped (all), in_step, zeros, cuts, raises (waiting), held (raises that "
-    "wait for orders), in_flight, dead.",
+    "wait for orders), deferred (to be tried again or read back, or for the next day), in_flight, dead.",
     "Some dead for minutes: the channel refuses them for good.",
     "channel-pushes-dead",
 )

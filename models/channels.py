@@ -227,6 +227,7 @@ class AccountRow(Struct, frozen=True, tag="account", omit_defaults=True):
 class StatusRow(Struct, frozen=True, tag="status", omit_defaults=True):
     """`<channel>/<account>/@status`: how an account stands, written every few seconds by its worker.
 
+    `deferred`: listings that wait for a time: to be tried again, read back, or for the next day.
     `mapping_wrong`: what is wrong with the mapping file as it is now, while the version before it is in use.
     """
 
@@ -259,6 +260,7 @@ class StatusRow(Struct, frozen=True, tag="status", omit_defaults=True):
     sent: int = 0
     failed: int = 0
     mapping_wrong: str = ""
+    deferred: int = 0
 
 
 class Differing(Struct, frozen=True, omit_defaults=True):

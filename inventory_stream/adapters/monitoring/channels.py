@@ -56,6 +56,7 @@ class PrometheusChannels:
             ("cuts", status.waiting_cuts),
             ("raises", status.waiting_raises),
             ("held", status.held_raises),
+            ("deferred", status.deferred),
             ("in_flight", status.in_flight),
             ("dead", status.dead),
         ):

@@ -26,6 +26,7 @@ def standing(account: "Account") -> StatusRow:
         waiting_cuts=waiting.cuts,
         waiting_raises=waiting.raises,
         held_raises=board.held,
+        deferred=board.deferred,
         in_flight=board.in_flight,
         dead=board.dead,
         oldest_waiting_ms=board.oldest_waiting_ms(now_ms),

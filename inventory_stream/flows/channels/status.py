@@ -152,8 +152,9 @@ def _headline(story: Story) -> str:
 def _numbers(status: StatusRow, now_ms: int) -> Iterator[str]:
     yield (
         f"  waiting: {status.waiting_zeros:,} zeros, {status.waiting_cuts:,} cuts, "
-        f"{status.waiting_raises:,} raises, {status.held_raises:,} held for orders; {status.in_flight:,} in "
-        f"flight; oldest {status.oldest_waiting_ms / 1_000:.1f} s; exposure {status.exposure_units:,} units"
+        f"{status.waiting_raises:,} raises, {status.held_raises:,} held for orders, "
+        f"{status.deferred:,} to be tried again; {status.in_flight:,} in flight; oldest "
+        f"{status.oldest_waiting_ms / 1_000:.1f} s; exposure {status.exposure_units:,} units"
     )
     yield (
         f"  in step: {status.in_step:,} of {status.listings:,} listings; dead {status.dead:,}; "

@@ -72,6 +72,7 @@ def test_every_kind_that_stops_is_known_here() -> None:
     ("fields", "told"),
     [
         ({"waiting_zeros": 2, "waiting_cuts": 1_234}, "waiting: 2 zeros, 1,234 cuts"),
+        ({"deferred": 2}, "2 to be tried again"),
         ({"exposure_units": 7}, "exposure 7 units"),
         ({"oldest_waiting_ms": 45_200}, "oldest 45.2 s"),
         ({"breaker": "open"}, "breaker open"),
