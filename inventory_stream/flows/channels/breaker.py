@@ -1,4 +1,4 @@
-"""Leaves a channel alone that does not answer (docs/channels/operations.md).
+"""Leaves a channel alone that does not answer (docs/channels/worker.md).
 
 Not by `purgatory`: it counts exceptions of a block by a clock of its own and lets any one call through when
 it half-opens, where ours are results of items, and only zeros or a read back may try.
