@@ -148,6 +148,16 @@ async def test_an_evening_of_an_operator(settings: Settings, tmp_path: Path) -> 
             checked = await said("smoke check passed", "smoke", FAKE, "--listing", listing)
             assert checked.exit_code == 0
 
+            await said(f"{SKUS} agree", "diff", FAKE)
+            for other in tuple(world.listings[FAKE])[:20]:
+                shown[other] = 77
+            drifted = await run("reconcile", FAKE)
+            assert (drifted.exit_code, "mass drift" in drifted.stdout) == (1, True)
+            assert "PARKED mass_drift" in (await run("status", FAKE)).stdout
+            assert world.wrong(FAKE), "nobody is told anything before somebody has looked"
+            assert (await run("approve", FAKE)).exit_code == 0
+            await world.until_right()
+
             killed = await run("kill", "--channel", FAKE, "--zeros-first", "--yes")
             assert killed.exit_code == 0
             await until_zero(world)
