@@ -70,6 +70,10 @@ class Repeats:
             del self._of_place[found]
         return places
 
+    def places(self) -> list[int]:
+        """Give all listings in waiting batches."""
+        return list(self._of_place)
+
     def holds(self, place: int) -> bool:
         """Say whether a listing is in a waiting batch."""
         return place in self._of_place

@@ -41,21 +41,16 @@ class Asked(Standing):
 
     def zeros_for_all(self, now_ms: int) -> None:
         """Have every listing show zero, stopped, dead and held ones too, until `end_zeros`."""
-        state = self._state
-        state.is_killed = True
-        state.dead.clear()
-        self._sort_all(now_ms)
+        if not self._state.is_killed:
+            self._state.is_killed = True
+            self._state.sort_all(now_ms)
 
     def end_zeros(self, now_ms: int) -> None:
         """Have every listing show what the ledger says again. Known to the operator, so no mass change."""
-        self._state.is_killed = False
-        self._sort_all(now_ms)
+        if self._state.is_killed:
+            self._state.is_killed = False
+            self._state.sort_all(now_ms)
 
     def _places(self, listings: Iterable[str]) -> list[int]:
         index = self._state.columns.index
         return [index[listing] for listing in listings if listing in index]
-
-    def _sort_all(self, now_ms: int) -> None:
-        for place in self._state.columns.index.values():
-            self._state.wish_changed(place, now_ms)
-            self._state.sort(place, now_ms)

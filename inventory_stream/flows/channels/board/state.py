@@ -1,7 +1,8 @@
 """Everything that is known of an account's listings, and the one rule that says where each belongs."""
 
 from heapq import heappop, heappush
-from typing import Final
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from inventory_stream.flows.channels.board.again import Repeats
 from inventory_stream.flows.channels.board.batch import Batch
@@ -30,6 +31,13 @@ from inventory_stream.flows.channels.board.states import (
 from inventory_stream.ports.channel import Caps, Push
 from inventory_stream.ports.projection import Version
 from models.channels import DeadPush, ListingRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SORTED_AT_ONCE: Final = 1_000
+"""Listings looked at again in one go when all have to be: 10 ms, so that a kill of a million does not stop
+the worker's heart."""
 
 
 class State:
@@ -66,6 +74,7 @@ class State:
         self.looks_until_ms: int = 0
         self.exposure_units: int = 0
         self._alarms: Final[list[tuple[int, int]]] = []
+        self._unsorted: Iterator[int] | None = None
 
     def target(self, place: int) -> int:
         """Units that the channel shall show; UNKNOWN: nobody said."""
@@ -115,8 +124,31 @@ class State:
             self.ages.begin(place, now_ms)
         self._weigh(place)
 
+    def sort_all(self, now_ms: int) -> None:
+        """Put every listing where it belongs, since what is wanted of each has changed: by and by.
+
+        What waits to be sent as it was is taken apart at once; everything else says what is wanted now when
+        it is sent, sorted or not.
+        """
+        for place in self.repeats.places():
+            self.wish_changed(place, now_ms)
+            self.sort(place, now_ms)
+        self._unsorted = iter(range(len(self.columns.names)))
+        self.advance(now_ms)
+
+    def _sort_some(self, now_ms: int) -> None:
+        places = list(islice(self._unsorted, SORTED_AT_ONCE)) if self._unsorted is not None else []
+        if not places:
+            self._unsorted = None
+        for place in places:
+            if self.columns.names[place]:
+                self.wish_changed(place, now_ms)
+                self.sort(place, now_ms)
+
     def advance(self, now_ms: int) -> None:
         """Look again at all whose time has come."""
+        if self._unsorted is not None:
+            self._sort_some(now_ms)
         self.repeats.advance(now_ms)
         for place in self.holds.due(now_ms):
             if self.columns.state[place] == HELD:
@@ -128,6 +160,8 @@ class State:
 
     def next_ms(self) -> int | None:
         """When `advance` or a read back may have something to do."""
+        if self._unsorted is not None:
+            return 0
         found = [self.repeats.next_ms(), self.holds.next_ms(), self.checks.next_ms()]
         if self._alarms:
             found.append(self._alarms[0][0])

@@ -124,6 +124,23 @@ def test_zeros_for_all_reach_every_listing_and_end_as_the_ledger_says() -> None:
     assert sent_all(account, 60_000) == set(MANY[5:])
 
 
+def test_zeros_for_very_many_are_sorted_by_and_by() -> None:
+    """What waited to be sent again as it was does not go any more; every listing is told in the end."""
+    listings = [f"l{number}" for number in range(2_500)]
+    account = told(dict.fromkeys(listings, 5), batch_max=100)
+    account.want(listings[-1], 4)
+    account.sent()
+    account.end(Result.RETRYABLE)
+    account.board.zeros_for_all(NOW_MS)
+    told_units: list[int] = []
+    while (batch := account.take(1_000, zeros_only=True)) is not None:
+        told_units += [push.units for push in batch.pushes]
+        account.batch = batch
+        account.end(at=1_000)
+    assert told_units == [0] * len(listings)
+    assert account.board.in_step == len(listings)
+
+
 def test_after_zeros_for_all_a_raise_is_meant_against_zero() -> None:
     """Also where an earlier request of the same revision may have made the channel show more."""
     account = told({"a": 9})
