@@ -111,6 +111,21 @@ def test_a_policy_for_any_sku_changes_all_that_are_watched() -> None:
     assert view.shown.channels == {}
 
 
+def test_who_follows_every_sku_hears_of_each_and_of_all_when_a_policy_for_any_changes() -> None:
+    """No name has to be given; what a version reflects is dated by its newest row, a policy's too."""
+    mirrored = Mirrored()
+    mirrored.ask(BUSY, c.Adjust("a2", "SKU3", "L1", 5, NOON))
+    heard: Heard = []
+    mirrored.shelf.subscribe_all(heard.append)
+    mirrored.ask(c.Adjust("a3", "SKU3", "L1", 1, NOON))
+    assert [sorted(skus) for skus in heard] == [["SKU3"]]
+    at_ms = mirrored.shelf.changed_ms("SKU1")
+    mirrored.ask(c.SetChannelPolicy("p1", "web", percent=50))
+    assert [sorted(skus) for skus in heard] == [["SKU3"], ["SKU1", "SKU3"]]
+    assert mirrored.shelf.changed_ms("SKU1") > at_ms
+    assert mirrored.shelf.changed_ms("SKU99") == 0
+
+
 def test_a_partition_that_starts_over_is_empty() -> None:
     """Truncated or made anew: nothing of before is shown, no name of it stays."""
     mirrored = Mirrored()
