@@ -11,6 +11,7 @@ from inventory_stream.flows.channels.inbound.taking import Place
 from inventory_stream.flows.channels.keeper import Keeper
 from inventory_stream.flows.channels.owner import ChannelOwner
 from inventory_stream.ports.inputs import InputRecord
+from inventory_stream.ports.integrations import MappedListing
 from models.channels import (
     Act,
     ActKind,
@@ -193,3 +194,33 @@ async def test_nothing_is_sent_from_the_begin_of_a_rebalance_until_the_account_i
     assert world.channel.shown["L0"] == 10
     await world.owner.assigned(frozenset(), frozenset({MINE}))
     await world.until(lambda: world.channel.shown["L0"] == 1)
+
+
+async def test_a_changed_mapping_is_followed_without_a_restart(world: OwnerWorld) -> None:
+    """A listing that is new in the file is told, one that went is not any more."""
+    await world.until(lambda: len(world.channel.shown) == 3)
+    world.mapping.put([MappedListing("L0", "S0", (), 1), MappedListing("L9", "S1", (), 2)])
+    await world.until(lambda: world.channel.shown.get("L9") == 10)
+    world.mirror.set("S2", 1)
+    world.mirror.set("S0", 4)
+    await world.until(lambda: world.channel.shown["L0"] == 4)
+    assert world.channel.shown["L2"] == 10
+
+
+async def test_nothing_is_told_before_the_ledger_was_read_to_its_end() -> None:
+    """Until then the mirror shows units of long ago, and misses SKUs."""
+    one = OwnerWorld()
+    one.mirror.is_read = False
+    for number in range(3):
+        one.mirror.set(f"S{number}", 10)
+    running = asyncio.create_task(one.owner.run())
+    await one.owner.assigned(frozenset({MINE}), frozenset())
+    one.mirror.set("S0", 9)
+    await one.quiet()
+    assert not one.channel.pushes
+    one.mirror.is_read = True
+    await one.until(lambda: one.channel.shown == {"L0": 9, "L1": 10, "L2": 10})
+    await one.owner.revoked(frozenset({MINE}))
+    running.cancel()
+    await asyncio.wait([running])
+    assert not one.failed
