@@ -62,7 +62,7 @@ def _unnamed_is_applied(patch: pytest.MonkeyPatch) -> None:
 
 def _raises_first(patch: pytest.MonkeyPatch) -> None:
     """The lanes are emptied in the wrong order."""
-    patch.setattr("inventory_stream.flows.channels.board.board.LANES", (3, 2, 1))
+    patch.setattr("inventory_stream.flows.channels.board.sending.LANES", (3, 2, 1))
 
 
 def _nothing_is_held(patch: pytest.MonkeyPatch) -> None:

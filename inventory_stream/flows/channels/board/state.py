@@ -1,16 +1,13 @@
-"""Everything that is known of an account's listings, and the one rule that says where each belongs."""
+"""Where each listing belongs: the one rule that says it, and the moves."""
 
 from heapq import heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from inventory_stream.flows.channels.board.again import Repeats
 from inventory_stream.flows.channels.board.batch import Batch
-from inventory_stream.flows.channels.board.checks import NO_VERSION, Checks
-from inventory_stream.flows.channels.board.columns import UNKNOWN, Columns
-from inventory_stream.flows.channels.board.days import Days
-from inventory_stream.flows.channels.board.lanes import Ages, Holds, Lanes
-from inventory_stream.flows.channels.board.mass_change import MassGuard
+from inventory_stream.flows.channels.board.checks import NO_VERSION
+from inventory_stream.flows.channels.board.columns import UNKNOWN
+from inventory_stream.flows.channels.board.facts import Facts
 from inventory_stream.flows.channels.board.states import (
     AGAIN,
     BUDGET,
@@ -28,9 +25,8 @@ from inventory_stream.flows.channels.board.states import (
     STOPPED,
     ZERO,
 )
-from inventory_stream.ports.channel import Caps, Push
+from inventory_stream.ports.channel import Caps
 from inventory_stream.ports.projection import Version
-from models.channels import DeadPush, ListingRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,63 +36,13 @@ SORTED_AT_ONCE: Final = 1_000
 the worker's heart."""
 
 
-class State:
-    """What the board's rules work on. Listings are named by their place in the columns.
-
-    Most listings have numbers in the columns and nothing else; what only few have stands in dicts.
-    `observed`: units that a read back showed, where the channel took nothing since. `repairs`: when that was.
-    `blind`: nobody could read back what is shown, so nothing is compared.
-    `tries`: how often the wanted revision failed, and since when. `due_ms`: not before then.
-    """
+class State(Facts):
+    """Facts, and every listing in the state that follows from them."""
 
     def __init__(self, caps: Caps, raise_hold_ms: int, mass_change_share: float) -> None:
-        self.caps = caps
-        self.settle_ms = int(caps.settle_seconds * 1_000)
-        self.has_holds = caps.takes_orders and not caps.has_cas
-        self.columns: Final = Columns()
-        self.lanes: Final = Lanes(self.columns)
-        self.ages: Final = Ages(self.columns)
-        self.holds: Final = Holds(raise_hold_ms)
-        self.checks: Final = Checks(self.settle_ms)
-        self.repeats: Final = Repeats()
-        self.guard: Final = MassGuard(mass_change_share)
-        self.days: Final = Days(caps.daily_pushes_max)
-        self.flights: Final[dict[int, tuple[Batch, Push]]] = {}
-        self.dead: Final[dict[int, DeadPush]] = {}
-        self.observed: Final[dict[int, int]] = {}
-        self.repairs: Final[dict[int, int]] = {}
-        self.tries: Final[dict[int, tuple[int, int]]] = {}
-        self.due_ms: Final[dict[int, int]] = {}
-        self.stopped: Final[set[int]] = set()
-        self.blind: Final[set[int]] = set()
-        self.leaving: Final[set[int]] = set()
-        self.is_killed: bool = False
-        self.looks_until_ms: int = 0
-        self.exposure_units: int = 0
+        super().__init__(caps, raise_hold_ms, mass_change_share)
         self._alarms: Final[list[tuple[int, int]]] = []
         self._unsorted: Iterator[int] | None = None
-
-    def target(self, place: int) -> int:
-        """Units that the channel shall show; UNKNOWN: nobody said."""
-        return 0 if self.is_killed else self.columns.wanted_units[place]
-
-    def shown_most(self, place: int) -> int:
-        """Give the most that a buyer may still be shown, requests in flight left out; UNKNOWN: no idea."""
-        most = self.columns.acknowledged_units[place]
-        if self.observed:
-            most = max(most, self.observed.get(place, UNKNOWN))
-        check = self.checks.get(place)
-        return most if check is None else max(most, check.units)
-
-    def is_in_step(self, place: int) -> bool:
-        """Say whether the channel took what is wanted, and nothing since speaks against it."""
-        units = self.target(place)
-        if units == UNKNOWN:
-            return True
-        if self.columns.acknowledged_units[place] != units or place in self.observed:
-            return False
-        check = self.checks.get(place)
-        return check is None or (check.units == UNKNOWN and not check.is_blocking)
 
     def sort(self, place: int, now_ms: int, *, is_first: bool = False) -> None:
         """Put a listing where it belongs now; called after anything about it has changed."""
@@ -216,42 +162,6 @@ class State:
             self.flights[place] = flight[0], flight[1]._replace(version=NO_VERSION)
         self.sort(place, now_ms)
 
-    def at_ms(self, place: int) -> int:
-        """From when on a channel's orders must have come in, for a raise: its row's time, or the look's."""
-        return max(self.columns.wanted_at_ms[place], self.repairs.get(place, 0))
-
-    def repair_ms(self, place: int) -> int | None:
-        """Give what tells a push from an earlier one of the same version that is no longer true.
-
-        The time of the look that showed something else; or, where the channel took other units of this
-        version since (zeros of an operator, a mapping that was changed back), or of another SKU, when it took
-        them.
-        """
-        columns = self.columns
-        if self.repairs and place in self.repairs:
-            return self.repairs[place]
-        acknowledged = columns.acknowledged(place)
-        is_retold = acknowledged >= columns.wanted(place) or not acknowledged.generation_ms
-        return (columns.acknowledged_ms[place] or None) if is_retold else None
-
-    def push(self, place: int) -> Push:
-        """Say what a listing shall show."""
-        columns = self.columns
-        version = max(columns.wanted(place), columns.acknowledged(place))
-        expected = None
-        if self.caps.has_cas and place not in self.blind:
-            expected = self.observed.get(place, columns.acknowledged_units[place])
-        return Push(
-            columns.names[place],
-            version,
-            self.target(place),
-            # A channel that orders by time would put what it showed since on top of the row's own time.
-            max(columns.wanted_at_ms[place], self.repair_ms(place) or 0),
-            None if expected == UNKNOWN else expected,
-            columns.skus[place],
-            columns.acknowledged_ms[place],
-        )
-
     def acknowledge(self, place: int, version: Version, units: int, now_ms: int) -> None:
         """Note what the channel shows for sure, or says that it will."""
         self.columns.acknowledge(place, version, units, now_ms)
@@ -259,21 +169,6 @@ class State:
         for rare in (self.observed, self.repairs, self.dead, self.tries, self.due_ms):
             if rare:
                 rare.pop(place, None)
-
-    def row(self, place: int, now_ms: int) -> ListingRow:
-        """Give what is to be kept of a listing."""
-        columns = self.columns
-        day, count = self.days.of(place, now_ms)
-        return ListingRow(
-            columns.acknowledged_generation[place],
-            columns.acknowledged_offset[place],
-            max(0, columns.acknowledged_units[place]),
-            columns.acknowledged_ms[place],
-            self.dead.get(place),
-            day if count else 0,
-            count,
-            columns.skus[place],
-        )
 
     def forget(self, place: int) -> None:
         """Take a listing out that is not in flight."""
@@ -303,7 +198,7 @@ class State:
         check = self.checks.get(place)
         # What was taken after a doubtful request is what a raise is meant against.
         is_taken = (check is not None and check.is_told_since) or place in self.blind
-        shown = self._taken_most(place) if is_taken else self.shown_most(place)
+        shown = self.taken_most(place) if is_taken else self.shown_most(place)
         is_cut = units < shown
         if check is not None and (check.is_blocking or check.units != UNKNOWN):
             # A newer cut need not know what the older request did; the look comes all the same.
@@ -324,12 +219,6 @@ class State:
         if self.has_holds and self.holds.holds(place, self.at_ms(place), now_ms):
             return HELD
         return RAISE
-
-    def _taken_most(self, place: int) -> int:
-        most = self.columns.acknowledged_units[place]
-        if self.observed and place not in self.blind:
-            most = max(most, self.observed.get(place, UNKNOWN))
-        return most
 
     def _weigh(self, place: int) -> None:
         """Count what buyers may be shown beyond what may be sold."""
