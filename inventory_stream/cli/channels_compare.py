@@ -15,12 +15,12 @@ from inventory_stream.cli.channels_reach import (
     ListingOption,
     NameArgument,
     ReasonOption,
+    Stories,
     asking,
     chosen,
     integrations,
     partition_of_account,
     run_at_desk,
-    stories,
     who,
 )
 from inventory_stream.cli.reading import progress, say
@@ -155,7 +155,7 @@ def _last(settings: Settings, entry: Integration) -> ReportRow:
     found: list[ReportRow | None] = []
 
     async def run(desk: ChannelDesk) -> None:
-        found.extend(story.report for story in await stories(settings, desk, [entry]))
+        found.extend(story.report for story in await Stories(settings, desk, [entry]).look())
 
     run_at_desk(settings, run)
     if found[0] is None:

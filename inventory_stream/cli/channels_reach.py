@@ -2,7 +2,7 @@
 
 import getpass
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Final
 from uuid import uuid4
@@ -164,12 +164,20 @@ def partition_of_account(settings: Settings, entry: Integration) -> int:
     return partition_of(account_key(entry.channel, entry.account), settings.kafka.partitions)
 
 
-async def stories(settings: Settings, desk: ChannelDesk, entries: Sequence[Integration]) -> list[Story]:
-    """Read how accounts stand; each partition that has one of them is read once."""
-    keys = frozenset().union(*map(keys_of, entries))
-    rows: dict[str, OutcomeRow] = {}
-    for partition in sorted({partition_of_account(settings, entry) for entry in entries}):
-        found: Mapping[str, OutcomeRow] = await desk.rows(partition, keys.__contains__)
-        rows.update(found)
-    now = now_ms()
-    return [story_of(entry, rows, now) for entry in entries]
+class Stories:
+    """How accounts stand, looked at again and again: the first look reads their partitions whole."""
+
+    def __init__(self, settings: Settings, desk: ChannelDesk, entries: Sequence[Integration]) -> None:
+        self._desk = desk
+        self._entries = entries
+        self._keys: frozenset[str] = frozenset().union(*map(keys_of, entries))
+        self._next = {partition_of_account(settings, entry): 0 for entry in entries}
+        self._rows: dict[str, OutcomeRow] = {}
+
+    async def look(self) -> list[Story]:
+        """Read what was written since the last look."""
+        for partition, offset in sorted(self._next.items()):
+            rows, self._next[partition] = await self._desk.news(partition, offset, self._keys.__contains__)
+            self._rows.update(rows)
+        now = now_ms()
+        return [story_of(entry, self._rows, now) for entry in self._entries]

@@ -13,10 +13,10 @@ from inventory_stream.cli.channels_reach import (
     ChannelOption,
     JsonOption,
     NamesArgument,
+    Stories,
     chosen,
     integrations,
     run_at_desk,
-    stories,
 )
 from inventory_stream.cli.reading import say
 from inventory_stream.flows.channels.status import Story, as_json, lines
@@ -53,8 +53,9 @@ def status(
     async def run(desk: ChannelDesk) -> None:
         nonlocal is_well
         console = Console()
+        stories = Stories(settings, desk, meant)
         while True:
-            found = await stories(settings, desk, meant)
+            found = await stories.look()
             is_well = all(story.is_well for story in found)
             if is_watched and not is_json:
                 console.clear()

@@ -12,6 +12,11 @@ class ChannelDesk(Protocol):
     async def rows(self, partition: int, wanted: Callable[[str], bool]) -> Mapping[str, OutcomeRow]:
         """Give the newest row of each key of a partition that `wanted` says yes to."""
 
+    async def news(
+        self, partition: int, offset: int, wanted: Callable[[str], bool]
+    ) -> tuple[Mapping[str, OutcomeRow], int]:
+        """Give those that were written from an offset on, and the offset to go on from."""
+
     async def end(self, partition: int) -> int:
         """Give where the next row of a partition will stand: from there `since` follows."""
 

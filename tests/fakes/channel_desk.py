@@ -25,7 +25,15 @@ class FakeChannelDesk:
 
     async def rows(self, partition: int, wanted: Callable[[str], bool]) -> Mapping[str, OutcomeRow]:
         """See the port."""
-        return {key: row for key, row in self.written.get(partition, []) if wanted(key)}
+        rows, _ = await self.news(partition, 0, wanted)
+        return rows
+
+    async def news(
+        self, partition: int, offset: int, wanted: Callable[[str], bool]
+    ) -> tuple[Mapping[str, OutcomeRow], int]:
+        """See the port."""
+        written = self.written.get(partition, [])
+        return {key: row for key, row in written[offset:] if wanted(key)}, len(written)
 
     async def end(self, partition: int) -> int:
         """See the port."""

@@ -29,11 +29,18 @@ class KafkaChannelDesk:
         self._producer = LazyProducer(connection, ASK_SECONDS_MAX)
 
     async def rows(self, partition: int, wanted: Callable[[str], bool]) -> Mapping[str, OutcomeRow]:
-        """Give the newest rows; see the port. Only those that are wanted are decoded: 1 s a million."""
+        """Give the newest rows; see the port."""
+        rows, _ = await self.news(partition, 0, wanted)
+        return rows
+
+    async def news(
+        self, partition: int, offset: int, wanted: Callable[[str], bool]
+    ) -> tuple[Mapping[str, OutcomeRow], int]:
+        """Give rows from an offset on; see the port. Only the wanted ones are decoded: 1 s a million."""
         newest: dict[str, bytes] = {}
         async with self._reader(partition) as reader:
             beginning, end = await reader.range()
-            async for records in reader.records(beginning, end - 1):
+            async for records in reader.records(max(beginning, offset), end - 1):
                 for record in records:
                     if record.key is None or not wanted(key := record.key.decode()):
                         continue
@@ -41,7 +48,7 @@ class KafkaChannelDesk:
                         newest.pop(key, None)
                     else:
                         newest[key] = record.value
-        return {key: self._decoded(key, value) for key, value in newest.items()}
+        return {key: self._decoded(key, value) for key, value in newest.items()}, end
 
     async def end(self, partition: int) -> int:
         """Give where the next row will stand; see the port."""

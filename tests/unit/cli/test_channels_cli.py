@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from inventory_stream.cli import channels
+from inventory_stream.cli import channels, channels_reach
 from inventory_stream.errors import InventoryStreamError, SettingsError
+from inventory_stream.settings import load_settings
+from models.channels import STATUS, StatusRow, outcome_key
+from tests.fakes.channel_desk import FakeChannelDesk
 
 REGISTRY = """
 [[integration]]
@@ -126,3 +129,20 @@ def test_every_command_teaches() -> None:
     for name in channels.app.registered_commands:
         assert name.name is not None
         assert "Example: inventory-stream channels" in " ".join(run(name.name, "--help").output.split())
+
+
+async def test_watching_reads_only_what_is_new(files: Path) -> None:
+    """The first look reads all, the next ones what was written since: a million listings cost once."""
+    del files
+    settings = load_settings()
+    entries = channels_reach.integrations(settings)
+    desk = FakeChannelDesk()
+    partition = channels_reach.partition_of_account(settings, entries[0])
+    key = outcome_key("partner", "p1", STATUS)
+    stories = channels_reach.Stories(settings, desk, entries)
+    desk.write(partition, key, StatusRow(worker="w1", at_ms=1, mode="on", dead=7))
+    assert [story.status and story.status.dead for story in await stories.look()] == [7, None]
+    desk.written[partition][0] = (key, StatusRow(worker="w1", at_ms=1, mode="on", dead=99))
+    assert [story.status and story.status.dead for story in await stories.look()] == [7, None]
+    desk.write(partition, key, StatusRow(worker="w1", at_ms=2, mode="on"))
+    assert [story.status and story.status.dead for story in await stories.look()] == [0, None]
