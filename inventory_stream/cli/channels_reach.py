@@ -16,7 +16,7 @@ from inventory_stream.adapters.channels.registry import ADAPTERS
 from inventory_stream.adapters.kafka.channel_desk import KafkaChannelDesk
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.preflight import check_topic_shape, quiet_client
-from inventory_stream.errors import SettingsError
+from inventory_stream.errors import InventoryStreamError, SettingsError
 from inventory_stream.flows.channels.asking import Asking
 from inventory_stream.flows.channels.status import Story, keys_of, story_of
 from inventory_stream.ports.channel_desk import ChannelDesk
@@ -92,7 +92,10 @@ def chosen(
 
     Raises:
         typer.BadParameter: none is, or a name is unknown.
+        InventoryStreamError: there are none at all.
     """
+    if not entries:
+        raise InventoryStreamError("the registry names no integration yet (docs/channels/registry.md)")
     unknown = sorted(set(names) - {entry.name for entry in entries})
     if unknown:
         known = ", ".join(entry.name for entry in entries) or "none"

@@ -116,6 +116,15 @@ def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(
     assert told in " ".join(result.output.replace("│", " ").split())
 
 
+def test_an_empty_registry_says_so(files: Path) -> None:
+    """As a fresh deployment has it: nothing is wrong, and nobody is there."""
+    (files / "registry.toml").write_text("# none yet\n")
+    (files / "mapping.csv").write_text(HEAD)
+    assert run("check").exit_code == 0
+    with pytest.raises(InventoryStreamError, match="names no integration yet"):
+        run("status")
+
+
 def test_kill_asks_first() -> None:
     """Who does not say yes has done nothing."""
     result = CliRunner().invoke(channels.app, ["kill", "--all", "--zeros-first"], input="n\n")
