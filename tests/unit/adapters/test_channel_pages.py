@@ -1,4 +1,4 @@
-"""What the pages of channels show can be copied: every entry and every line of a mapping is taken as it is."""
+"""What the pages of channels show can be copied: every entry and every line of a mapping is taken."""
 
 import re
 from datetime import date
