@@ -55,18 +55,23 @@ def sandbox(
         ),
     ] = DEFAULT_FOLDER,
 ) -> None:
-    r"""Try channels without an account: fake shops and marketplaces that behave as theirs do, and misbehave.
+    """Try channels without an account: fake shops and marketplaces that behave as theirs do, and misbehave.
 
     Each keeps its vendor's limits, idempotency keys and forms, and shows what it was told. It writes the
     files that `worker channels` and the gateway need to follow them. While it runs:
 
-    \b
-    curl localhost:8095/_sandbox                          what each shows, and its budget
-    curl localhost:8095/_sandbox/square                   one of them, with its newest changes
-    curl -d '{"fault":"server-error","seconds":30}' localhost:8095/_sandbox/square/faults
-    curl -X DELETE localhost:8095/_sandbox/square/faults  mend it
-    curl -d '{"order_id":"o-1","lines":[{"listing":"...","units":2}]}' localhost:8095/_sandbox/square/sell
-    curl -d '{"order_id":"o-1"}' localhost:8095/_sandbox/square/cancel
+    What each shows, and its budget: curl localhost:8095/_sandbox
+
+    One of them, with its newest changes: curl localhost:8095/_sandbox/square
+
+    Break it: curl -d '{"fault":"server-error","seconds":30}' localhost:8095/_sandbox/square/faults
+
+    Mend it: curl -X DELETE localhost:8095/_sandbox/square/faults
+
+    Let it sell: curl -d '{"order_id":"o-1","lines":[{"listing":"...","units":2}]}'
+    localhost:8095/_sandbox/square/sell
+
+    And take that back: curl -d '{"order_id":"o-1"}' localhost:8095/_sandbox/square/cancel
 
     All faults and what they do: docs/channels/sandbox.md.
 
