@@ -6,6 +6,7 @@ acknowledged, and how each account stands). The partition is that of the text `<
 partitioner), so the one owner of an account is the only writer of its outcomes.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -341,4 +342,16 @@ def decode_inbound(value: bytes) -> Inbound:
     Raises:
         ValueError: it is none.
     """
-    return _inbound.decode(value)
+    try:
+        return _inbound.decode(value)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def checked_events(events: Iterable[ChannelEvent]) -> tuple[ChannelEvent, ...]:
+    """Hold events against the bounds that a record of them is held against: ids, units, lines.
+
+    Raises:
+        ValueError: one of them could not be read again.
+    """
+    return msgspec.convert(msgspec.to_builtins(tuple(events)), tuple[ChannelEvent, ...])

@@ -21,7 +21,7 @@ class FakeChannel:
     """Implements `ports.channel.Channel`.
 
     `results` are those of the next pushes, one word for all items; then everything is applied. While
-    `is_held` pushes wait for `release`.
+    `is_held` pushes wait for `release`. `orders` are told or, where they are a mistake, raised.
     """
 
     def __init__(self, caps: Caps = CAPS, **changes: object) -> None:
@@ -32,6 +32,7 @@ class FakeChannel:
         self.dry: list[tuple[Push, ...]] = []
         self.looks: list[tuple[str, ...]] = []
         self.results: list[Result] = []
+        self.orders: dict[str, Sequence[ChannelEvent] | Exception] = {}
         self.is_held = False
         self.is_closed = False
         self._held = asyncio.Event()
@@ -75,7 +76,10 @@ class FakeChannel:
 
     async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
         """See the port."""
-        raise ChannelError(Result.PERMANENT, f"no order {named.order_id}")
+        told = self.orders.get(named.order_id, ChannelError(Result.PERMANENT, f"no order {named.order_id}"))
+        if isinstance(told, Exception):
+            raise told
+        return told
 
     async def close(self) -> None:
         """See the port."""

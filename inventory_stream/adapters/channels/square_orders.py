@@ -22,6 +22,7 @@ from models.channels import (
     SoldLine,
     TillSold,
 )
+from models.commands import UNITS_MAX
 from models.ids import encode_id
 
 RESERVATION: Final = "inventory_stream_reservation"
@@ -125,8 +126,9 @@ def _returned(order: SquareOrder, at_ms: int) -> Iterator[LinesReturned]:
 
 def _units(quantity: str) -> int:
     try:
-        return max(0, int(Decimal(quantity)))
-    except (InvalidOperation, ValueError, OverflowError):
+        # Too much stays too much, so that its order is refused; "1e999999999" is never written out.
+        return int(min(max(Decimal(quantity), Decimal()), Decimal(UNITS_MAX + 1)))
+    except (InvalidOperation, ValueError):
         return 0
 
 

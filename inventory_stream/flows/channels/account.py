@@ -34,6 +34,7 @@ from models.channels import (
     OutcomeRow,
     ReportRow,
     account_key,
+    checked_events,
     outcome_key,
 )
 from models.events import ChannelExceptionKind
@@ -185,13 +186,17 @@ class Account:
     # --- what deliveries tell --------------------------------------------------------------------
 
     async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
-        """Ask the channel what happened to an order; see the port."""
+        """Ask the channel what happened to an order; see `flows.channels.inbound.taking.Account`."""
         try:
-            return await self._parts.channel.events_of(named)
+            return checked_events(await self._parts.channel.events_of(named))
         except ChannelError as error:
             if error.result is not Result.PERMANENT:
                 self.sender.not_told(error)
             raise
+        except Exception as error:
+            # A mistake in an adapter costs its order a letter, not all accounts their worker.
+            log.exception("channel_adapter_failed", integration=self.integration.name)
+            raise ChannelError(Result.PERMANENT, f"adapter-{type(error).__name__}") from None
 
     def observed(self, listing: str, units: int, at_ms: int) -> None:
         """Hear what the channel showed at a time by its clock: a hint, looked into where it may be old."""

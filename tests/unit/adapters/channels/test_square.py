@@ -21,6 +21,7 @@ from models.channels import (
     OrderTaken,
     TillSold,
 )
+from models.commands import UNITS_MAX
 from tests.unit.sandbox.channels import Misfits, connected, push
 
 MUG, CUP = "SQITEM00000001/SQPLACE1", "SQITEM00000002/SQPLACE1"
@@ -238,3 +239,17 @@ def test_listing_of_another_form_is_refused(listing: str) -> None:
     """A wrong id is said before anything is sent."""
     assert check_listing(listing) is not None
     assert SPEC.check_listing(MUG) is None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "units"), [("1e999999999", UNITS_MAX + 1), ("2.9", 2), ("-1", 0), ("NaN", 0)]
+)
+def test_a_quantity_of_an_order_is_never_written_out_beyond_what_a_line_may_have(
+    quantity: str, units: int
+) -> None:
+    """What is too much stays too much, so that the order is refused; what is none is no line."""
+    line = {"uid": "l1", "catalog_object_id": "X", "quantity": quantity}
+    events = events_of_order(_order(state="COMPLETED", line_items=[line]))
+    assert [sold.units for event in events if isinstance(event, TillSold) for sold in event.lines] == (
+        [units] if units else []
+    )

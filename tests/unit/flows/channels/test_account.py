@@ -9,9 +9,21 @@ from inventory_stream.flows.channels.breaker import FAILURES_TO_OPEN
 from inventory_stream.flows.channels.changes import SCAN_FROM_SKUS
 from inventory_stream.flows.channels.sender import IDLE_SECONDS_MAX
 from inventory_stream.flows.channels.shadow import ACT_ID
-from inventory_stream.ports.channel import Result
+from inventory_stream.ports.channel import ChannelError, Result
 from inventory_stream.ports.integrations import MappedListing
-from models.channels import ACCOUNT, REPORT, STATUS, AccountRow, Act, ActKind, ReportRow, StatusRow
+from models.channels import (
+    ACCOUNT,
+    REPORT,
+    STATUS,
+    AccountRow,
+    Act,
+    ActKind,
+    OrderNamed,
+    OrderTaken,
+    ReportRow,
+    SoldLine,
+    StatusRow,
+)
 from tests.fakes.channel import FakeChannel
 from tests.unit.flows.channels.world import INTEGRATION, account_world, now_ms
 
@@ -193,6 +205,59 @@ async def test_a_channel_that_does_not_answer_is_left_alone_and_looked_at_before
         assert len(world.channel.looks) > looks
 
 
+async def test_a_channel_that_refuses_the_look_has_answered() -> None:
+    """After an outage a refused look closes the breaker, as a refused push does: cuts and raises go again."""
+    channel = FakeChannel(batch_max=1, in_flight_max=1)
+
+    async def refused(listings: Sequence[str]) -> Mapping[str, int]:
+        del listings
+        raise ChannelError(Result.PERMANENT, "http-404")
+
+    async with account_world(channel, listings=9) as world:
+        await world.until(lambda: all(world.account.board.sides(f"L{n}", now_ms()).is_idle for n in range(9)))
+        channel.results = [Result.RETRYABLE] * FAILURES_TO_OPEN
+        for number in range(9):
+            world.mirror.set(f"S{number}", 3)
+        await world.until(lambda: world.account.breaker.until_ms is not None)
+        channel.read_back = refused  # type: ignore[method-assign]
+        world.account.breaker._until_ms = 0  # the pause is over
+        world.account.sender.wake()
+        await world.until(lambda: set(channel.shown.values()) == {3})
+        assert world.account.breaker.until_ms is None
+
+
+async def test_what_was_only_shown_to_a_log_is_not_kept_though_the_mode_is_on_when_it_ends() -> None:
+    """A dry run is under way when an operator resumes: the channel shows nothing, and no row says it does."""
+    channel = FakeChannel()
+    goes, push = asyncio.Event(), channel.push
+
+    async def slow(batch: Sequence[Push], key: str, *, dry_run: bool = False) -> Sequence[Ended]:
+        ends = await push(batch, key, dry_run=dry_run)
+        await goes.wait()
+        return ends
+
+    channel.push = slow  # type: ignore[method-assign]
+    async with account_world(channel, integration=replace(INTEGRATION, mode="shadow")) as world:
+        await world.until(lambda: channel.dry)
+        world.act("resume")
+        goes.set()
+        await world.until(lambda: not world.account.sender.in_flight)
+        world.account.observed("L0", 10, now_ms())
+        await world.keeper.kept()
+        assert world.kept_units("L0") is None
+
+
+async def test_what_was_sent_is_kept_though_the_mode_is_shadow_when_it_ends() -> None:
+    """A request is under way when an operator asks for shadow mode: the channel shows it all the same."""
+    channel = FakeChannel()
+    channel.is_held = True
+    async with account_world(channel) as world:
+        await world.until(lambda: channel.pushes)
+        world.act("shadow")
+        channel.release()
+        await world.until(lambda: world.kept_units("L0") == 10)
+
+
 async def test_in_shadow_mode_nothing_is_sent_and_differences_are_recorded() -> None:
     """All but the send; nothing counts as acknowledged, and the way back is a fresh start."""
     integration = replace(INTEGRATION, mode="shadow")
@@ -313,3 +378,28 @@ async def test_a_policy_for_every_sku_has_all_listings_looked_at() -> None:
             world.mirror.set(f"S{number}", 2)
         world.account.changed([f"S{number}" for number in range(SCAN_FROM_SKUS)])
         await world.until(lambda: set(world.channel.shown.values()) == {2})
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        (TypeError("naive and aware"), "adapter-TypeError"),
+        (RecursionError(), "adapter-RecursionError"),
+        ([OrderTaken("1", 1, (SoldLine("1", 10**5_000, sku="S0"),))], "adapter-ValidationError"),
+        (
+            [OrderTaken("1", 1, (SoldLine("1", 1, sku="S0", reservation_id="r" * 5_000),))],
+            "adapter-ValidationError",
+        ),
+        ([OrderTaken("1", 1, ())], "adapter-ValidationError"),
+    ],
+    ids=["mistake", "nesting", "units", "id", "no lines"],
+)
+async def test_a_mistake_in_an_adapter_costs_its_order_a_letter_and_no_worker(
+    told: Exception | list[OrderTaken], code: str
+) -> None:
+    """Whatever an adapter raises, or tells beyond the bounds of a record, ends as a lasting refusal."""
+    async with account_world() as world:
+        world.channel.orders["1"] = told
+        with pytest.raises(ChannelError) as raised:
+            await world.account.events_of(OrderNamed("1", 1))
+        assert (raised.value.result, raised.value.code) == (Result.PERMANENT, code)

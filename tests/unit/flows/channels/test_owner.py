@@ -152,12 +152,16 @@ async def test_deliveries_of_an_account_stay_in_order_and_are_passed_over_when_a
     assert world.takes.taken == ["d1", "d2", "d3"]
 
 
-async def test_what_cannot_be_read_is_a_dead_letter(world: OwnerWorld) -> None:
+NESTED = b'{"channel":"shop","events":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
+@pytest.mark.parametrize("value", [b"nonsense", NESTED], ids=["nonsense", "nested"])
+async def test_what_cannot_be_read_is_a_dead_letter(world: OwnerWorld, value: bytes) -> None:
     """It is kept with its reason before it is passed over."""
-    await world.put(b"nonsense")
+    await world.put(value)
     await world.until(lambda: world.done == [7])
     (letter,) = world.letters.kept.values()
-    assert (letter.partition, letter.offset, letter.value) == (MINE, 7, b"nonsense")
+    assert (letter.partition, letter.offset, letter.value) == (MINE, 7, value)
 
 
 async def test_a_fault_that_is_no_matter_of_time_ends_the_process(world: OwnerWorld) -> None:
