@@ -202,7 +202,7 @@ class Account:
         """Hear what the channel showed at a time by its clock: a hint, looked into where it may be old."""
         now_ms = self._now_ms()
         row = self.board.observed(listing, units, now_ms, asked_ms=min(at_ms, now_ms))
-        if row is not None:
+        if row is not None and not self.sender.is_dry:
             self.kept([row])
         self.sender.wake()
 
@@ -255,9 +255,8 @@ class Account:
             monitor.acknowledged(name, way_ms / 1_000, is_zero=push.units == 0)
 
     def kept(self, rows: Sequence[tuple[str, ListingRow]]) -> None:
-        """Have rows of listings kept; in shadow mode nothing was acknowledged."""
-        if not self.gate.is_shadow:
-            self._parts.keeper.keep((self.key(listing), row) for listing, row in rows)
+        """Have rows of listings kept."""
+        self._parts.keeper.keep((self.key(listing), row) for listing, row in rows)
 
     # --- what is told of it ----------------------------------------------------------------------
 
@@ -280,7 +279,7 @@ class Account:
         self._parts.exceptions.tell(kind, integration.channel, integration.account, at_ms=at_ms, reason=why)
 
     def _keep_account(self, row: AccountRow) -> None:
-        self._parts.keeper.keep([(self.key(ACCOUNT), row)])
+        self._parts.keeper.keep_account(self.key(ACCOUNT), row)
 
     async def _tell(self) -> None:
         """Write how the account stands, again and again."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -9,7 +10,7 @@ import structlog
 from inventory_stream.errors import UnreachableError
 from inventory_stream.flows.channels.tasks import Fail, begun
 from inventory_stream.ports.channel_log import ChannelLog
-from models.channels import OutcomeRow
+from models.channels import AccountRow, OutcomeRow
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,8 @@ class Keeper:
         self._log = channel_log
         self._partition = partition
         self._is_leased = is_leased
-        self._waiting: dict[str, OutcomeRow | None] = {}
+        self._waiting: Final[dict[str, OutcomeRow | None]] = {}
+        self._first: Final[dict[str, OutcomeRow | None]] = {}
         self._is_due: Final = asyncio.Event()
         self._is_idle: Final = asyncio.Event()
         self._is_idle.set()
@@ -51,9 +53,17 @@ class Keeper:
     def keep(self, rows: Iterable[tuple[str, OutcomeRow | None]]) -> None:
         """Take rows; of one key the last one counts. Returns at once."""
         self._waiting.update(rows)
-        if self._waiting:
-            self._is_idle.clear()
-            self._is_due.set()
+        self._note()
+
+    def keep_account(self, key: str, row: AccountRow) -> None:
+        """Take what operators asked: it goes before all else, as a million listings may wait."""
+        self._first[key] = row
+        self._note()
+
+    @property
+    def are_accounts_kept(self) -> bool:
+        """Whether all that `keep_account` took is durable."""
+        return not self._first
 
     def start(self) -> None:
         """Begin to write."""
@@ -72,7 +82,9 @@ class Keeper:
             async with asyncio.timeout(CLOSE_SECONDS_MAX):
                 await self.kept()
         except TimeoutError:
-            log.warning("channel_rows_not_kept", partition=self._partition, rows=len(self._waiting))
+            log.warning(
+                "channel_rows_not_kept", partition=self._partition, rows=len(self._first) + len(self._waiting)
+            )
         task.cancel()
         await asyncio.wait([task])
 
@@ -83,7 +95,8 @@ class Keeper:
             if not self._is_leased():
                 await asyncio.sleep(RETRY_SECONDS[0])
                 continue
-            taken = list(self._waiting.items())[:ROWS_PER_WRITE]
+            source = self._first or self._waiting
+            taken = list(islice(source.items(), ROWS_PER_WRITE))
             try:
                 await self._log.write(self._partition, taken)
             except UnreachableError as error:
@@ -94,8 +107,14 @@ class Keeper:
                 continue
             faults = 0
             for key, row in taken:
-                if self._waiting.get(key) is row:
-                    del self._waiting[key]
-            if not self._waiting:
-                self._is_due.clear()
-                self._is_idle.set()
+                if source.get(key) is row:
+                    del source[key]
+            self._note()
+
+    def _note(self) -> None:
+        if self._first or self._waiting:
+            self._is_idle.clear()
+            self._is_due.set()
+        else:
+            self._is_due.clear()
+            self._is_idle.set()

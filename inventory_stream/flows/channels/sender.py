@@ -82,6 +82,8 @@ class Sender:
         self._pushing: Final[set[asyncio.Task[None]]] = set()
         self._bulk: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
+        self.is_dry = False
+        """Whether the board took for acknowledged what a log alone was shown: no look is to be kept then."""
 
     def wake(self) -> None:
         """Look again at what there is to do."""
@@ -196,14 +198,15 @@ class Sender:
         self.wake()
 
     async def _push(self, batch: Batch) -> None:
-        is_shadow = self._gate.is_shadow
+        is_dry = self._gate.is_shadow
+        self.is_dry |= is_dry
         self._hears.requested(batch, self._now_ms())
         try:
             async with asyncio.timeout(self._seconds_max(batch)):
                 if batch.is_bulk:
                     ends = await self._channel.push_bulk(batch.pushes, batch.key)
                 else:
-                    ends = await self._channel.push(batch.pushes, batch.key, dry_run=is_shadow)
+                    ends = await self._channel.push(batch.pushes, batch.key, dry_run=is_dry)
         except TimeoutError:
             ends = [Ended(push.listing, Result.AMBIGUOUS, "no-end-in-time") for push in batch.pushes]
         except Exception as error:
@@ -211,14 +214,14 @@ class Sender:
             log.exception("channel_adapter_failed", batch=batch.key)
             code = f"adapter-{type(error).__name__}"
             ends = [Ended(push.listing, Result.AMBIGUOUS, code) for push in batch.pushes]
-        self._take_ends(batch, ends)
+        self._take_ends(batch, ends, is_dry=is_dry)
 
     def _seconds_max(self, batch: Batch) -> float:
         if batch.is_bulk:
             return BULK_SECONDS_MAX
         return self._caps.request_seconds * CALLS_PER_PUSH + SLACK_SECONDS
 
-    def _take_ends(self, batch: Batch, ends: Sequence[Ended]) -> None:
+    def _take_ends(self, batch: Batch, ends: Sequence[Ended], *, is_dry: bool) -> None:
         now_ms = self._now_ms()
         if ends and any(end.result not in _UNANSWERED for end in ends):
             self._breaker.answered()
@@ -232,7 +235,9 @@ class Sender:
         if refused is not None:
             self._gate.park(AUTH, refused.code)
         self._hears.ended(batch, ends, now_ms)
-        self._hears.kept(self._board.ended(batch, ends, now_ms))
+        rows = self._board.ended(batch, ends, now_ms)
+        if not is_dry:  # as it was sent: the mode may be another one by now
+            self._hears.kept(rows)
 
     # --- looks -----------------------------------------------------------------------------------
 
@@ -272,11 +277,14 @@ class Sender:
             self._board.observed(listing, shown.get(listing), now_ms, asked_ms=asked_ms)
             for listing in listings
         ]
-        self._hears.kept([row for row in rows if row is not None])
+        if not self.is_dry:
+            self._hears.kept([row for row in rows if row is not None])
 
     def not_told(self, error: ChannelError) -> None:
-        """Hear that the channel did not tell what was asked of it."""
+        """Hear that the channel did not tell what was asked of it; a refusal is an answer, too."""
+        if error.result in _UNANSWERED:
+            self._breaker.failed(self._now_ms())
+            return
+        self._breaker.answered()
         if error.result is Result.AUTH:
             self._gate.park(AUTH, error.code)
-        elif error.result in _UNANSWERED:
-            self._breaker.failed(self._now_ms())

@@ -1,6 +1,7 @@
 """One account: what the ledger says reaches the channel, in time, in order, and only if it may."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from inventory_stream.flows.channels.breaker import FAILURES_TO_OPEN
 from inventory_stream.flows.channels.changes import SCAN_FROM_SKUS
 from inventory_stream.flows.channels.sender import IDLE_SECONDS_MAX
 from inventory_stream.flows.channels.shadow import ACT_ID
-from inventory_stream.ports.channel import ChannelError, Result
+from inventory_stream.ports.channel import ChannelError, Ended, Push, Result
 from inventory_stream.ports.integrations import MappedListing
 from models.channels import (
     ACCOUNT,
