@@ -31,6 +31,7 @@ def new_channels_host(
     *,
     suspend: Callable[[], Awaitable[None]],
     heard_group: Callable[[float], None],
+    first_untaken: Callable[[int], int | None],
 ) -> FaustHost:
     """Build the app; nothing is connected before it starts.
 
@@ -41,8 +42,17 @@ def new_channels_host(
         fail: Ends the process.
         suspend: Has the owner send nothing more before a rebalance goes on.
         heard_group: Told when the group answered that this worker is a member.
+        first_untaken: Gives the oldest delivery of a partition that was not taken yet.
     """
-    host = FaustHost(owner, (topic,), options, fail, suspend=suspend, heard_group=heard_group)
+    host = FaustHost(
+        owner,
+        (topic,),
+        options,
+        fail,
+        suspend=suspend,
+        heard_group=heard_group,
+        first_untaken=first_untaken,
+    )
     host.table(TABLE)
     host.agent("channels", topic, make_channels(host))
     return host

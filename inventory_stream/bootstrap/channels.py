@@ -14,7 +14,7 @@ from inventory_stream.adapters.channels.exchange import Exchanges
 from inventory_stream.adapters.channels.registry import ADAPTERS
 from inventory_stream.adapters.channels.secrets import Secrets
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
-from inventory_stream.adapters.kafka.channel_inbound import InboundOffsets
+from inventory_stream.adapters.kafka.channel_inbound import KafkaInboundLog
 from inventory_stream.adapters.kafka.channel_log import KafkaChannelLog
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.dead_letters import KafkaDeadLetters
@@ -186,7 +186,10 @@ def channel_parts(
         kafka.partitions,
         new_account=new_account,
         channel_log=channel_log,
-        offsets=InboundOffsets(connection, settings.topic(CHANNEL_INBOUND), settings.topic(CHANNELS_GROUP)),
+        inbound_topic=settings.topic(CHANNEL_INBOUND),
+        inbound_log=KafkaInboundLog(
+            connection, settings.topic(CHANNEL_INBOUND), settings.topic(CHANNELS_GROUP)
+        ),
         new_takes=new_takes,
         dead_letters=letters,
         mirror=shelf,

@@ -151,6 +151,7 @@ def channels() -> None:
             fail,
             suspend=parts.owner.suspend,
             heard_group=parts.lease.renew,
+            first_untaken=parts.owner.first_untaken,
         )
 
         async def why_not_ready() -> Sequence[str]:

@@ -10,7 +10,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 
 from inventory_stream.adapters.kafka.channel_desk import KafkaChannelDesk
-from inventory_stream.adapters.kafka.channel_inbound import InboundOffsets
+from inventory_stream.adapters.kafka.channel_inbound import KafkaInboundLog
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.topics import create_topics
 from inventory_stream.sandbox.config import FAKES, Line, write_config
@@ -134,7 +134,7 @@ class ChannelWorld:
         """Give the offset from which the next worker reads deliveries and acts of an account."""
         settings = self.settings
         partition = self._partition(name, self.fake(name).entry().account)
-        offsets = InboundOffsets(
+        offsets = KafkaInboundLog(
             KafkaConnection.of(settings.kafka),
             settings.topic(CHANNEL_INBOUND),
             settings.topic(CHANNELS_GROUP),

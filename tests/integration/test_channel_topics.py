@@ -2,7 +2,8 @@
 
 import pytest
 
-from inventory_stream.adapters.kafka.channel_inbound import InboundOffsets
+from inventory_stream.adapters.kafka.channel_desk import KafkaChannelDesk
+from inventory_stream.adapters.kafka.channel_inbound import KafkaInboundLog
 from inventory_stream.adapters.kafka.channel_log import KafkaChannelLog
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.adapters.kafka.topics import create_topics
@@ -10,7 +11,15 @@ from inventory_stream.devservers import KafkaServer
 from inventory_stream.devservers.ports import free_ports
 from inventory_stream.errors import UnreachableError
 from inventory_stream.settings import KafkaSettings, Settings
-from models.channels import CHANNEL_INBOUND, CHANNEL_OUTCOMES, AccountRow, ListingRow
+from models.channels import (
+    CHANNEL_INBOUND,
+    CHANNEL_OUTCOMES,
+    AccountRow,
+    Inbound,
+    ListingRow,
+    OrderNamed,
+    decode_inbound,
+)
 
 
 async def test_the_newest_row_of_each_key_is_read_and_what_was_taken_out_is_gone(
@@ -35,9 +44,22 @@ async def test_the_newest_row_of_each_key_is_read_and_what_was_taken_out_is_gone
         assert history[-2:] == [("a/b/L", newest), ("a/b/M", None)]
     finally:
         await log.close()
-    offsets = InboundOffsets(connection, settings.topic(CHANNEL_INBOUND), settings.topic("channels"))
+    inbound = KafkaInboundLog(connection, settings.topic(CHANNEL_INBOUND), settings.topic("channels"))
     # Nobody has committed anything: from the beginning.
-    assert await offsets.start_of(frozenset({0, 2})) == {0: 0, 2: 0}
+    assert await inbound.start_of(frozenset({0, 2})) == {0: 0, 2: 0}
+    desk = KafkaChannelDesk(connection, settings.topic(CHANNEL_INBOUND), settings.topic(CHANNEL_OUTCOMES))
+    try:
+        for number in range(5):
+            named = OrderNamed(str(number), number)
+            await desk.ask(Inbound("a", "b", f"d{number}", 1, (named,)), 1)
+    finally:
+        await desk.close()
+    again = [record async for records in inbound.again(1, 1, 4) for record in records]
+    assert [(one.offset, decode_inbound(one.value or b"").delivery_id) for one in again] == [
+        (1, "d1"),
+        (2, "d2"),
+        (3, "d3"),
+    ]
 
 
 async def test_a_broker_that_is_not_there_is_said_within_the_bound() -> None:

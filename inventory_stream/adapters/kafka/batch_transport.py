@@ -67,6 +67,7 @@ class BatchConsumer(SameLoopConsumer):
         self._options: ConsumerOptions = self.app.consumer_options
         self._next_offset: Callable[[Place], int | None] = self.app.next_offset
         self._quiesce: Callable[[], Any] = self.app.quiesce
+        self._first_untaken: Callable[[int], int | None] = self.app.first_untaken
         self._done: dict[TP, int] = {}
 
     def new_kafka_consumer(self) -> AIOKafkaConsumer:
@@ -142,7 +143,10 @@ class BatchConsumer(SameLoopConsumer):
 
     def committable(self) -> Mapping[TP, int]:
         """Give the first offset that is not done."""
-        return self._done
+        return {
+            place: end if (first := self._first_untaken(place.partition)) is None else min(end, first)
+            for place, end in self._done.items()
+        }
 
     async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
         """Stop handing over and let what was handed over finish, before the group goes on.

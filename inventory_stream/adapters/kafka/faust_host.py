@@ -72,6 +72,8 @@ class FaustHost:
             stopped before another member has the partitions. None: nobody does.
         heard_group: Told when the group's coordinator was asked, by `lease.boottime_seconds`, each time it
             answered that this member is one.
+        first_untaken: Gives, of a partition, the oldest record that the group must not pass over although it
+            is done: a next owner has to begin with it. None, and where it gives None: nothing holds it back.
     """
 
     def __init__(  # the composition root's list
@@ -83,6 +85,7 @@ class FaustHost:
         *,
         suspend: Callable[[], Awaitable[None]] | None = None,
         heard_group: Callable[[float], None] | None = None,
+        first_untaken: Callable[[int], int | None] | None = None,
     ) -> None:
         check_faust_versions()
         self.hosted: Final = hosted
@@ -97,6 +100,8 @@ class FaustHost:
         self.app: Final = self._new_app(options)
         if heard_group is not None:
             self.app.heard_group = heard_group
+        if first_untaken is not None:
+            self.app.first_untaken = first_untaken
 
     def _new_app(self, options: ConsumerOptions) -> HostedApp:
         broker = ";".join(f"kafka://{server}" for server in options.connection.bootstrap_servers.split(","))

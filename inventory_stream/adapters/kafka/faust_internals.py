@@ -407,6 +407,9 @@ class HostedApp(faust.App):  # type: ignore[misc]  # Faust is untyped here
     heard_group: Callable[[float], None] = staticmethod(lambda _sent_at: None)
     """Told when a heartbeat was sent that the group's coordinator answered with yes."""
 
+    first_untaken: Callable[[int], int | None] = staticmethod(lambda _partition: None)
+    """Gives the oldest record of a partition that must not be passed over; None: nothing holds it back."""
+
     async def on_first_start(self) -> None:
         """Create no folders: nothing is kept on disk."""
 

@@ -8,7 +8,7 @@ import structlog
 
 from inventory_stream.flows.channels.account import Account
 from inventory_stream.flows.channels.inbound.taking import Accounts, Place, TakesInbound
-from inventory_stream.flows.channels.intake import Intake
+from inventory_stream.flows.channels.intake import Intake, RereadsInbound, has_delivery
 from inventory_stream.flows.channels.keeper import Keeper
 from inventory_stream.flows.channels.tasks import begun
 from inventory_stream.flows.channels.units import LedgerMirror
@@ -26,8 +26,8 @@ LOOK_SECONDS: Final = 0.2
 waits for it: those come by themselves."""
 
 
-class Offsets(Protocol):
-    """Where the group goes on."""
+class InboundLog(RereadsInbound, Protocol):
+    """`channel-inbound`: where the group goes on, and what was handed over before."""
 
     async def start_of(self, partitions: frozenset[int]) -> Mapping[int, int]:
         """Give the offset to read each partition from."""
@@ -60,7 +60,8 @@ class ChannelOwner:
         *,
         new_account: NewAccount,
         channel_log: ChannelLog,
-        offsets: Offsets,
+        inbound_topic: str,
+        inbound_log: InboundLog,
         new_takes: Callable[[Accounts], TakesInbound],
         dead_letters: DeadLetters,
         mirror: LedgerMirror,
@@ -74,7 +75,8 @@ class ChannelOwner:
             self._of_partition.setdefault(partition, []).append(one)
         self._new_account = new_account
         self._log = channel_log
-        self._offsets = offsets
+        self._inbound_topic = inbound_topic
+        self._inbound = inbound_log
         self._takes: Final = new_takes(self)
         self._dead_letters = dead_letters
         self._mirror = mirror
@@ -82,6 +84,7 @@ class ChannelOwner:
         self._is_leased = is_leased
         self._fail = fail
         self._partitions: Final[dict[int, _Partition]] = {}
+        self._left_at: Final[dict[int, int]] = {}
         self._accounts: Final[dict[str, Account]] = {}
         self._mapped = mapping.version
         self._restarting: Final[set[asyncio.Task[None]]] = set()
@@ -119,7 +122,7 @@ class ChannelOwner:
 
     async def assigned(self, added: frozenset[int], retained: frozenset[int]) -> None:
         """Take accounts up from their rows; those that stayed go on."""
-        starts = await self._offsets.start_of(added) if added else {}
+        starts = await self._inbound.start_of(added) if added else {}
         await asyncio.gather(*(self._take_up(partition, starts[partition]) for partition in added))
         for partition in retained:
             for account in self._partitions[partition].accounts.values():
@@ -127,7 +130,8 @@ class ChannelOwner:
 
     async def _take_up(self, partition: int, start: int) -> None:
         keeper = Keeper(self._log, partition, self._is_leased, self._fail)
-        held = _Partition(keeper, Intake(self._takes, self._fail), start)
+        intake = Intake(self._inbound_topic, partition, self._takes, self._inbound, self._fail)
+        held = _Partition(keeper, intake, start)
         for integration in self._of_partition.get(partition, ()):
             key = account_key(integration.channel, integration.account)
             held.accounts[key] = self._new_account(integration, keeper, self._restart)
@@ -137,6 +141,7 @@ class ChannelOwner:
         if held.accounts:
             await self._remember(partition, held.accounts)
         self._partitions[partition] = held
+        self._left_at.pop(partition, None)
         keeper.start()
         for key, account in held.accounts.items():
             self._accounts[key] = account
@@ -159,11 +164,15 @@ class ChannelOwner:
 
     async def revoked(self, partitions: frozenset[int]) -> None:
         """Give accounts up, and have their last rows kept; bounded."""
-        await asyncio.gather(*(self._give_up(self._partitions.pop(partition)) for partition in partitions))
+        await asyncio.gather(*(self._give_up(partition) for partition in partitions))
 
-    async def _give_up(self, held: _Partition) -> None:
+    async def _give_up(self, partition: int) -> None:
+        held = self._partitions[partition]
         # First: a delivery that is under way would not find its account, and be buried.
         await held.intake.stop()
+        if (first := held.intake.first_untaken) is not None:
+            self._left_at[partition] = first
+        del self._partitions[partition]
         for key in held.accounts:
             self._accounts.pop(key, None)
         await asyncio.gather(*(account.stop() for account in held.accounts.values()))
@@ -199,6 +208,11 @@ class ChannelOwner:
         del topic
         return self._partitions[partition].next_offset
 
+    def first_untaken(self, partition: int) -> int | None:
+        """Say which record the group must not pass over yet; None: all that was handed over is taken."""
+        held = self._partitions.get(partition)
+        return self._left_at.get(partition) if held is None else held.intake.first_untaken
+
     async def put(
         self,
         topic: str,
@@ -206,7 +220,10 @@ class ChannelOwner:
         records: Sequence[InputRecord],
         done: Callable[[], Awaitable[None]],
     ) -> None:
-        """Have acts done at once, and deliveries taken; `done` when the last of them is durable."""
+        """Have acts done, and deliveries taken by and by: no account holds another one's up.
+
+        All is `done` at once; `first_untaken` tells from where the next owner has to read.
+        """
         held = self._partitions[partition]
         deliveries: list[tuple[Inbound, Place]] = []
         letters: list[DeadLetter] = []
@@ -228,14 +245,17 @@ class ChannelOwner:
                 )
                 continue
             self._do_acts(inbound, record.offset)
-            if any(not isinstance(event, Act) for event in inbound.events):
+            if has_delivery(inbound):
                 place = Place(topic, partition, record.offset, record.key, record.timestamp_ms)
                 deliveries.append((inbound, place))
         if letters:
             log.warning("channel_inbound_unreadable", partition=partition, records=len(letters))
             await self._dead_letters.write(letters)
+            if held.intake.is_stopped:
+                return  # the partition went meanwhile: its next owner reads all of this again
         held.next_offset = records[-1].offset + 1
-        await held.intake.put(deliveries, done)
+        held.intake.put(deliveries, held.next_offset)
+        await done()
 
     def _do_acts(self, inbound: Inbound, offset: int) -> None:
         acts = [event for event in inbound.events if isinstance(event, Act)]
