@@ -25,8 +25,8 @@ _EPILOG: Final = """\
 Broker, ledger worker, channel worker and sandbox are real processes; the load is open loop. A figure counts
 only when every listing ends at the ledger's value and none was ever in two requests at once: the exit status
 is 1 otherwise. A missed target is shown and changes nothing. By default a look of two minutes; --full takes
-the numbers of the issue (100,000 listings, 100,000 decisions: about 10 minutes) and writes its page to
-benchmarks/results. How much memory a million listings take: python -m benchmarks.channels.memory.
+the large numbers (a backlog of 100,000 listings, 100,000 decisions told to every channel, a million listings in
+memory: about 10 minutes) and writes its page to benchmarks/results.
 """
 
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", nargs="+", choices=sorted(SCENARIOS), help="these alone")
-    parser.add_argument("--full", action="store_true", help="the numbers of the issue")
+    parser.add_argument("--full", action="store_true", help="the large numbers")
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 120)
     busy = busy_cores()

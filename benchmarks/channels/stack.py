@@ -4,7 +4,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -61,12 +62,12 @@ class Row(NamedTuple):
 
 
 class Stack:
-    """One fake with a listing for each of so many SKUs, in a fresh environment; ended on exit."""
+    """Fakes, each with a listing for each of so many SKUs, in a fresh environment; ended on exit."""
 
-    def __init__(self, folder: Path, fake: str, rate: float, listings: int) -> None:
-        """Start nothing yet; `rate` is what the fake's limit lets through a second."""
+    def __init__(self, folder: Path, fakes: Sequence[str], rate: float, listings: int) -> None:
+        """Start nothing yet; `rate` is what a fake's limit lets through a second, 0: its channel's own."""
         self._folder = folder
-        self._fake = fake
+        self._fakes = fakes
         self._rate = rate
         self.listings = listings
         self._stack = ExitStack()
@@ -94,7 +95,13 @@ class Stack:
                 "CHANNELS__ALLOW_LOOPBACK": "true",
             }.items()
         }
-        words = [str(config), str(self._shop_port), self._fake, str(self._rate), str(self.listings)]
+        words = [
+            str(config),
+            str(self._shop_port),
+            ",".join(self._fakes),
+            str(self._rate),
+            str(self.listings),
+        ]
         self._start(_SHOP, "benchmarks.channels.shop", *words)
         self._start(_LEDGER, "inventory_stream.cli", "worker", "ledger")
         await self._until(lambda: _is((config / READY_FILE).exists()), "the sandbox")
@@ -133,7 +140,7 @@ class Stack:
 
         async def is_in_step() -> bool:
             told = await self._told()
-            return told.get("in_step") == told.get("mapped") == self.listings
+            return told["in_step"] == told["mapped"] == self.listings * len(self._fakes)
 
         await self._until(is_in_step, "the channel")
 
@@ -142,7 +149,7 @@ class Stack:
 
         async def has_begun() -> bool:
             told = await self._told()
-            return bool(told.get("in_step"))
+            return bool(told["in_step"])
 
         await self._until(has_begun, "the channel worker")
 
@@ -158,13 +165,21 @@ class Stack:
 
         await self._until(is_decided, "the last decision")
 
-    async def end(self) -> Shown:
-        """End worker and sandbox; give what the sandbox saw."""
+    async def end(self) -> dict[str, Shown]:
+        """End worker and sandbox; give what the sandbox saw, by fake."""
         self._supervisor.stop(_WORKER)
         self._supervisor.stop(_SHOP)
-        told = json.loads((self._folder / "config" / SHOWN_FILE).read_text())
-        changes = [(listing, units, at_ns) for listing, units, at_ns in told["shown"]]
-        return Shown(changes, told["last"], told["overlaps"], told["taken"], told["refused"])
+        all_told = json.loads((self._folder / "config" / SHOWN_FILE).read_text())
+        return {
+            name: Shown(
+                [(listing, units, at_ns) for listing, units, at_ns in told["shown"]],
+                told["last"],
+                told["overlaps"],
+                told["taken"],
+                told["refused"],
+            )
+            for name, told in all_told.items()
+        }
 
     async def rows(self) -> list[Row]:
         """Read every position row of the ledger."""
@@ -185,7 +200,9 @@ class Stack:
                                 found.append(Row(record.key.decode().split("/")[1], units, record.timestamp))
         return found
 
-    async def _told(self) -> dict[str, float]:
+    async def _told(self) -> Counter[str]:
+        """Give how many listings are in each state, over all accounts."""
+        listings: Counter[str] = Counter()
         try:
             async with (
                 aiohttp.ClientSession() as session,
@@ -193,13 +210,12 @@ class Stack:
             ):
                 text = await answer.text()
         except aiohttp.ClientError:
-            return {}
-        return {
-            sample.labels["state"]: sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-            if sample.name == CHANNEL_LISTINGS.name
-        }
+            return listings
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == CHANNEL_LISTINGS.name:
+                    listings[sample.labels["state"]] += int(sample.value)
+        return listings
 
     async def _until(self, is_so: Callable[[], Awaitable[Any]], what: str) -> None:
         deadline = time.monotonic() + WAIT_SECONDS_MAX
