@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from inventory_stream.flows.channels.breaker import AccountBreaker, Breaker
+from inventory_stream.flows.channels.knocks import Knocks
 from models.channels import AccountRow
 
 Mode = Literal["on", "shadow", "off"]
@@ -14,7 +15,7 @@ Mode = Literal["on", "shadow", "off"]
 ZEROS_FIRST: Final = "zeros_first"
 """Parked so: zero for all listings until somebody resumes, and nothing else."""
 AUTH: Final = "auth"
-"""Parked so: the channel does not let us in."""
+"""Parked so: the channel does not let us in. It is asked again by and by, where it can be asked."""
 REVOKED: Final = "revoked"
 """Parked so: the channel says that it took our access away."""
 MASS_DRIFT: Final = "mass_drift"
@@ -23,7 +24,8 @@ MASS_CHANGE: Final = "mass_change"
 """Shown so: the listings concerned are kept back by the board, all others go on."""
 
 STOPPING: Final = frozenset({AUTH, REVOKED, MASS_DRIFT})
-"""Reasons that stop everything until an operator resumes or approves. Others are shown only."""
+"""Reasons that stop everything until an operator resumes or approves, or the channel lets us in again. Others
+are shown only."""
 
 
 class May(Enum):
@@ -62,6 +64,7 @@ class Gate:
         self._is_leased = is_leased
         self._on_change = on_change
         self._on_park = on_park
+        self.knocks: Final = Knocks()
         self.row = AccountRow()
         self.is_suspended = False
         """While the group rebalances: nobody knows yet whose the account will be."""
@@ -83,14 +86,33 @@ class Gate:
 
     def may(self, now_ms: int) -> May:
         """Say what may be sent."""
-        if self.is_suspended or not self._is_leased() or self.row.parked.keys() & STOPPING:
-            return May.NOTHING
-        if self.mode == "off" and not self.is_killing:
+        if not self._is_open or self.row.parked.keys() & STOPPING:
             return May.NOTHING
         state = self._breaker.state(now_ms)
         if state is not Breaker.CLOSED:
             return May.NOTHING if state is Breaker.OPEN else May.PROBE
         return May.ZEROS if self.is_killing else May.ALL
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether the account is ours, and an operator lets it go."""
+        is_ours = not self.is_suspended and self._is_leased()
+        return is_ours and (self.mode != "off" or self.is_killing)
+
+    def may_knock(self, now_ms: int) -> bool:
+        """Say whether one question may find out now whether the channel lets us in again."""
+        is_refused = self.row.parked.keys() & STOPPING == {AUTH}
+        is_due = now_ms >= self.knocks.next_ms and self._breaker.state(now_ms) is not Breaker.OPEN
+        return is_refused and is_due and self._is_open
+
+    def refuse(self, why: str, now_ms: int) -> None:
+        """Note that the channel does not let us in."""
+        parked = self.row.parked
+        if AUTH not in parked:
+            self.knocks.refused(now_ms)
+            self.park(AUTH, why)
+        elif parked[AUTH] != why:
+            self.change(parked={**parked, AUTH: why})
 
     def may_ask(self, now_ms: int) -> bool:
         """Say whether the channel may be asked, which changes nothing there; also in shadow mode."""

@@ -68,6 +68,7 @@ class Sender:
         hears: HearsEnds,
     ) -> None:
         self._fail: Final = parts.fail
+        self._name: Final = parts.integration.name
         self._channel: Final = parts.channel
         self._pace: Final = parts.pace
         self._now_ms: Final = parts.now_ms
@@ -233,7 +234,9 @@ class Sender:
             self._pace.throttled(self._limit, max(said, default=None))
         refused = next((end for end in ends if end.result is Result.AUTH), None)
         if refused is not None:
-            self._gate.park(AUTH, refused.code)
+            self._gate.refuse(refused.code, now_ms)
+        elif not is_dry and any(end.result is Result.APPLIED for end in ends):
+            self._gate.knocks.over()
         self._hears.ended(batch, ends, now_ms)
         rows = self._board.ended(batch, ends, now_ms)
         if not is_dry:  # as it was sent: the mode may be another one by now
@@ -243,7 +246,11 @@ class Sender:
 
     def _read_back(self, now_ms: int) -> None:
         """Have the channel tell what it shows, where the board doubts it; one look at a time."""
-        if self._reading is not None or not self._gate.may_ask(now_ms):
+        if self._reading is not None:
+            return
+        if self._caps.can_read_back and self._gate.may_knock(now_ms):
+            self._knock(now_ms)
+        if not self._gate.may_ask(now_ms):
             return
         listings = self._board.to_read_back(now_ms)
         if not listings and self._caps.can_read_back and self._gate.may(now_ms) is May.PROBE:
@@ -252,11 +259,20 @@ class Sender:
             self._reading = begun(self._look(listings), self._fail)
             self._reading.add_done_callback(self._looked)
 
+    def _knock(self, now_ms: int) -> None:
+        """Ask for one listing: the adapter makes its token anew, the answer tells whether we are let in."""
+        listings = list(islice(self._board.listings, 1))
+        if listings:
+            self._gate.knocks.begun(now_ms)
+            log.info("channel_access_tried", integration=self._name)
+            self._reading = begun(self._look(listings, is_knock=True), self._fail)
+            self._reading.add_done_callback(self._looked)
+
     def _looked(self, _: asyncio.Task[None]) -> None:
         self._reading = None
         self.wake()
 
-    async def _look(self, listings: Sequence[str]) -> None:
+    async def _look(self, listings: Sequence[str], *, is_knock: bool = False) -> None:
         asked_ms = self._now_ms()
         try:
             async with asyncio.timeout(self._caps.request_seconds * CALLS_PER_PUSH + SLACK_SECONDS):
@@ -272,6 +288,9 @@ class Sender:
             self._breaker.failed(self._now_ms())
             return
         self._breaker.answered()
+        if is_knock:
+            log.warning("channel_access_back", integration=self._name)
+            self._gate.unpark(AUTH)
         now_ms = self._now_ms()
         rows = [
             self._board.observed(listing, shown.get(listing), now_ms, asked_ms=asked_ms)
@@ -287,4 +306,4 @@ class Sender:
             return
         self._breaker.answered()
         if error.result is Result.AUTH:
-            self._gate.park(AUTH, error.code)
+            self._gate.refuse(error.code, self._now_ms())

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from inventory_stream.flows.channels.gate import AUTH
 from models.channels import StatusRow
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def standing(account: "Account") -> StatusRow:
         worker=account.parts.worker,
         at_ms=now_ms,
         mode=gate.mode,
-        parked=gate.row.parked,
+        parked=_parked(account, now_ms),
         breaker=account.breaker.state(now_ms).value,
         listings=len(board.listings),
         in_step=board.in_step,
@@ -46,3 +47,12 @@ def standing(account: "Account") -> StatusRow:
         sent=figures.sent,
         failed=figures.failed,
     )
+
+
+def _parked(account: "Account", now_ms: int) -> dict[str, str]:
+    """Give why it is parked, and when a channel that refuses access is asked again."""
+    parked = account.gate.row.parked
+    if AUTH not in parked or not account.parts.channel.caps.can_read_back:
+        return parked
+    seconds = max(0, account.gate.knocks.next_ms - now_ms) // 1_000
+    return {**parked, AUTH: f"{parked[AUTH]}; asked again in {seconds} s"}
