@@ -25,8 +25,8 @@ RETIRES_SOON_DAYS: Final = 30
 """Days before an integration's end from which it is told."""
 
 WAYS_OUT: Final[Mapping[str, str]] = {
-    "auth": "mend the secret or the access at the channel, then `channels resume {name}`; a channel that can "
-    "be read is asked again by itself",
+    "auth": "mend the secret or the access at the channel; one that can be read is asked again by itself, at "
+    "once and in any case by `channels resume {name}`",
     "revoked": "have the account's owner grant access again, put the new secret in place, then "
     "`channels resume {name}`",
     "expiring": "have the account's owner renew the access before it ends",
