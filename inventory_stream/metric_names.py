@@ -775,6 +775,16 @@ CHANNEL_UNMAPPED: Final = Metric(
     "Any: sold there, still offered elsewhere.",
     "channel-orders-unmapped",
 )
+CHANNEL_UNTOLD: Final = Metric(
+    f"{PREFIX}channel_untold_orders_total",
+    Kind.COUNTER,
+    Role.CHANNELS,
+    "orders",
+    ("integration",),
+    "Orders that the channel named and did not tell of when asked, kept as dead letters.",
+    "Any: sold there, still offered elsewhere.",
+    "channel-orders-untold",
+)
 CHANNEL_MISFITS: Final = Metric(
     f"{PREFIX}channel_schema_misfits_total",
     Kind.COUNTER,

@@ -176,6 +176,11 @@ class Channel(Protocol):
 
 MISFIT: Final = "misfit"
 """Code of an answer that is not what the adapter reads any more: the same question has the same again."""
+UNREADABLE: Final = "unreadable"
+TOO_LARGE: Final = "answer-too-large"
+ENCODING_UNKNOWN: Final = "encoding-unknown"
+NOT_READ: Final = frozenset({UNREADABLE, TOO_LARGE, ENCODING_UNKNOWN})
+"""Codes of an answer that came, and told nothing."""
 
 
 class ChannelError(Exception):

@@ -7,7 +7,7 @@ from typing import Final
 
 import aiohttp
 
-from inventory_stream.ports.channel import ChannelError, Result
+from inventory_stream.ports.channel import ENCODING_UNKNOWN, TOO_LARGE, UNREADABLE, ChannelError, Result
 
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 """Most bytes of an answer, unpacked. The largest that is asked for, a read back of 1,000 counts, has 300 KB;
@@ -51,7 +51,7 @@ async def content_of(response: aiohttp.ClientResponse) -> bytes:
     """
     packing = response.headers.get("Content-Encoding", "identity").strip().lower()
     if packing not in {"identity", "", "gzip", "deflate"}:
-        raise ChannelError(Result.AMBIGUOUS, "encoding-unknown")
+        raise ChannelError(Result.AMBIGUOUS, ENCODING_UNKNOWN)
     unpack = zlib.decompressobj(47) if packing in {"gzip", "deflate"} else None  # 47: either header
     content = bytearray()
     async for chunk in response.content.iter_any():
@@ -61,7 +61,7 @@ async def content_of(response: aiohttp.ClientResponse) -> bytes:
             try:
                 content += unpack.decompress(chunk, ANSWER_BYTES_MAX + 1 - len(content))
             except zlib.error:
-                raise ChannelError(Result.AMBIGUOUS, "unreadable") from None
+                raise ChannelError(Result.AMBIGUOUS, UNREADABLE) from None
         if len(content) > ANSWER_BYTES_MAX:
-            raise ChannelError(Result.AMBIGUOUS, "answer-too-large")
+            raise ChannelError(Result.AMBIGUOUS, TOO_LARGE)
     return bytes(content)

@@ -12,7 +12,7 @@ from yarl import URL
 
 from inventory_stream.adapters.channels.addresses import AddressRefusedError, checked_socket, why_refused
 from inventory_stream.adapters.channels.bounded import content_of, retry_at
-from inventory_stream.ports.channel import ChannelError, Pace, Result
+from inventory_stream.ports.channel import UNREADABLE, ChannelError, Pace, Result
 
 CONNECT_SECONDS_MAX: Final = 5.0
 """Longest wait for a connection. A channel that does not take one within it is down; nothing was sent yet, so
@@ -54,7 +54,7 @@ class Answer(NamedTuple):
         try:
             return msgspec.json.decode(self.body)
         except (ValueError, RecursionError):
-            raise ChannelError(Result.AMBIGUOUS, "unreadable") from None
+            raise ChannelError(Result.AMBIGUOUS, UNREADABLE) from None
 
 
 class _UnansweredError(Exception):

@@ -30,6 +30,7 @@ class PrometheusChannels:
         for lane in ("zero", "other"):
             self._instruments.histogram(names.CHANNEL_SECONDS, name, lane)
         self._instruments.counter(names.CHANNEL_UNMAPPED, name)
+        self._instruments.counter(names.CHANNEL_UNTOLD, name)
 
     def given_up(self, name: str) -> None:
         """See the port: the worker that has it now tells how it stands."""
@@ -83,6 +84,10 @@ class PrometheusChannels:
     def unmapped(self, integration: str, lines: int) -> None:
         """See `flows.channels.inbound.taking.InboundMonitor`."""
         self._instruments.counter(names.CHANNEL_UNMAPPED, integration).inc(lines)
+
+    def untold(self, integration: str, orders: int) -> None:
+        """See `flows.channels.inbound.taking.InboundMonitor`."""
+        self._instruments.counter(names.CHANNEL_UNTOLD, integration).inc(orders)
 
     def misfit(self, channel: str, field: str, kind: str) -> None:
         """Count a field; the names are bounded by `flows.channels.drift.SchemaDrift`."""

@@ -208,6 +208,11 @@ class Account:
 
     def troubled(self, trouble: AccountTroubled) -> None:
         """Hear that the channel takes our access away, or will."""
+    @property
+    def requests_answered(self) -> int:
+        """Pushes and looks that the channel has answered since the account was taken up."""
+        return self.breaker.answers
+
         log.error(
             "channel_trouble", integration=self.integration.name, kind=trouble.kind, detail=trouble.detail
         )

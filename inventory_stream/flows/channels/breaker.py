@@ -33,6 +33,8 @@ class AccountBreaker:
         self._failures = 0
         self._pause_ms = PAUSE_MS
         self._until_ms: int | None = None
+        self.answers = 0
+        """Requests that were answered so far."""
 
     def state(self, now_ms: int) -> Breaker:
         """Say whether anything may be sent: all, nothing, or one request that finds out."""
@@ -47,6 +49,7 @@ class AccountBreaker:
 
     def answered(self) -> None:
         """Hear that the channel answered, whatever it said."""
+        self.answers += 1
         self._failures = 0
         self._pause_ms = PAUSE_MS
         self._until_ms = None

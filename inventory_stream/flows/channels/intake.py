@@ -26,8 +26,8 @@ WAITING_MAX: Final = 2_000
 again. Fewer would be read again in more portions, of 20 ms each."""
 
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Pauses before a delivery is taken again whose channel or whose Kafka did not answer; the last one stays: an
-order is never given up."""
+"""Pauses before a delivery is taken again whose channel or whose Kafka did not answer; the last one stays.
+How long an order is waited for is in inbound/patience.py."""
 
 CLOSE_SECONDS_MAX: Final = 2.0
 """Longest that a delivery under way is waited for when the partition goes; the next owner takes it again."""

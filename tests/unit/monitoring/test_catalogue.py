@@ -143,6 +143,7 @@ def registry_of_a_channel_worker() -> CollectorRegistry:
     monitor.stands("shop", StatusRow("worker", 1, "off", parked={"auth": "http-401"}))
     monitor.heard("shop", "order_taken")
     monitor.unmapped("shop", 1)
+    monitor.untold("shop", 1)
     monitor.misfit("shopify", "status", "missing")
     monitor.dropped(0, 1)
     monitor.refresh()

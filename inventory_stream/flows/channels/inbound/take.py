@@ -1,6 +1,7 @@
 """Takes deliveries in: asks for what was only named, sends the commands, keeps what cannot be read."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ from inventory_stream.flows.channels.inbound.commands import (
     Meaning,
     left_of,
 )
+from inventory_stream.flows.channels.inbound.patience import Patience
 from inventory_stream.flows.channels.inbound.taking import (
     SILENT_INBOUND,
     Account,
@@ -61,6 +63,7 @@ class TakeInbound:
         integrations: Sequence[Integration],
         accounts: Accounts,
         monitor: InboundMonitor = SILENT_INBOUND,
+        now_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take what it needs.
 
@@ -71,6 +74,7 @@ class TakeInbound:
             integrations: The registry.
             accounts: The owners of accounts.
             monitor: Hears what came in.
+            now_seconds: A clock that only grows.
         """
         self._sink = sink
         self._letters = letters
@@ -78,6 +82,9 @@ class TakeInbound:
         self._monitor = monitor
         self._catalogs: Mapping[tuple[str, str], tuple[Integration, AccountCatalog]] = {
             (one.channel, one.account): (one, AccountCatalog(mapping, one)) for one in integrations
+        }
+        self._patience: Mapping[tuple[str, str], Patience] = {
+            (one.channel, one.account): Patience(now_seconds) for one in integrations
         }
 
     async def take(self, inbound: Inbound, place: Place) -> None:
@@ -88,7 +95,7 @@ class TakeInbound:
             await self._bury(inbound, inbound.events, ("the registry has no such account",), place)
             return
         integration, catalog = known
-        events, unanswered, whys = await self._told(account, inbound.events)
+        events, unanswered, whys = await self._told(account, inbound, place)
         meanings = self._meanings(integration, catalog, account, events)
         for meaning in meanings:
             for command, sku in meaning.sent:
@@ -99,6 +106,7 @@ class TakeInbound:
             await self._bury(inbound, (*left, *unanswered), (*reasons, *whys), place)
             lines = sum(len(event.lines) for event in left if isinstance(event, LINES_EVENTS))
             self._monitor.unmapped(integration.name, lines)
+            self._monitor.untold(integration.name, len(unanswered))
         through = [event.at_ms for event in events if isinstance(event, ORDER_EVENTS)]
         if through:
             account.orders_through(max(through))
@@ -126,13 +134,14 @@ class TakeInbound:
         return meanings
 
     async def _told(
-        self, account: Account, events: Sequence[ChannelEvent]
+        self, account: Account, inbound: Inbound, place: Place
     ) -> tuple[list[ChannelEvent], list[ChannelEvent], list[str]]:
         """Put what happened in the place of orders that were only named; gives what nobody tells, too."""
         told: list[ChannelEvent] = []
         unanswered: list[ChannelEvent] = []
         whys: list[str] = []
-        for event in events:
+        patience = self._patience[inbound.channel, inbound.account]
+        for event in inbound.events:
             if isinstance(event, Act):
                 continue
             if not isinstance(event, OrderNamed):
@@ -141,7 +150,10 @@ class TakeInbound:
             try:
                 told += await account.events_of(event)
             except ChannelError as error:
-                if error.result not in _LASTING and error.code != MISFIT:
+                patience.told()
+                if error.result in _LASTING or error.code == MISFIT:
+                    patience.told()
+                elif not patience.is_over(place, event.order_id, error, account.requests_answered):
                     raise NotToldError(f"an order of a channel: {error}") from error
                 unanswered.append(event)
                 whys.append(f"the channel does not tell of an order: {error.code}")

@@ -27,7 +27,8 @@ class TakesInbound(Protocol):
 
         Raises:
             RetryableError: Kafka, or the channel that was asked for an order, does not answer; the same
-                delivery goes on where this call ended.
+                delivery goes on where this call ended. An order is waited for as long as patience.py says,
+                then it is a dead letter.
             LedgerLogError: a dead letter could not be kept.
         """
 
@@ -41,6 +42,10 @@ class Account(Protocol):
         Raises:
             ChannelError: it does not tell.
         """
+
+    @property
+    def requests_answered(self) -> int:
+        """How many requests about other things the channel has answered so far."""
 
     def observed(self, listing: str, units: int, at_ms: int) -> None:
         """Hear that the channel showed so many of a listing at a time by its own clock: a drift hint."""
@@ -68,11 +73,16 @@ class InboundMonitor(Protocol):
     def unmapped(self, integration: str, lines: int) -> None:
         """Lines became dead letters, as the mapping does not know them."""
 
+    def untold(self, integration: str, orders: int) -> None:
+        """Orders became dead letters, as the channel does not tell what happened to them."""
+
 
 class _SilentInbound:
     def heard(self, integration: str, kind: str) -> None: ...
 
     def unmapped(self, integration: str, lines: int) -> None: ...
+
+    def untold(self, integration: str, orders: int) -> None: ...
 
 
 SILENT_INBOUND: Final[InboundMonitor] = _SilentInbound()

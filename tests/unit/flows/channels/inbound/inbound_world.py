@@ -67,6 +67,7 @@ class OneAccount:
     seen: list[tuple[str, int, int]] = field(default_factory=list)
     troubles: list[AccountTroubled] = field(default_factory=list)
     through_ms: int = 0
+    requests_answered: int = 0
 
     async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
         """See the port."""
@@ -124,12 +125,27 @@ class World:
             mapping=self.mapping,
             integrations=[integration],
             accounts=self,
+            monitor=self,
+            now_seconds=lambda: self.seconds,
         )
         self.taken = 0
+        self.seconds = 0.0
+        self.untold_orders = 0
 
     def of(self, channel: str, account: str) -> Account | None:
         """Give the account (`Accounts`)."""
         return self.account if (channel, account) == (CHANNEL, ACCOUNT) else None
+
+    def heard(self, integration: str, kind: str) -> None:
+        """See `InboundMonitor`."""
+
+    def unmapped(self, integration: str, lines: int) -> None:
+        """See `InboundMonitor`."""
+
+    def untold(self, integration: str, orders: int) -> None:
+        """See `InboundMonitor`."""
+        assert integration == "shop-nl"
+        self.untold_orders += orders
 
     def stock(self, **units: int) -> None:
         """Count stock at DC1."""
