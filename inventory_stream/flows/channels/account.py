@@ -88,6 +88,7 @@ class Account:
         self.standing_sla = self.sla.look(0, parts.now_ms())
         self.acting: Final = Acting(self)
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_stopped = False
         self._orders_through_ms = 0
 
     @property
@@ -102,6 +103,8 @@ class Account:
         self.board.set_listings(
             {mapped.listing: mapped.sku for mapped in self.changes.listings}, self._now_ms()
         )
+        # One that comes back, or comes later than its stop, is stopped.
+        self.board.stop(self.gate.row.stopped_listings, self._now_ms())
         self.changes.is_scan_due = True
 
     def known(self, last: str, row: OutcomeRow | None) -> None:
@@ -115,7 +118,11 @@ class Account:
         """Begin to send, as soon as the gate lets it."""
         now_ms = self._now_ms()
         row = self.gate.row
-        self.board.begin(now_ms, is_all_doubtful=now_ms - row.at_ms < FORMER_OWNER_MS)
+        self.board.begin(
+            now_ms,
+            is_all_doubtful=now_ms - row.at_ms < FORMER_OWNER_MS,
+            is_mass_change=MASS_CHANGE in row.parked,
+        )
         if row.stopped_listings:
             self.board.stop(row.stopped_listings, now_ms)
         if row.orders_through_ms:
@@ -138,7 +145,9 @@ class Account:
         self.sender.wake()
 
     async def stop(self) -> None:
-        """Give the account up; bounded."""
+        """Give the account up; bounded. Once is enough, but whoever was interrupted in it may begin again."""
+        if self._is_stopped:
+            return
         if not self.gate.is_suspended:  # else they had their time
             await self.suspend()
         for task in self._tasks:
@@ -148,6 +157,7 @@ class Account:
         await self.acting.stop()
         await self.sender.stop()
         await self._parts.channel.close()
+        self._is_stopped = True
         self._parts.monitor.given_up(self.integration.name)
 
     def changed(self, skus: Collection[str]) -> None:

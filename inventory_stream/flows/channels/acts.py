@@ -9,6 +9,7 @@ import structlog
 from inventory_stream.flows.channels.gate import MASS_CHANGE, MASS_DRIFT, ZEROS_FIRST
 from inventory_stream.flows.channels.reconcile import Looked, Reconcile
 from inventory_stream.flows.channels.smoke import Smoked, smoke
+from inventory_stream.flows.channels.tasks import begun
 from models.channels import Act, ReportRow
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Acting:
             )
         )
         self._running: asyncio.Task[None] | None = None
+        self._refusing: asyncio.Task[None] | None = None
         self._is_drift_approved = False
 
     def fields_of(self, act: Act) -> dict[str, Any]:
@@ -65,8 +67,6 @@ class Acting:
             case "approve":
                 self._is_drift_approved = MASS_DRIFT in parked
                 fields["parked"] = _without(parked, MASS_CHANGE, MASS_DRIFT)
-            case "refuse":
-                fields["parked"] = _without(parked, MASS_CHANGE)
         return fields
 
     def do(self, act: Act) -> None:
@@ -85,7 +85,7 @@ class Acting:
         elif act.kind == "approve":
             self._approve(act, now_ms)
         elif act.kind == "refuse":
-            board.refuse()
+            self._refuse()
         elif act.kind == "replay":
             board.replay(act.listings or None, now_ms)
         elif act.kind == "reconcile":
@@ -98,6 +98,22 @@ class Acting:
         if self._is_drift_approved:
             self._is_drift_approved = False
             self.reconcile(act.act_id, repairs=True, allows_mass=True)
+
+    def _refuse(self) -> None:
+        if self._refusing is None or self._refusing.done():
+            self._refusing = begun(self._bury(), self._account.parts.fail)
+
+    async def _bury(self) -> None:
+        """Bury a mass change in portions; it is over when every successor knows what was refused."""
+        account = self._account
+        board, parts = account.board, account.parts
+        while not board.end_mass_change():
+            while rows := board.refuse(parts.now_ms()):
+                if not account.sender.is_dry:
+                    account.kept(rows)
+                await asyncio.sleep(0)
+            await parts.keeper.kept()
+        account.gate.unpark(MASS_CHANGE)
 
     def reconcile(
         self, act_id: str, *, repairs: bool, only: tuple[str, ...] = (), allows_mass: bool = False
@@ -123,9 +139,11 @@ class Acting:
 
     async def stop(self) -> None:
         """End what runs."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait([self._running])
+        under_way = [task for task in (self._running, self._refusing) if task is not None]
+        for task in under_way:
+            task.cancel()
+        if under_way:
+            await asyncio.wait(under_way)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running = None
@@ -142,7 +160,7 @@ class Acting:
                 listings=lambda: account.changes.listings,
                 now_ms=account.parts.now_ms,
                 is_sending=account.gate.mode == "on",
-                stopped=account.gate.row.stopped_listings,
+                stopped=lambda: account.gate.row.stopped_listings,
             ),
             act.act_id,
             act.listings[0] if act.listings else None,

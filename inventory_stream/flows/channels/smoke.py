@@ -45,14 +45,14 @@ class SmokeBoard(Protocol):
 
 
 class Smoked(NamedTuple):
-    """What a check works with. `is_sending`: the mode is on; `stopped`: listings that an operator stopped."""
+    """What a check works with. `is_sending`: the mode is on; `stopped`: what an operator stopped."""
 
     channel: Channel
     board: SmokeBoard
     listings: Callable[[], Sequence[MappedListing]]
     now_ms: Callable[[], int]
     is_sending: bool
-    stopped: Collection[str]
+    stopped: Callable[[], Collection[str]]
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -98,8 +98,9 @@ async def smoke(smoked: Smoked, act_id: str, listing: str | None = None) -> Repo
 
 
 def _chosen(smoked: Smoked, listing: str | None) -> tuple[MappedListing, Version, int]:
+    stopped = smoked.stopped()
     for row in smoked.listings():
-        if row.listing in smoked.stopped or (listing is not None and row.listing != listing):
+        if row.listing in stopped or (listing is not None and row.listing != listing):
             continue
         wanted = smoked.board.wanted(row.listing)
         if wanted is None:
@@ -134,7 +135,8 @@ async def _checked(
             return None
         observed = await _look(smoked, row)
     finally:
-        smoked.board.resume([row.listing], smoked.now_ms())
+        if row.listing not in smoked.stopped():  # else somebody stopped it meanwhile
+            smoked.board.resume([row.listing], smoked.now_ms())
     if observed is None or observed == units:
         return None
     return Differing(row.listing, row.sku, units, units, observed)

@@ -207,7 +207,9 @@ class World:
             self.board.replay(None, self.now_ms)
         else:
             self.judge.free(self.names)
-            self.board.refuse()
+            while rows := self.board.refuse(self.now_ms):
+                self.rows.update(rows)
+            self.board.end_mass_change()
 
     def _on_unkill(self, life: int) -> None:
         if life == self._life:

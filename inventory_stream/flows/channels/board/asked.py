@@ -1,8 +1,14 @@
 """What operators ask of an account's listings."""
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from inventory_stream.flows.channels.board.standing import Standing
+from inventory_stream.flows.channels.board.state import SORTED_AT_ONCE
+from models.channels import DeadPush, ListingRow
+
+REFUSED: Final = "refused-by-operator"
+"""Code of a dead push that was part of a mass change."""
 
 
 class Asked(Standing):
@@ -26,9 +32,31 @@ class Asked(Standing):
         for place in self._state.guard.approve():
             self._state.sort(place, now_ms)
 
-    def refuse(self) -> None:
-        """Keep a mass change back, each listing until its next change."""
-        self._state.guard.refuse()
+    def refuse(self, now_ms: int) -> list[tuple[str, ListingRow]]:
+        """Bury what a mass change keeps back, each listing until its next change or a replay.
+
+        `SORTED_AT_ONCE` listings at a time, with the rows to keep, so that no successor sends them; none: all
+        are buried. The mass change itself goes on, and keeps back what comes, until `end_mass_change`.
+        """
+        state = self._state
+        rows: list[tuple[str, ListingRow]] = []
+        if state.is_killed:  # zeros go to all, and dead ones would not get theirs
+            return rows
+        for place in state.guard.take_held(SORTED_AT_ONCE):
+            if not state.is_in_step(place):
+                push = state.push(place)
+                state.dead[place] = DeadPush(*push.version, push.units, REFUSED, "", now_ms, 0)
+                rows.append((push.listing, state.row(place, now_ms)))
+            state.sort(place, now_ms)
+        return rows
+
+    def end_mass_change(self) -> bool:
+        """Count anew, unless something is kept back that was not buried; says whether it ended."""
+        state = self._state
+        is_over = state.is_killed or not state.guard.held
+        if is_over:
+            state.guard.end()
+        return is_over
 
     def replay(self, listings: Collection[str] | None, now_ms: int) -> int:
         """Send today's units of dead pushes, all or of some listings; gives how many they were."""

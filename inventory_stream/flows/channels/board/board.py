@@ -41,7 +41,7 @@ class Board(Sending):
         super().__init__(State(caps, raise_hold_ms, mass_change_share), account)
         self._doubtful_from_ms: int | None = None
 
-    def begin(self, now_ms: int, *, is_all_doubtful: bool = False) -> None:
+    def begin(self, now_ms: int, *, is_all_doubtful: bool = False, is_mass_change: bool = False) -> None:
         """Note that this is a takeover: a request of the former owner may take effect until its deadline.
 
         What is acknowledged until then is read back once after it, and so is what the former owner may have
@@ -51,9 +51,12 @@ class Board(Sending):
             now_ms: The time.
             is_all_doubtful: An operator had zeros sent, or ended that, within `FORMER_OWNER_MS`: then rows do
                 not tell which listings the former owner may have told something.
+            is_mass_change: One awaits approval since the former owner: so does every drastic change.
         """
         self._doubtful_from_ms = 0 if is_all_doubtful else now_ms - FORMER_OWNER_MS
         self._state.looks_until_ms = now_ms + int(self._caps.request_seconds * 1_000)
+        if is_mass_change:
+            self._state.guard.trip(self._state.columns.acknowledged_count, now_ms)
 
     def set_listings(self, listings: Mapping[str, str], now_ms: int) -> None:
         """Follow these listings and no others, each with its SKU.
@@ -119,11 +122,14 @@ class Board(Sending):
         if version < acknowledged or (not is_first and version < columns.wanted(place)):
             return
         columns.want(place, version, units, at_ms)
-        state.wish_changed(place, now_ms)
+        # What was refused at the former owner is refused here: neither told again, nor counted as a change.
+        is_dead = is_first and self._is_still_dead(place)
+        if not is_dead:
+            state.wish_changed(place, now_ms)
         if is_first and self._may_be_overwritten(place, at_ms):
             state.checks.look(place, max(now_ms, state.looks_until_ms) + state.settle_ms)
         if columns.state[place] != IDLE or columns.acknowledged_units[place] != units:
-            if not state.is_killed:  # else zero is shown, and every wish is a jump
+            if not (state.is_killed or is_dead):  # else zero is shown, and every wish is a jump
                 self._guard(place, now_ms)
             state.sort(place, now_ms)
 
@@ -165,6 +171,15 @@ class Board(Sending):
         """Hear that the channel's orders up to a time have come in."""
         holds = self._state.holds
         holds.orders_through_ms = max(holds.orders_through_ms, at_ms)
+
+    def _is_still_dead(self, place: int) -> bool:
+        state = self._state
+        dead = state.dead.get(place)
+        return (
+            dead is not None
+            and dead.units == state.target(place)
+            and state.dead_version(place) == state.columns.wanted(place)
+        )
 
     def _guard(self, place: int, now_ms: int) -> None:
         state = self._state

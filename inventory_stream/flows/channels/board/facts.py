@@ -9,6 +9,7 @@ from inventory_stream.flows.channels.board.days import Days
 from inventory_stream.flows.channels.board.lanes import Ages, Holds, Lanes
 from inventory_stream.flows.channels.board.mass_change import MassGuard
 from inventory_stream.ports.channel import Caps, Push
+from inventory_stream.ports.projection import Version
 from models.channels import DeadPush, ListingRow
 
 if TYPE_CHECKING:
@@ -77,6 +78,11 @@ class Facts:
             return False
         check = self.checks.get(place)
         return check is None or (check.units == UNKNOWN and not check.is_blocking)
+
+    def dead_version(self, place: int) -> Version:
+        """Give the version of a dead push that is there."""
+        dead = self.dead[place]
+        return Version(dead.generation_ms, dead.offset)
 
     def at_ms(self, place: int) -> int:
         """From when on a channel's orders must have come in, for a raise: its row's time, or the look's."""

@@ -58,6 +58,12 @@ class MassGuard:
         zeros = sum(is_zero for _, is_zero in self._noted.values())
         return MassChange(self._tripped_ms, zeros, len(self._noted) - zeros, self._acknowledged)
 
+    def trip(self, acknowledged_count: int, now_ms: int) -> None:
+        """Keep every drastic change back from now on: the count is full, or was at the former owner."""
+        self._tripped_ms = now_ms
+        self._acknowledged = acknowledged_count
+        self.held.update(self._noted)
+
     def note(
         self, place: int, acknowledged_units: int, units: int, acknowledged_count: int, now_ms: int
     ) -> list[int]:
@@ -71,19 +77,17 @@ class MassGuard:
             self._noted.pop(place, None)
             return []
         self._noted[place] = now_ms, units == 0
-        self._order.append((now_ms, place))
         if self._tripped_ms is not None:
             self.held.add(place)
             return []
+        self._order.append((now_ms, place))
         while self._order[0][0] <= now_ms - WINDOW_MS:
             at_ms, gone = self._order.popleft()
             if self._noted.get(gone, (None, False))[0] == at_ms:
                 del self._noted[gone]
         if len(self._noted) < LISTINGS_MIN or len(self._noted) <= self._share * acknowledged_count:
             return []
-        self._tripped_ms = now_ms
-        self._acknowledged = acknowledged_count
-        self.held.update(self._noted)
+        self.trip(acknowledged_count, now_ms)
         return list(self._noted)
 
     def drop(self, place: int) -> None:
@@ -92,14 +96,17 @@ class MassGuard:
         self._noted.pop(place, None)
 
     def approve(self) -> list[int]:
-        """Let it go; gives the places that were kept back."""
-        freed = list(self.held)
-        self.held.clear()
-        self.refuse()
+        """Let it go, and count anew; gives the places that were kept back."""
+        freed = self.take_held(len(self.held))
+        self.end()
         return freed
 
-    def refuse(self) -> None:
-        """Keep back what is kept back, each listing until its next change; count anew."""
+    def take_held(self, most: int) -> list[int]:
+        """Keep some back no longer, so many at most."""
+        return [self.held.pop() for _ in range(min(most, len(self.held)))]
+
+    def end(self) -> None:
+        """Count anew."""
         self._noted.clear()
         self._order.clear()
         self._tripped_ms = None

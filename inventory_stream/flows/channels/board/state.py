@@ -166,9 +166,12 @@ class State(Facts):
         """Note what the channel shows for sure, or says that it will."""
         self.columns.acknowledge(place, version, units, now_ms)
         self.blind.discard(place)
-        for rare in (self.observed, self.repairs, self.dead, self.tries, self.due_ms):
+        for rare in (self.observed, self.repairs, self.tries, self.due_ms):
             if rare:
                 rare.pop(place, None)
+        # What was in flight when an operator refused the wish after it says nothing of that one.
+        if self.dead and place in self.dead and version >= self.dead_version(place):
+            del self.dead[place]
 
     def forget(self, place: int) -> None:
         """Take a listing out that is not in flight."""

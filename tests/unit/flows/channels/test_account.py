@@ -8,6 +8,7 @@ import pytest
 
 from inventory_stream.flows.channels.breaker import FAILURES_TO_OPEN
 from inventory_stream.flows.channels.changes import SCAN_FROM_SKUS
+from inventory_stream.flows.channels.gate import MASS_CHANGE
 from inventory_stream.flows.channels.sender import IDLE_SECONDS_MAX
 from inventory_stream.flows.channels.shadow import ACT_ID
 from inventory_stream.ports.channel import ChannelError, Ended, Push, Result
@@ -164,6 +165,62 @@ async def test_paused_listings_wait_and_the_others_go_on() -> None:
         assert row.stopped_listings == ("L0",)
         world.act("resume", listings=["L0"])
         await world.until(lambda: world.channel.shown["L0"] == 1)
+
+
+async def test_a_stopped_listing_is_stopped_when_the_mapping_brings_it_back() -> None:
+    """Also one that is mapped only after its stop."""
+    async with account_world() as world:
+        await world.until(lambda: len(world.channel.shown) == 3)
+        rows = world.mapping.listings("", "")
+        world.act("pause", listings=["L0", "L3"])
+        world.mapping.put(rows[1:])
+        world.account.map_listings()
+        world.mapping.put([*rows, MappedListing("L3", "S3", (), 3)])
+        world.account.map_listings()
+        world.account.scan()
+        for number in range(4):
+            world.mirror.set(f"S{number}", 7)
+        await world.until(lambda: world.channel.shown["L1"] == world.channel.shown["L2"] == 7)
+        await world.quiet()
+        assert world.channel.shown["L0"] == 10
+        assert "L3" not in world.channel.shown
+
+
+async def test_a_mass_change_and_its_refusal_outlive_their_worker() -> None:
+    """The next owner asks again, and does not send what was refused."""
+    async with account_world(FakeChannel(batch_max=1), listings=60) as world:
+
+        def parked() -> bool:
+            row = world.row(ACCOUNT)
+            return isinstance(row, AccountRow) and MASS_CHANGE in row.parked
+
+        async def replace_owner() -> None:
+            await world.account.stop()
+            await world.keeper.kept()
+            world.account = world.new_account()
+            for key, row in world.log.rows[0]:
+                world.account.known(key.rpartition("/")[2], row)
+            world.account.start()
+            world.account.scan()
+            await world.until(lambda: not world.account.changes.has_more)
+
+        await world.until(lambda: world.account.board.in_step == 60)
+        for number in range(30):
+            world.mirror.set(f"S{number}", 0)
+        await world.until(lambda: world.account.board.mass_change)
+        await world.until(parked)
+        zeros = list(world.channel.shown.values()).count(0)
+        await replace_owner()
+        assert world.account.board.mass_change
+        world.act("refuse")
+        await world.until(lambda: not parked())
+        kept_back = world.account.board.dead
+        assert kept_back == 30 - zeros
+        await replace_owner()
+        await world.quiet()
+        assert list(world.channel.shown.values()).count(0) == zeros
+        assert world.account.board.dead == kept_back
+        assert world.account.board.mass_change is None
 
 
 async def test_an_act_that_is_read_again_is_done_once() -> None:

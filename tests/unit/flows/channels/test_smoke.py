@@ -18,7 +18,7 @@ async def checked(
         listings=lambda: stand.rows,
         now_ms=lambda: stand.now_ms,
         is_sending=is_sending,
-        stopped=stopped,
+        stopped=lambda: stopped,
         pause=stand.pause,
     )
     return await smoke(smoked, "act-1", listing)
@@ -47,7 +47,7 @@ async def test_each_check_is_a_request_of_its_own() -> None:
     stand = Stand(1)
     await checked(stand)
     smoked = Smoked(
-        stand.shop, stand.board, lambda: stand.rows, lambda: stand.now_ms, is_sending=False, stopped=(),
+        stand.shop, stand.board, lambda: stand.rows, lambda: stand.now_ms, is_sending=False, stopped=tuple,
         pause=stand.pause,
     )  # fmt: skip
     await smoke(smoked, "act-2")
@@ -97,6 +97,25 @@ async def test_listing_goes_on_after_a_failed_check() -> None:
     await checked(stand)
     stand.want("l0", 2, 2)
     assert stand.drain() == 1
+
+
+async def test_listing_that_is_stopped_meanwhile_stays_stopped() -> None:
+    """The end of a check does not undo what an operator asked during it."""
+    stand = Stand(1)
+    stopped: list[str] = []
+
+    async def pause(seconds: float) -> None:
+        await stand.pause(seconds)
+        stopped.append("l0")
+        stand.board.stop(stopped, stand.now_ms)
+
+    smoked = Smoked(
+        stand.shop, stand.board, lambda: stand.rows, lambda: stand.now_ms, is_sending=True,
+        stopped=lambda: stopped, pause=pause,
+    )  # fmt: skip
+    await smoke(smoked, "act-1")
+    stand.want("l0", 2, 2)
+    assert stand.drain() == 0
 
 
 async def test_listing_under_way_is_not_told_a_second_time() -> None:

@@ -33,16 +33,101 @@ def test_more_than_a_share_to_zero_within_a_minute_waits_for_approval() -> None:
     assert sent_all(account) == set(MANY[:50])
 
 
+def refused(account: Told) -> dict[str, ListingRow]:
+    """Refuse the mass change; give the rows that are to be kept."""
+    kept: dict[str, ListingRow] = {}
+    while rows := account.board.refuse(NOW_MS):
+        kept |= dict(rows)
+    assert account.board.end_mass_change()
+    return kept
+
+
+def successor(rows: dict[str, ListingRow], *, is_mass_change: bool = False) -> Told:
+    """Take a shop over an hour later, from what was kept."""
+    account = Told(list(rows))
+    for listing, row in rows.items():
+        account.board.known(listing, row, NOW_MS + 3_600_000)
+    account.board.begin(NOW_MS + 3_600_000, is_mass_change=is_mass_change)
+    return account
+
+
 def test_a_refused_mass_change_waits_for_the_next_change_of_each() -> None:
-    """Refused is this wish, not the listing."""
+    """Refused is this wish, not the listing; a replay lets it go, too."""
     account = told(dict.fromkeys(MANY, 5))
     for listing in MANY[:50]:
         account.want(listing, 0)
-    account.board.refuse()
+    assert not account.board.end_mass_change()
+    assert refused(account).keys() == set(MANY[:50])
     assert account.board.mass_change is None
     assert sent_all(account) == set()
     account.want(MANY[0], 4)
     assert sent_all(account) == {MANY[0]}
+    account.board.replay(None, NOW_MS)
+    assert sent_all(account) == set(MANY[1:50])
+
+
+def test_a_refused_mass_change_is_refused_for_a_successor() -> None:
+    """Neither told nor counted as a change again; what changed since, or shows another number now, goes."""
+    account = told(dict.fromkeys(MANY, 5))
+    for listing in MANY[:50]:
+        account.want(listing, 0)
+    rows = {listing: account.board.row(listing, NOW_MS) for listing in MANY} | refused(account)
+    again = successor({listing: row for listing, row in rows.items() if row is not None})
+    for number, listing in enumerate(MANY[:48]):
+        again.want(listing, 0, 3_600_000, offset=101 + number)
+    again.want(MANY[48], 0, 3_600_000, offset=200)
+    again.want(MANY[49], 2, 3_600_000, offset=150)
+    assert again.board.mass_change is None
+    assert sent_all(again, 3_600_000) == {MANY[48], MANY[49]}
+    assert again.board.dead == 48
+
+
+def test_what_was_in_flight_when_its_successor_was_refused_does_not_revive_it() -> None:
+    """The end of the request before says nothing of the refused wish."""
+    account = told(dict.fromkeys(MANY, 5))
+    account.want(MANY[0], 4)
+    account.sent()
+    for listing in MANY[:50]:
+        account.want(listing, 0)
+    refused(account)
+    assert account.end()[MANY[0]].units == 4
+    assert sent_all(account) == set()
+
+
+def test_a_mass_change_awaits_approval_at_a_successor_too() -> None:
+    """However few of it are left; a cut goes."""
+    account = successor({listing: ListingRow(1, 1, 5, NOW_MS, sku=listing.upper()) for listing in MANY},
+                        is_mass_change=True)  # fmt: skip
+    for listing in MANY[:15]:
+        account.want(listing, 0, 3_600_000, offset=2)
+    account.want(MANY[99], 3, 3_600_000, offset=2)
+    assert sent_all(account, 3_600_000) == {MANY[99]}
+    change = account.board.mass_change
+    assert change is not None
+    assert (change.zeros, change.acknowledged) == (15, 100)
+    account.board.approve(NOW_MS + 3_600_000)
+    assert sent_all(account, 3_600_000) == set(MANY[:15])
+
+
+def test_zeros_for_all_reach_what_a_mass_change_keeps_back() -> None:
+    """Refusing meanwhile buries nothing: a dead listing would not be told its zero."""
+    account = told(dict.fromkeys(MANY, 5))
+    for listing in MANY[:50]:
+        account.want(listing, 99)
+    account.board.zeros_for_all(NOW_MS)
+    assert refused(account) == {}
+    assert sent_all(account) == set(MANY)
+
+
+def test_changes_of_one_listing_while_a_mass_change_waits_are_no_load() -> None:
+    """Hours may go by before somebody approves."""
+    account = told(dict.fromkeys(MANY, 5))
+    for listing in MANY[:50]:
+        account.want(listing, 0)
+    noted = len(account.board._state.guard._order)
+    for _ in range(1_000):
+        account.want(MANY[0], 0)
+    assert len(account.board._state.guard._order) == noted
 
 
 def test_a_jump_counts_and_a_slow_change_does_not() -> None:
