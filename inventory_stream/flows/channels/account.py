@@ -208,6 +208,11 @@ class Account:
             log.exception("channel_adapter_failed", integration=self.integration.name)
             raise ChannelError(Result.PERMANENT, f"adapter-{type(error).__name__}") from None
 
+    @property
+    def requests_answered(self) -> int:
+        """Pushes and looks that the channel has answered since the account was taken up."""
+        return self.breaker.answers
+
     def observed(self, listing: str, units: int, at_ms: int) -> None:
         """Hear what the channel showed at a time by its clock: a hint, looked into where it may be old."""
         now_ms = self._now_ms()
@@ -218,11 +223,6 @@ class Account:
 
     def troubled(self, trouble: AccountTroubled) -> None:
         """Hear that the channel takes our access away, or will."""
-    @property
-    def requests_answered(self) -> int:
-        """Pushes and looks that the channel has answered since the account was taken up."""
-        return self.breaker.answers
-
         log.error(
             "channel_trouble", integration=self.integration.name, kind=trouble.kind, detail=trouble.detail
         )
