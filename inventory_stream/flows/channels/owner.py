@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 import structlog
+from msgspec.structs import replace
 
 from inventory_stream.flows.channels.account import Account
+from inventory_stream.flows.channels.held import Held
 from inventory_stream.flows.channels.inbound.taking import Accounts, Place, TakesInbound
 from inventory_stream.flows.channels.intake import Intake, RereadsInbound, has_delivery
 from inventory_stream.flows.channels.keeper import Keeper
@@ -36,16 +38,6 @@ class InboundLog(RereadsInbound, Protocol):
 NewAccount = Callable[[Integration, Keeper, Callable[[Account], None]], Account]
 
 
-class _Partition:
-    """One partition: its rows' writer, its deliveries, its accounts."""
-
-    def __init__(self, keeper: Keeper, intake: Intake, next_offset: int) -> None:
-        self.keeper = keeper
-        self.intake = intake
-        self.next_offset = next_offset
-        self.accounts: dict[str, Account] = {}
-
-
 class ChannelOwner:
     """A `HostedPartitions` of `channel-inbound`; also finds accounts for `flows/channels/inbound`.
 
@@ -69,6 +61,7 @@ class ChannelOwner:
         is_leased: Callable[[], bool],
         fail: Callable[[BaseException], None],
     ) -> None:
+        self._count: Final = partitions
         self._of_partition: Final[dict[int, list[Integration]]] = {}
         for one in integrations:
             partition = partition_of(account_key(one.channel, one.account), partitions)
@@ -83,11 +76,11 @@ class ChannelOwner:
         self._mapping = mapping
         self._is_leased = is_leased
         self._fail = fail
-        self._partitions: Final[dict[int, _Partition]] = {}
+        self._partitions: Final[dict[int, Held]] = {}
         self._left_at: Final[dict[int, int]] = {}
         self._accounts: Final[dict[str, Account]] = {}
         self._mapped = mapping.version
-        self._restarting: Final[set[asyncio.Task[None]]] = set()
+        self._is_suspended = False
         mirror.subscribe_all(self._changed)
 
     # --- what others ask -------------------------------------------------------------------------
@@ -108,7 +101,7 @@ class ChannelOwner:
             if self._mapping.version != self._mapped:
                 self._mapped = self._mapping.version
                 for account in self._accounts.values():
-                    account.map_listings()
+                    account.remap()
             if self._mirror.is_all_read():
                 for account in self._accounts.values():
                     if account.changes.is_scan_due:
@@ -127,11 +120,12 @@ class ChannelOwner:
         for partition in retained:
             for account in self._partitions[partition].accounts.values():
                 account.resume()
+        self._is_suspended = False
 
     async def _take_up(self, partition: int, start: int) -> None:
         keeper = Keeper(self._log, partition, self._is_leased, self._fail)
         intake = Intake(self._inbound_topic, partition, self._takes, self._inbound, self._fail)
-        held = _Partition(keeper, intake, start)
+        held = Held(keeper, intake, start)
         for integration in self._of_partition.get(partition, ()):
             key = account_key(integration.channel, integration.account)
             held.accounts[key] = self._new_account(integration, keeper, self._restart)
@@ -160,6 +154,7 @@ class ChannelOwner:
 
     async def suspend(self) -> None:
         """Send nothing more until `assigned` says whose accounts they are; bounded."""
+        self._is_suspended = True
         await asyncio.gather(*(account.suspend() for account in self._accounts.values()))
 
     async def revoked(self, partitions: frozenset[int]) -> None:
@@ -170,7 +165,8 @@ class ChannelOwner:
         held = self._partitions[partition]
         # First: a delivery that is under way would not find its account, and be buried.
         await held.intake.stop()
-        if (first := held.intake.first_untaken) is not None:
+        await held.stop_anew()
+        if (first := held.first_untaken()) is not None:
             self._left_at[partition] = first
         del self._partitions[partition]
         for key in held.accounts:
@@ -179,27 +175,33 @@ class ChannelOwner:
         await held.keeper.close()
 
     def _restart(self, account: Account) -> None:
-        task = begun(self._take_up_anew(account), self._fail)
-        self._restarting.add(task)
-        task.add_done_callback(self._restarting.discard)
+        key = account_key(account.integration.channel, account.integration.account)
+        partition = partition_of(key, self._count)
+        held = self._partitions.get(partition)
+        if held is not None and held.accounts.get(key) is account:
+            held.begin_anew(key, begun(self._take_up_anew(partition, held, key), self._fail))
 
-    async def _take_up_anew(self, account: Account) -> None:
-        integration = account.integration
-        key = account_key(integration.channel, integration.account)
-        await account.stop()
-        partition, held = next(
-            ((number, held) for number, held in self._partitions.items() if key in held.accounts),
-            (-1, None),
-        )
-        if held is None:
-            return  # given up meanwhile
+    async def _take_up_anew(self, partition: int, held: Held, key: str) -> None:
+        """Put an account that knows no more than its rows in the place of one; cancelled by `stop_anew`."""
+        former = held.accounts[key]
+        await former.stop()
         await held.keeper.kept()
-        fresh = self._new_account(integration, held.keeper, self._restart)
-        fresh.map_listings()
-        await self._remember(partition, {key: fresh})
-        if self._partitions.get(partition) is held:
-            held.accounts[key] = self._accounts[key] = fresh
-            fresh.start()
+        fresh = self._new_account(former.integration, held.keeper, self._restart)
+        try:
+            mapped = self._mapping.version
+            await asyncio.to_thread(fresh.map_listings)
+            await self._remember(partition, {key: fresh})
+        except BaseException:
+            await fresh.parts.channel.close()
+            raise
+        if self._mapping.version != mapped:
+            fresh.map_listings()
+        # The former one heard of trouble meanwhile, and its row is the newer one.
+        fresh.gate.row = former.gate.row
+        fresh.gate.is_suspended = self._is_suspended
+        self._accounts[key] = fresh
+        fresh.start()
+        held.end_anew(key, fresh)
 
     # --- records ---------------------------------------------------------------------------------
 
@@ -211,7 +213,7 @@ class ChannelOwner:
     def first_untaken(self, partition: int) -> int | None:
         """Say which record the group must not pass over yet; None: all that was handed over is taken."""
         held = self._partitions.get(partition)
-        return self._left_at.get(partition) if held is None else held.intake.first_untaken
+        return self._left_at.get(partition) if held is None else held.first_untaken()
 
     async def put(
         self,
@@ -244,7 +246,7 @@ class ChannelOwner:
                     )
                 )
                 continue
-            self._do_acts(inbound, record.offset)
+            self._do_acts(held, inbound, record)
             if has_delivery(inbound):
                 place = Place(topic, partition, record.offset, record.key, record.timestamp_ms)
                 deliveries.append((inbound, place))
@@ -257,13 +259,11 @@ class ChannelOwner:
         held.intake.put(deliveries, held.next_offset)
         await done()
 
-    def _do_acts(self, inbound: Inbound, offset: int) -> None:
-        acts = [event for event in inbound.events if isinstance(event, Act)]
-        if not acts:
-            return
-        account = self.of(inbound.channel, inbound.account)
-        if account is None:
-            log.warning("channel_act_for_nobody", channel=inbound.channel, account=inbound.account)
-            return
-        for act in acts:
-            account.act(act, offset)
+    def _do_acts(self, held: Held, inbound: Inbound, record: InputRecord) -> None:
+        key = account_key(inbound.channel, inbound.account)
+        for event in inbound.events:
+            # By the broker's clock: those of two operators may differ.
+            if isinstance(event, Act) and not held.act(
+                key, replace(event, at_ms=record.timestamp_ms), record.offset
+            ):
+                log.warning("channel_act_for_nobody", channel=inbound.channel, account=inbound.account)

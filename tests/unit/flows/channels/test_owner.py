@@ -14,17 +14,23 @@ from inventory_stream.flows.channels.owner import ChannelOwner
 from inventory_stream.ports.inputs import InputRecord
 from inventory_stream.ports.integrations import Integration, MappedListing
 from models.channels import (
+    ACCOUNT,
+    AccountRow,
+    AccountTroubled,
     Act,
     ActKind,
     ChannelEvent,
     Inbound,
     OrderNamed,
+    OutcomeRow,
     StockSeen,
     account_key,
     encode_inbound,
+    outcome_key,
 )
 from models.ids import partition_of
 from tests.fakes.channel import FakeChannel
+from tests.fakes.channel_log import FakeChannelLog
 from tests.fakes.dead_letters import FakeDeadLetters
 from tests.unit.flows.channels.world import INTEGRATION, AccountWorld
 
@@ -249,6 +255,135 @@ async def test_after_shadow_mode_the_account_begins_anew(world: OwnerWorld) -> N
     await world.until(lambda: world.account is not before)
     await world.until(lambda: world.channel.shown.get("L0") == 3)
     assert world.account.gate.mode == "on"
+
+
+class HeldHistory:
+    """Has whoever reads the rows of a log wait before the last of them."""
+
+    def __init__(self, log: FakeChannelLog) -> None:
+        self._history = log.history
+        self.readers = 0
+        self.goes = asyncio.Event()
+        log.history = self.history  # type: ignore[method-assign]
+
+    async def history(self, partition: int) -> AsyncIterator[Sequence[tuple[str, OutcomeRow | None]]]:
+        """See the port."""
+        async for rows in self._history(partition):
+            yield rows
+        self.readers += 1
+        await self.goes.wait()
+
+
+async def _leaving_shadow(world: OwnerWorld) -> HeldHistory:
+    """Have the account taken up anew, and wait where it reads its rows."""
+    await world.put(world.delivery("a1", Act("a1", "shadow", "me", 1)))
+    held = HeldHistory(world.log)
+    await world.put(world.delivery("a2", Act("a2", "resume", "me", 2)))
+    await world.until(lambda: held.readers)
+    return held
+
+
+async def test_a_kill_that_comes_while_the_account_begins_anew_is_done(world: OwnerWorld) -> None:
+    """The operator is told that it was done when the account that sends does it, and it stays done."""
+    held = await _leaving_shadow(world)
+    await world.put(world.delivery("a3", Act("a3", "kill", "me", 3, zeros_first=True)))
+    assert world.owner.first_untaken(MINE) is not None
+    held.goes.set()
+    await world.until(lambda: world.channel.shown == {"L0": 0, "L1": 0, "L2": 0})
+    assert world.account.gate.mode == "off"
+    await world.until(lambda: world.owner.first_untaken(MINE) is None)
+    row = dict(world.log.rows[MINE])[outcome_key("shop", "one", ACCOUNT)]
+    assert isinstance(row, AccountRow)
+    assert (row.mode, row.last_act_id) == ("off", "a3")
+
+
+async def test_an_account_that_is_asked_to_begin_anew_twice_is_there_once(world: OwnerWorld) -> None:
+    """Else two would send for one account, one of them for ever."""
+    held = await _leaving_shadow(world)
+    await world.put(world.delivery("a3", Act("a3", "shadow", "me", 3)))
+    await world.put(world.delivery("a4", Act("a4", "resume", "me", 4)))
+    held.goes.set()
+    await world.until(lambda: held.readers == 2)
+    world.mirror.set("S0", 3)
+    await world.until(lambda: world.channel.shown.get("L0") == 3)
+    assert world.heard.owned == ["shop"]
+    assert world.owner.of("shop", "one") is world.account
+
+
+async def test_trouble_that_is_heard_while_the_account_begins_anew_parks_it(world: OwnerWorld) -> None:
+    """What the account before it was told last counts, not what the log had when it was read."""
+    held = await _leaving_shadow(world)
+    former = world.owner.of("shop", "one")
+    assert former is not None
+    former.troubled(AccountTroubled("revoked", 5))
+    held.goes.set()
+    await world.until(lambda: world.owner.of("shop", "one") is world.account)
+    assert "revoked" in world.account.gate.row.parked
+
+
+async def test_a_partition_that_goes_while_its_account_begins_anew_leaves_nobody_who_sends() -> None:
+    """And what an operator asked meanwhile is read again by the next owner."""
+    one = OwnerWorld()
+    await one.owner.assigned(frozenset({MINE}), frozenset())
+    await _leaving_shadow(one)
+    asked = one.owner.next_offset("inbound", MINE)
+    await one.put(one.delivery("a3", Act("a3", "kill", "me", 3, zeros_first=True)))
+    await one.owner.revoked(frozenset({MINE}))
+    assert not one.heard.owned
+    assert one.owner.of("shop", "one") is None
+    first = one.owner.first_untaken(MINE)
+    assert first is not None
+    assert first <= asked
+    assert not one.failed
+
+
+async def test_an_account_that_begins_anew_during_a_rebalance_sends_nothing_before_its_end(
+    world: OwnerWorld,
+) -> None:
+    """Nobody knows yet whose it will be."""
+    await world.until(lambda: len(world.channel.shown) == 3)
+    held = await _leaving_shadow(world)
+    world.mirror.set("S0", 1)
+    await world.owner.suspend()
+    held.goes.set()
+    await world.until(lambda: world.owner.of("shop", "one") is world.account)
+    await world.quiet()
+    assert world.channel.shown["L0"] == 10
+    await world.owner.assigned(frozenset(), frozenset({MINE}))
+    await world.until(lambda: world.channel.shown["L0"] == 1)
+
+
+async def test_an_act_is_read_again_until_its_row_is_durable(world: OwnerWorld) -> None:
+    """A worker that is killed before that would take the kill with it."""
+    await world.until(lambda: len(world.channel.shown) == 3)
+    await world.until(lambda: world.owner.first_untaken(MINE) is None)
+    world.log.is_away = True
+    asked = world.owner.next_offset("inbound", MINE)
+    await world.put(world.delivery("a1", Act("a1", "kill", "me", 1)))
+    assert world.account.gate.mode == "off"
+    assert world.owner.first_untaken(MINE) == asked
+    world.log.is_away = False
+    await world.until(lambda: world.owner.first_untaken(MINE) is None)
+    assert outcome_key("shop", "one", ACCOUNT) in dict(world.log.rows[MINE])
+
+
+async def test_acts_of_hosts_whose_clocks_differ_are_done_once_though_read_again(world: OwnerWorld) -> None:
+    """The broker's clock counts: the later record is the later act, also in a topic that was made anew."""
+
+    async def read(offset: int, stamped_ms: int, act: Act) -> str:
+        record = InputRecord(offset, stamped_ms, b"k", world.delivery(act.act_id, act))
+        await world.owner.put("inbound", MINE, [record], _nothing)
+        return world.account.gate.mode
+
+    resume, kill = Act("a1", "resume", "laptop", 100_000), Act("a2", "kill", "server", 5)
+    assert await read(7, 1_000, resume) == "on"
+    assert await read(8, 1_001, kill) == "off"
+    assert await read(7, 1_000, resume) == "off"
+    assert await read(0, 2_000, Act("a3", "resume", "server", 6)) == "on"
+
+
+async def _nothing() -> None:
+    """Acknowledge."""
 
 
 async def test_nothing_is_sent_from_the_begin_of_a_rebalance_until_the_account_is_ours_again(
