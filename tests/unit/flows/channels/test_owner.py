@@ -302,6 +302,7 @@ async def test_an_account_that_is_asked_to_begin_anew_twice_is_there_once(world:
     held = await _leaving_shadow(world)
     await world.put(world.delivery("a3", Act("a3", "shadow", "me", 3)))
     await world.put(world.delivery("a4", Act("a4", "resume", "me", 4)))
+    await world.quiet()
     held.goes.set()
     await world.until(lambda: held.readers == 2)
     world.mirror.set("S0", 3)
