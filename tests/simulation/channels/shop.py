@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from inventory_stream.flows.channels.board import Batch
 from inventory_stream.ports.channel import Caps, Ended, Push, Result
 
-KINDS: Final = ("refused", "throttled", "auth", "lost", "slow", "some", "half")
+KINDS: Final = ("refused", "broken", "throttled", "auth", "lost", "slow", "some", "half")
 LATE: Final = ("late", "twice")
 PROMPT_MS: Final = 400
 """The longest that the shop takes to answer when it does."""
@@ -91,6 +91,8 @@ class Shop:
                 effects += self._effects(push, kind, now_ms, at_ms, deadline_ms, is_unknown=is_unknown)
         if kind in {"lost", "slow"}:
             return Reply(deadline_ms, (), effects)
+        if kind == "broken":  # a proxy that says 5xx of what was applied
+            return Reply(at_ms, _all(batch, Result.RETRYABLE), effects)
         if all(end.result is Result.APPLIED for end in ends) and len(ends) == len(batch.pushes):
             self.done[batch.key] = ends
         return Reply(at_ms, ends, effects)
@@ -111,7 +113,9 @@ class Shop:
         last_ms = (deadline_ms if kind in {"lost", "slow"} else at_ms) + self.lateness_ms
         if is_unknown and self.rng.random() < 0.5:
             return []
-        if self.caps.has_cas or kind in {"fine", "some", "half", "lost"}:
+        # As for `LATE`: what a failed request does later is found by reading back alone.
+        is_prompt = kind == "broken" and not self.caps.can_read_back
+        if self.caps.has_cas or is_prompt or kind in {"fine", "some", "half", "lost"}:
             return [Effect(self.rng.randint(now_ms, at_ms), push.listing, push.units)]
         times = 2 if kind == "twice" else 1
         return [Effect(self.rng.randint(now_ms, last_ms), push.listing, push.units) for _ in range(times)]

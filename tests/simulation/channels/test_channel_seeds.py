@@ -10,6 +10,7 @@ import pytest
 from inventory_stream.flows.channels.board.again import Repeats
 from inventory_stream.flows.channels.board.board import Board
 from inventory_stream.flows.channels.board.checks import Checks
+from inventory_stream.flows.channels.board.ends import Ends
 from inventory_stream.flows.channels.board.lanes import Holds
 from inventory_stream.flows.channels.board.state import State
 from inventory_stream.flows.channels.board.states import FLIGHT, IDLE
@@ -58,6 +59,11 @@ def _unnamed_is_applied(patch: pytest.MonkeyPatch) -> None:
         self.acknowledge(place, push.version, push.units, self.columns.acknowledged_ms[place] or 1)
 
     patch.setattr(State, "land", land)
+
+
+def _failed_is_not_applied(patch: pytest.MonkeyPatch) -> None:
+    """A request that is said to have failed counts as one that was never sent."""
+    patch.setattr(Ends, "_may_be_applied", lambda *_: None)
 
 
 def _raises_first(patch: pytest.MonkeyPatch) -> None:
@@ -134,6 +140,7 @@ def _any_version(patch: pytest.MonkeyPatch) -> None:
 
 BUGS: Final[tuple[Callable[[pytest.MonkeyPatch], None], ...]] = (
     _unnamed_is_applied,
+    _failed_is_not_applied,
     _raises_first,
     _nothing_is_held,
     _old_batches_live,

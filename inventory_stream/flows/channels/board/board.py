@@ -160,6 +160,8 @@ class Board(Sending):
         check = state.checks.get(place)
         is_blocking = check is not None and check.is_blocking
         ready_ms = 0 if is_blocking else columns.acknowledged_ms[place] + state.settle_ms
+        if not is_blocking and place in state.failed:
+            ready_ms = max(ready_ms, state.failed[place][1] + state.settle_ms)
         ready_ms = max(ready_ms, 0 if check is None else check.ready_ms)
         if (now_ms if asked_ms is None else asked_ms) < ready_ms:
             state.checks.look(place, ready_ms)
@@ -207,7 +209,7 @@ class Board(Sending):
         state.blind.discard(place)
         if units == target:
             is_new = state.columns.acknowledged_units[place] != units
-            if is_new or place in state.observed or place in state.dead:
+            if is_new or place in state.observed or place in state.dead or place in state.failed:
                 push = state.push(place)
                 state.dissolve(place, now_ms)
                 state.acknowledge(place, push.version, units, now_ms)
@@ -215,5 +217,6 @@ class Board(Sending):
         else:
             state.observed[place] = units
             state.repairs[place] = now_ms
+            state.failed.pop(place, None)
         state.sort(place, now_ms)
         return kept

@@ -41,6 +41,8 @@ class Ends:
                 state.forget(place)
             else:
                 landed.append((place, told, end))
+                if end.result is Result.RETRYABLE:
+                    self._may_be_applied(place, told, now_ms)
         if self._sends_again(batch, landed, now_ms):
             return []
         rows: list[tuple[str, ListingRow]] = []
@@ -74,7 +76,7 @@ class Ends:
         return False
 
     def _failed(self, place: int, push: Push, end: Ended, batch: Batch, now_ms: int) -> bool:
-        """Take the end of an item that surely was not applied; says whether it is dead."""
+        """Take the end of an item that is not said to be applied; says whether it is dead."""
         state = self._state
         tries = 1
         is_dead = end.result is Result.PERMANENT
@@ -93,7 +95,8 @@ class Ends:
         state.days.add(place, now_ms)
         # An earlier request may still take effect, and then after this one: a look when all have settled.
         # Where the channel compares, it cannot.
-        is_crowded = now_ms < columns.acknowledged_ms[place] + 2 * state.settle_ms or place in state.repairs
+        last_ms = max(columns.acknowledged_ms[place], state.failed.get(place, (0, 0))[1])
+        is_crowded = now_ms < last_ms + 2 * state.settle_ms or place in state.repairs
         check = state.checks.get(place)
         if check is not None:
             check.is_told_since = True
@@ -104,6 +107,11 @@ class Ends:
         if now_ms < state.looks_until_ms:
             state.checks.look(place, state.looks_until_ms + state.settle_ms)
         state.acknowledge(place, push.version, push.units, now_ms)
+
+    def _may_be_applied(self, place: int, push: Push, now_ms: int) -> None:
+        """Note what a failed request told: its repeat need not wait, but something has to be taken."""
+        failed = self._state.failed
+        failed[place] = max(push.units, failed.get(place, (UNKNOWN, 0))[0]), now_ms
 
     def _is_current(self, place: int, push: Push) -> bool:
         """Say whether a push still says what is wanted; what befell an older one does not matter."""

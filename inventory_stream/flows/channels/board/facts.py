@@ -22,6 +22,8 @@ class Facts:
     Most listings have numbers in the columns and nothing else; what only few have stands in dicts.
     `observed`: units that a read back showed, where the channel took nothing since. `repairs`: when that was.
     `blind`: nobody could read back what is shown, so nothing is compared.
+    `failed`: the most that requests told which failed since one was taken, and when the last one did: a proxy
+    answers with 5xx for what the server behind it has applied.
     `tries`: how often the wanted revision failed, and since when. `due_ms`: not before then.
     """
 
@@ -41,6 +43,7 @@ class Facts:
         self.dead: Final[dict[int, DeadPush]] = {}
         self.observed: Final[dict[int, int]] = {}
         self.repairs: Final[dict[int, int]] = {}
+        self.failed: Final[dict[int, tuple[int, int]]] = {}
         self.tries: Final[dict[int, tuple[int, int]]] = {}
         self.due_ms: Final[dict[int, int]] = {}
         self.stopped: Final[set[int]] = set()
@@ -56,25 +59,29 @@ class Facts:
 
     def shown_most(self, place: int) -> int:
         """Give the most that a buyer may still be shown, requests in flight left out; UNKNOWN: no idea."""
-        most = self.columns.acknowledged_units[place]
+        most = self._told_most(place)
         if self.observed:
             most = max(most, self.observed.get(place, UNKNOWN))
         check = self.checks.get(place)
         return most if check is None else max(most, check.units)
 
     def taken_most(self, place: int) -> int:
-        """Give the most that the channel took, or showed when somebody looked; UNKNOWN: nothing."""
-        most = self.columns.acknowledged_units[place]
+        """Give the most that the channel may have taken, or showed when somebody looked; UNKNOWN: nothing."""
+        most = self._told_most(place)
         if self.observed and place not in self.blind:
             most = max(most, self.observed.get(place, UNKNOWN))
         return most
+
+    def _told_most(self, place: int) -> int:
+        most = self.columns.acknowledged_units[place]
+        return max(most, self.failed[place][0]) if self.failed and place in self.failed else most
 
     def is_in_step(self, place: int) -> bool:
         """Say whether the channel took what is wanted, and nothing since speaks against it."""
         units = self.target(place)
         if units == UNKNOWN:
             return True
-        if self.columns.acknowledged_units[place] != units or place in self.observed:
+        if self.columns.acknowledged_units[place] != units or place in self.observed or place in self.failed:
             return False
         check = self.checks.get(place)
         return check is None or (check.units == UNKNOWN and not check.is_blocking)
@@ -91,13 +98,13 @@ class Facts:
     def repair_ms(self, place: int) -> int | None:
         """Give what tells a push from an earlier one of the same version that is no longer true.
 
-        The time of the look that showed something else; or, where the channel took other units of this
-        version since (zeros of an operator, a mapping that was changed back), or of another SKU, when it took
-        them.
+        The time of the look that showed something else; or when a request last failed, which may have been
+        applied over it; or, where the channel took other units of this version since (zeros of an operator, a
+        mapping that was changed back), or of another SKU, when it took them.
         """
         columns = self.columns
-        if self.repairs and place in self.repairs:
-            return self.repairs[place]
+        if place in self.repairs or place in self.failed:
+            return max(self.repairs.get(place, 0), self.failed.get(place, (0, 0))[1])
         acknowledged = columns.acknowledged(place)
         is_retold = acknowledged >= columns.wanted(place) or not acknowledged.generation_ms
         return (columns.acknowledged_ms[place] or None) if is_retold else None

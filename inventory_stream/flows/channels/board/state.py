@@ -166,7 +166,7 @@ class State(Facts):
         """Note what the channel shows for sure, or says that it will."""
         self.columns.acknowledge(place, version, units, now_ms)
         self.blind.discard(place)
-        for rare in (self.observed, self.repairs, self.tries, self.due_ms):
+        for rare in (self.observed, self.repairs, self.failed, self.tries, self.due_ms):
             if rare:
                 rare.pop(place, None)
         # What was in flight when an operator refused the wish after it says nothing of that one.
@@ -180,6 +180,7 @@ class State(Facts):
         self.checks.drop(place)
         self.guard.drop(place)
         self.days.drop(place)
+        self.failed.pop(place, None)
         for rare in (self.observed, self.repairs, self.dead, self.tries, self.due_ms):
             rare.pop(place, None)
         self.stopped.discard(place)

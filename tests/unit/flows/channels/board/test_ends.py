@@ -42,6 +42,60 @@ def test_a_refused_batch_comes_again_as_it_was(result: str) -> None:
     assert account.board.take(due_ms) is before
 
 
+@pytest.mark.parametrize("can_read_back", [True, False])
+@pytest.mark.parametrize(("units", "exposed"), [(12, 3), (5, 0), (0, 0)])
+def test_what_failed_may_be_shown_until_something_is_taken(
+    units: int, exposed: int, *, can_read_back: bool
+) -> None:
+    """A proxy says 5xx of what was applied: a wish that returns to what was acknowledged is told again."""
+    account = told({"a": 9}, can_read_back=can_read_back)
+    account.want("a", units)
+    assert account.sent(3_000) == {"a": units}
+    account.end("retryable", 3_100)
+    account.want("a", 9, 3_200)
+    assert (account.board.in_step, account.board.exposure_units) == (0, exposed)
+    assert account.sent(9_000) == {"a": 9}
+    account.end(at=9_100)
+    assert (account.board.in_step, account.board.exposure_units) == (1, 0)
+    assert account.take(LONG_MS) is None
+
+
+def test_what_failed_in_flight_of_an_older_wish_may_be_shown_too() -> None:
+    """The wish had returned before the answer came; the repeat has another key, whatever it says."""
+    account = told({"a": 9}, takes_orders=False)
+    account.want("a", 5)
+    account.sent()
+    account.want("a", 9, 10)
+    account.end("retryable", 20)
+    assert account.sent(30) == {"a": 9}
+    assert account.batch is not None
+    account.end("retryable", 40)
+    account.board.zeros_for_all(NOW_MS + 50)
+    account.sent(50)
+    zeros = account.batch
+    account.end("retryable", 60)
+    account.board.end_zeros(NOW_MS + 70)
+    account.sent(70)
+    account.end("retryable", 80)
+    account.board.zeros_for_all(NOW_MS + 90)
+    assert account.sent(90) == {"a": 0}
+    assert account.batch.key != zeros.key
+
+
+def test_a_look_that_agrees_ends_what_failed() -> None:
+    """Once it has settled: before that, the request may still take effect."""
+    account = told({"a": 9}, takes_orders=False)
+    account.want("a", 5)
+    account.sent(3_000)
+    account.end("retryable", 3_100)
+    account.want("a", 9, 3_200)
+    assert account.board.observed("a", 9, NOW_MS + 3_100 + SETTLE_MS - 1) is None
+    assert account.board.in_step == 0
+    account.board.observed("a", 9, NOW_MS + 3_100 + SETTLE_MS)
+    assert account.board.in_step == 1
+    assert account.take(LONG_MS) is None
+
+
 def test_a_refused_batch_dissolves_when_a_listing_changes() -> None:
     """The changed one goes at once, as a newer request; the other one with its own key when it is due."""
     account = cut()

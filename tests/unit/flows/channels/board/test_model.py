@@ -52,12 +52,12 @@ class AnyStory(RuleBasedStateMachine):
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
     def end(self, data: st.DataObject) -> None:
-        """A batch ends; what ended AMBIGUOUS or is not named was applied, or was not."""
+        """A batch ends; what ended AMBIGUOUS or RETRYABLE, or is not named, was applied, or was not."""
         batch = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
         ends: list[Ended] = []
         for push in batch.pushes:
             result = data.draw(results)
-            is_unclear = result in {None, Result.AMBIGUOUS}
+            is_unclear = result in {None, Result.AMBIGUOUS, Result.RETRYABLE}
             if result is Result.APPLIED or (is_unclear and data.draw(st.booleans())):
                 self.shown[push.listing] = push.units
             if result is not None:
