@@ -149,8 +149,8 @@ class TakeInbound:
                 continue
             try:
                 told += await account.events_of(event)
-            except ChannelError as error:
                 patience.told()
+            except ChannelError as error:
                 if error.result in _LASTING or error.code == MISFIT:
                     patience.told()
                 elif not patience.is_over(place, event.order_id, error, account.requests_answered):
