@@ -1,5 +1,6 @@
 """Webhooks of channels: who signs is who may tell; kept in Kafka, then answered with nothing."""
 
+import hashlib
 import hmac
 import secrets
 from collections import OrderedDict, defaultdict
@@ -9,6 +10,7 @@ from http import HTTPStatus
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from inventory_stream.errors import UnreachableError
 from inventory_stream.gateway.endpoint import Call, Endpoint, Reply
@@ -25,7 +27,7 @@ from inventory_stream.ports.channel import (
 )
 from inventory_stream.ports.integrations import Integration
 from inventory_stream.ports.webhooks import SILENT_WEBHOOKS, Deliveries, WebhookMonitor
-from models.channels import Inbound
+from models.channels import Inbound, encode_inbound
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +85,7 @@ class WebhookRoutes:
         self._base_url = None if base_url is None else base_url.rstrip("/")
         self._admit = admit
         self._monitor = monitor
-        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._known: OrderedDict[bytes, None] = OrderedDict()
         self._kinds: defaultdict[str, set[str]] = defaultdict(set)
         self._nobodys_key = secrets.token_bytes(32)
 
@@ -152,11 +154,14 @@ class WebhookRoutes:
             self._monitor.unknown_kind(integration.name, self._bounded(integration.name, kind))
         if not heard.events:
             return "nothing"
-        known = (integration.name, heard.delivery_id)
+        inbound = _inbound(integration, heard, now_ms)
+        # By its words as well: WooCommerce has one id for all deliveries of a second, Shopify one for all
+        # topics of one act.
+        known = hashlib.sha256(encode_inbound(replace(inbound, received_ms=0))).digest()
         if known in self._known:
             self._known.move_to_end(known)
             return "repeated"
-        await self._deliveries.send(_inbound(integration, heard, now_ms))
+        await self._deliveries.send(inbound)
         self._known[known] = None
         if len(self._known) > KNOWN_MAX:
             self._known.popitem(last=False)

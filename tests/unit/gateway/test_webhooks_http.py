@@ -18,7 +18,7 @@ from inventory_stream.gateway.routes.webhooks import Listening, WebhookRoutes
 from inventory_stream.gateway.security.guard import Guard
 from inventory_stream.ports.channel import Delivery, Listener
 from inventory_stream.settings import GatewaySettings
-from models.channels import OrderTaken
+from models.channels import OrderTaken, StockSeen
 from tests.fakes.deliveries import FakeDeliveries
 from tests.unit.adapters.channels.inbound import deliveries as sent
 
@@ -133,6 +133,32 @@ async def test_a_repeat_is_answered_and_not_kept_again(door: Door) -> None:
             assert await post(client, delivery, "shopify-1") == (200, b"")
     assert [one.delivery_id for one in door.kept.kept] == ["e1", "e2"]
     assert door.heard.results["shopify-1", "repeated"] == 1
+
+
+async def test_deliveries_of_one_id_and_other_words_are_all_kept(door: Door) -> None:
+    """WooCommerce has one id for all deliveries of a second, and never sends again what was answered 200."""
+    async with door.client() as client:
+        for order_id in (101, 102, 101):
+            order = {
+                "id": order_id,
+                "status": "processing",
+                "date_created_gmt": "2026-11-22T10:00:00",
+                "line_items": [{"id": 1, "product_id": 7, "quantity": 1}],
+            }
+            delivery = sent.woocommerce("order.created", order)
+            assert await post(client, delivery, "woocommerce-1") == (200, b"")
+    told = [event.order_id for one in door.kept.kept for event in one.events if isinstance(event, OrderTaken)]
+    assert told == ["101", "102"]
+    assert door.heard.results["woocommerce-1", "repeated"] == 1
+
+
+async def test_two_topics_of_one_act_are_both_kept(door: Door) -> None:
+    """Shopify's event id is the merchant's act, which may be told by several topics."""
+    level = {"inventory_item_id": 1, "location_id": 2, "available": 3, "updated_at": "2026-11-22T10:00:00Z"}
+    async with door.client() as client:
+        for topic, body in (("orders/create", ORDER), ("inventory_levels/update", level)):
+            assert await post(client, sent.shopify(topic, body, event="e1"), "shopify-1") == (200, b"")
+    assert [type(event) for one in door.kept.kept for event in one.events] == [OrderTaken, StockSeen]
 
 
 async def test_when_kafka_is_gone_the_channel_shall_send_again(door: Door) -> None:
