@@ -99,13 +99,19 @@ class Account:
     # --- the owner's side ------------------------------------------------------------------------
 
     def map_listings(self) -> None:
-        """Take the mapping as it is now; `scan` then tells the board what each listing shows."""
+        """Take the mapping as it is now, before the start: at once, 3 s a million.
+
+        `scan` then tells the board what each listing shows.
+        """
         self.board.set_listings(
             {mapped.listing: mapped.sku for mapped in self.changes.listings}, self._now_ms()
         )
-        # One that comes back, or comes later than its stop, is stopped.
-        self.board.stop(self.gate.row.stopped_listings, self._now_ms())
         self.changes.is_scan_due = True
+
+    def remap(self) -> None:
+        """Follow the mapping as it is now, in portions, while the account runs."""
+        self.changes.remap(self.gate.row.stopped_listings)
+        self.sender.wake()
 
     def known(self, last: str, row: OutcomeRow | None) -> None:
         """Take a kept row, by the last part of its key; of one key the last one counts."""

@@ -1,7 +1,7 @@
 """From changed SKUs to what the board of an account wants, a portion at a time."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, Protocol
 
@@ -17,6 +17,9 @@ SCAN_FROM_SKUS: Final = 5_000
 """So many changed at once are a policy for every SKU: looking at all listings in portions then costs less
 than noting each SKU, which would hold the loop up for a second a million."""
 
+MOVED_AT_ONCE: Final = 1_000
+"""Listings that follow a changed mapping in one go, 10 ms: heartbeats, zeros and acts go on meanwhile."""
+
 HEARD_MAX: Final = 100_000
 """Changes whose way to the channel is timed at once, 20 MB; more are sent without being timed."""
 
@@ -26,6 +29,26 @@ class Wants(Protocol):
 
     def want(self, listing: str, version: Version, units: int, at_ms: int, now_ms: int) -> None:
         """Note what a listing has to show."""
+
+    def let_go(self, first: int, end: int, is_mapped: Callable[[str], bool], now_ms: int) -> bool:
+        """Follow those no more of these places that are not mapped; say whether others remain."""
+
+    def follow(
+        self, listings: Iterable[tuple[str, str]], now_ms: int, stopped: Collection[str] = frozenset()
+    ) -> None:
+        """Follow listings with their SKUs."""
+
+    def is_followed(self, listing: str, sku: str) -> bool:
+        """Say whether a listing is followed with this SKU."""
+
+
+class _Move:
+    """How far a changed mapping was followed: what went first, then what came or shows another SKU."""
+
+    def __init__(self, listings: Sequence[MappedListing], stopped: Collection[str]) -> None:
+        self.place: int | None = 0
+        self.rows: Final = ((mapped.listing, mapped.sku) for mapped in listings)
+        self.stopped: Final = frozenset(stopped)
 
 
 class Changes:
@@ -42,6 +65,7 @@ class Changes:
         # Emptied from its front: a dict would look at all that went before, each time.
         self._dirty: Final[OrderedDict[str, int]] = OrderedDict()
         self._scan: Iterator[MappedListing] | None = None
+        self._move: _Move | None = None
         self.is_scan_due = True
         """Whether all listings are to be looked at once the ledger was read to its end."""
         self._heard: Final[dict[str, tuple[Version, int]]] = {}
@@ -71,25 +95,55 @@ class Changes:
         self.is_scan_due = False
         self._scan = iter(self.listings)
 
+    def remap(self, stopped: Collection[str]) -> None:
+        """Follow the mapping as it is now, from now on; then all listings are to be looked at.
+
+        Args:
+            stopped: Listings that an operator stopped: one of them that comes is not told.
+        """
+        self._scan = None
+        self._move = _Move(self.listings, stopped)
+        self.is_scan_due = True
+
     @property
     def has_more(self) -> bool:
         """Whether `drain` has something to do."""
-        return bool(self._dirty) or self._scan is not None
+        return bool(self._dirty) or self._scan is not None or self._move is not None
 
     def drain(self, board: Wants, now_ms: int) -> None:
-        """Tell the board of a portion: what changed first, then of the scan."""
+        """Tell the board of a portion: what changed first, then of a new mapping, then of the scan."""
         for _ in range(min(PORTION_SKUS, len(self._dirty))):
             sku, heard_ms = self._dirty.popitem(last=False)
             for mapped in self._mapping.of_sku(self._channel, self._account, sku):
                 self._want(board, mapped, now_ms, heard_ms)
-        if self._scan is not None and not self._dirty:
+        if self._dirty:
+            return
+        if self._move is not None:
+            self._move_on(self._move, board, now_ms)
+        elif self._scan is not None:
             portion = list(islice(self._scan, PORTION_SKUS))
             if not portion:
                 self._scan = None
             for mapped in portion:
                 self._want(board, mapped, now_ms, None)
 
+    def _move_on(self, move: _Move, board: Wants, now_ms: int) -> None:
+        if move.place is not None:
+            end = move.place + MOVED_AT_ONCE
+            is_more = board.let_go(move.place, end, self._is_mapped, now_ms)
+            move.place = end if is_more else None
+            return
+        portion = list(islice(move.rows, MOVED_AT_ONCE))
+        board.follow(portion, now_ms, move.stopped)
+        if not portion:
+            self._move = None
+
+    def _is_mapped(self, listing: str) -> bool:
+        return self._mapping.of_listing(self._channel, self._account, listing) is not None
+
     def _want(self, board: Wants, mapped: MappedListing, now_ms: int, heard_ms: int | None) -> None:
+        if self._move is not None and not board.is_followed(mapped.listing, mapped.sku):
+            return  # its turn comes, and the scan behind it
         found = wanted(self._mirror, mapped, self._channel, self._units_max)
         if found is None:
             # Not known, or not known yet: a partition that is read anew is looked at when it was.

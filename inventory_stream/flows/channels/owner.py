@@ -194,10 +194,10 @@ class ChannelOwner:
         except BaseException:
             await fresh.parts.channel.close()
             raise
-        if self._mapping.version != mapped:
-            fresh.map_listings()
         # The former one heard of trouble meanwhile, and its row is the newer one.
         fresh.gate.row = former.gate.row
+        if self._mapping.version != mapped:
+            fresh.remap()
         fresh.gate.is_suspended = self._is_suspended
         self._accounts[key] = fresh
         fresh.start()

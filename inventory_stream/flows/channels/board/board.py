@@ -1,10 +1,9 @@
 """What one account of a channel is to be told, and what it is known to show: pure state, no clock."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from inventory_stream.flows.channels.board.columns import UNKNOWN
-from inventory_stream.flows.channels.board.sending import Sending
+from inventory_stream.flows.channels.board.mapped import Mapped
 from inventory_stream.flows.channels.board.state import State
 from inventory_stream.flows.channels.board.states import (
     IDLE,
@@ -18,7 +17,7 @@ FORMER_OWNER_MS: Final = 120_000
 the longest request, with room."""
 
 
-class Board(Sending):
+class Board(Mapped):
     """One account's listings: one slot each, of which only the newest wish counts.
 
     Zeros go before cuts, cuts before raises; one request per listing is in flight; nothing older than what
@@ -57,31 +56,6 @@ class Board(Sending):
         self._state.looks_until_ms = now_ms + int(self._caps.request_seconds * 1_000)
         if is_mass_change:
             self._state.guard.trip(self._state.columns.acknowledged_count, now_ms)
-
-    def set_listings(self, listings: Mapping[str, str], now_ms: int) -> None:
-        """Follow these listings and no others, each with its SKU.
-
-        One whose SKU is another than before is told anew, whatever was acknowledged: versions of two SKUs
-        cannot be compared. A request in flight ends before its listing goes.
-        """
-        state = self._state
-        columns = state.columns
-        for listing in [known for known in columns.index if known not in listings]:
-            place = columns.index[listing]
-            if place in state.flights:
-                state.leaving.add(place)
-                continue
-            state.dissolve(place, now_ms)
-            state.forget(place)
-        for listing, sku in listings.items():
-            found = columns.index.get(listing)
-            if found is None:
-                found = columns.add(listing, sku)
-                if state.is_killed:
-                    state.sort(found, now_ms)
-            elif columns.skus[found] != sku:
-                state.remap(found, sku, now_ms)
-            state.leaving.discard(found)
 
     def known(self, listing: str, row: ListingRow, now_ms: int) -> None:
         """Take over what a former owner kept, of one listing the newest last; before the first `want`."""

@@ -174,9 +174,10 @@ async def test_a_stopped_listing_is_stopped_when_the_mapping_brings_it_back() ->
         rows = world.mapping.listings("", "")
         world.act("pause", listings=["L0", "L3"])
         world.mapping.put(rows[1:])
-        world.account.map_listings()
+        world.account.remap()
+        await world.until(lambda: "L0" not in world.account.board.listings)
         world.mapping.put([*rows, MappedListing("L3", "S3", (), 3)])
-        world.account.map_listings()
+        world.account.remap()
         world.account.scan()
         for number in range(4):
             world.mirror.set(f"S{number}", 7)
@@ -363,7 +364,7 @@ async def test_a_changed_mapping_counts_without_a_restart() -> None:
                 MappedListing("L9", "S9", (), 3),
             ]
         )
-        world.account.map_listings()
+        world.account.remap()
         world.account.scan()
         await world.until(lambda: world.channel.shown.get("L9") == 99)
         await world.until(lambda: world.channel.shown["L1"] == 99)
