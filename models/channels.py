@@ -60,13 +60,15 @@ ChangedLines = Annotated[tuple[ChangedLine, ...], Meta(min_length=1, max_length=
 class OrderTaken(Struct, frozen=True, tag="order_taken", omit_defaults=True):
     """An order was placed there. `is_paid` False: placed, money not there yet; the channel sold it already.
 
-    `at_ms`: when it was placed by the channel's clock.
+    `at_ms`: when it was placed by the channel's clock. `as_of_ms`: when, by that clock, its lines had these
+    units; of several tellings the newest counts. 0: not known, and a line told again must be the same.
     """
 
     order_id: Id
     at_ms: int
     lines: SoldLines
     is_paid: bool = True
+    as_of_ms: int = 0
 
 
 class LinesCancelled(Struct, frozen=True, tag="lines_cancelled", omit_defaults=True):

@@ -331,7 +331,11 @@ class Release(Command, tag="release", frozen=True):
 
 
 class RecordOrder(Command, tag="record_order", frozen=True):
-    """An order was taken and paid elsewhere: confirmed at once, never refused for stock (R20)."""
+    """An order was taken and paid elsewhere: confirmed at once, never refused for stock (R20).
+
+    `as_of`: when, by the clock of where it was taken, it had these units. Of several that say so the newest
+    counts, whatever order they come in: what it states more is taken, what it states less is freed.
+    """
 
     reservation_id: Id
     sku: Id
@@ -341,6 +345,7 @@ class RecordOrder(Command, tag="record_order", frozen=True):
     channel: Id | None = None
     order_id: Id | None = None
     ordered_at: When | None = None
+    as_of: When | None = None
 
 
 class Fulfil(Command, tag="fulfil", frozen=True):

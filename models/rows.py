@@ -210,7 +210,8 @@ class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     `ended_ms` is when nothing was left to happen but returns, 0 before that. `paid_order_id` is what
     its confirm named; `order_id` stays what the reserve asked, of which a repeat is known (R28).
     `released_early`: its release or cancel came first, so it never held anything (R21). `limits` are the
-    purchase limits that its units count for (R23).
+    purchase limits that its units count for (R23). `told_ms` and `told_units`: what the newest telling of an
+    outside order stated (R20); 0: none said when it was so.
     """
 
     term: int
@@ -240,6 +241,8 @@ class ReservationRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     released_early: bool = False
     limits: tuple[str, ...] = ()
     allow_backorder: bool = False
+    told_ms: int = 0
+    told_units: int = 0
 
 
 class ReceiptRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):

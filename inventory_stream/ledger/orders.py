@@ -1,5 +1,7 @@
 """What happens to a reservation after it was made: extend, confirm, release, cancel."""
 
+from typing import Final
+
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.claims import is_live
 from inventory_stream.ledger.expiry import expire
@@ -20,6 +22,9 @@ from models.commands import EPOCH_MS_MAX, Cancel, Confirm, Extend, Release
 from models.outcomes import Outcome
 from models.paths import SALE
 from models.rows import ReservationRow
+
+_OFF_MS: Final = EPOCH_MS_MAX + 1
+"""Newer than all that an order's tellings may say."""
 
 
 def extend(state: PartitionState, command: Extend, arrival_ms: int, batch: Batch) -> int:
@@ -133,6 +138,8 @@ def cancel(state: PartitionState, command: Cancel, arrival_ms: int, batch: Batch
     reservation = known_reservation(state, command, arrival_ms, batch)
     if isinstance(reservation, int):
         return reservation
+    if reservation.told_ms and command.units is None and command.location is None:
+        reservation.told_ms = _OFF_MS  # as a whole: no telling that comes later takes anything (R20)
     lines = lines_at(reservation, command.location)
     allocated = sum(line.allocated + line.backorders_confirmed for line in lines)
     if not allocated:

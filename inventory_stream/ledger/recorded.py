@@ -16,10 +16,11 @@ from inventory_stream.ledger.lines import (
     allocate,
     allocate_again,
     allocate_units,
+    cancel_lines,
     changed,
     line_made_at,
 )
-from inventory_stream.ledger.movements import effective_ms, end_if_over, settle
+from inventory_stream.ledger.movements import effective_ms, end_if_over, epoch_ms, settle
 from inventory_stream.ledger.paths import draw, offer, offered_more
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.together import decide_together
@@ -35,7 +36,8 @@ def record_order(
     """Allocate an order that was taken and paid elsewhere: never refused for stock (R20).
 
     One that carries a reservation's id is the confirm of that reservation, forced where R17 would
-    refuse. RECORDED_SHORT means that less than nothing is free afterwards. What was `shipped` before
+    refuse. One that is told again as of a later time takes or frees the difference (`as_of`).
+    RECORDED_SHORT means that less than nothing is free afterwards. What was `shipped` before
     it came is allocated no more (R21).
     """
     reservation = state.reservations.get(command.reservation_id)
@@ -66,15 +68,17 @@ def record_order(
     # An order counts from when the buyer placed it: a count that knew it may be on its way already (R9).
     ordered_ms, _ = effective_ms(state, batch, command.ordered_at, arrival_ms)
     if reservation is not None and reservation.lines:
-        taken = sum(line.allocated + line.fulfilled + line.backorders_confirmed for line in reservation.lines)
-        missing = command.units - taken
-        if missing <= 0:
+        missing = _missing(reservation, command)
+        if missing < 0:
+            return _free(state, batch, reservation, command, -missing, arrival_ms)
+        if not missing:
             return answer(state, batch, reservation, command, Outcome.ALREADY_CONFIRMED)
         reservation.paid_order_id = command.order_id or reservation.paid_order_id
         # Units that take the place of cancelled or shipped ones were not open before those ended (R9).
         ordered_ms = max(
             [
                 ordered_ms,
+                *([] if command.as_of is None else [_effective_of(state, batch, command, arrival_ms)]),
                 *(when for line in reservation.lines for when, units in line.allocations if units < 0),
             ]
         )
@@ -90,10 +94,62 @@ def record_order(
         missing = command.units - held
         where = _record_at(state, command, arrival_ms)
         reservation = _recorded(state, batch, command, reservation)
+        _note(reservation, command)
         movements = add_shipped(state, batch, reservation, shipped, ordered_ms)
     more, short = _force(state, batch, reservation, command, where, missing, ordered_ms, arrival_ms)
     outcome = Outcome.RECORDED_SHORT if short else Outcome.RECORDED
     return answer(state, batch, reservation, command, outcome, missing + held, movements=movements + more)
+
+
+def _missing(reservation: ReservationRow, command: RecordOrder) -> int:
+    """How many units are to be taken, negative: freed; of two tellings of one time the one of more counts."""
+    if not reservation.told_ms and (command.as_of is None or not reservation.recorded):
+        _note(reservation, command)
+        taken = sum(line.allocated + line.fulfilled + line.backorders_confirmed for line in reservation.lines)
+        return max(0, command.units - taken)
+    # One that was recorded before tellings had a time states its units in its own row.
+    before = reservation.told_units or reservation.units
+    if (_told_ms(command), command.units) <= (reservation.told_ms, before):
+        return 0
+    _note(reservation, command)
+    return command.units - before
+
+
+def _note(reservation: ReservationRow, command: RecordOrder) -> None:
+    if command.as_of is not None:
+        reservation.told_ms, reservation.told_units = _told_ms(command), command.units
+
+
+def _told_ms(command: RecordOrder) -> int:
+    """Give the time of a telling as it was told: clamped to a clock, the newest would depend on arrivals."""
+    return 0 if command.as_of is None else max(1, epoch_ms(command.as_of))
+
+
+def _effective_of(state: PartitionState, batch: Batch, command: RecordOrder, arrival_ms: int) -> int:
+    return effective_ms(state, batch, command.as_of, arrival_ms)[0]
+
+
+def _free(
+    state: PartitionState,
+    batch: Batch,
+    reservation: ReservationRow,
+    command: RecordOrder,
+    fewer: int,
+    arrival_ms: int,
+) -> int:
+    """Free what an order states less than before, as far as it was not shipped or cancelled since.
+
+    What cannot be freed stays told: a later telling of more finds it taken already.
+    """
+    allocated = sum(line.allocated + line.backorders_confirmed for line in reservation.lines)
+    units = min(fewer, allocated)
+    reservation.told_units += fewer - units
+    if not units:
+        return answer(state, batch, reservation, command, Outcome.ALREADY_CONFIRMED)
+    told_ms = _effective_of(state, batch, command, arrival_ms)
+    movements = cancel_lines(state, batch, reservation, reservation.lines, units, told_ms)
+    end_if_over(state, batch, reservation)
+    return answer(state, batch, reservation, command, Outcome.CANCELLED, units, movements=movements)
 
 
 def _force(

@@ -113,8 +113,10 @@ def _shipped(
 def _is_called_off(order: Order, commands: Sequence[EarlyCommand]) -> bool:
     """Whether what waits leaves nothing of the order: a cancel, or a release that no confirm preceded.
 
-    What was shipped was wanted: then the order is decided, and the rest in its turn.
+    What was shipped was wanted: then the order is decided, and the rest in its turn. So it is where units
+    are cancelled of an order that may be told again with more of them.
     """
+    is_told = isinstance(order, RecordOrder) and order.as_of is not None
     confirmed = called_off = False
     for command in commands:
         if isinstance(command, Fulfil):
@@ -123,7 +125,7 @@ def _is_called_off(order: Order, commands: Sequence[EarlyCommand]) -> bool:
         whole = (
             isinstance(command, Release | Cancel)
             and command.location in {None, order.location}
-            and (command.units is None or command.units >= order.units)
+            and (command.units is None or (not is_told and command.units >= order.units))
             and command.sku == order.sku
         )
         called_off = called_off or (whole and (isinstance(command, Cancel) or not confirmed))

@@ -227,7 +227,7 @@ def time(drawing: Drawing) -> bytes:
     return _spoilt(drawing, _TIMES, values)
 
 
-_TIMES: Final = ("effective_at", "expected_at", "ordered_at", "orders_through", "answer_by")
+_TIMES: Final = ("effective_at", "expected_at", "ordered_at", "as_of", "orders_through", "answer_by")
 
 
 def strange_time(drawing: Drawing) -> bytes:

@@ -98,8 +98,8 @@ class OrderAnswer(CallAnswer):
 def events_of_order(order_id: str, order: ShopifyOrder) -> Sequence[ChannelEvent]:
     """Say what was ordered and what was added since; what was told before changes nothing a second time.
 
-    The first units of a line are the line's own, as its webhooks call it; more units of it are a line of
-    their own by the sale that added them.
+    A line to which an edit adds is told again with all units that it has had by then, so that whoever cancels
+    the line means the added ones as well.
 
     Raises:
         ChannelError: PERMANENT: it has more agreements or sales than one query gives.
@@ -109,17 +109,19 @@ def events_of_order(order_id: str, order: ShopifyOrder) -> Sequence[ChannelEvent
     if any(page.has_next_page for page in pages):
         raise ChannelError(Result.PERMANENT, "order-too-long")
     is_paid = order.display_financial_status in _PAID
-    known: set[str] = set()
+    known: dict[str, int] = {}
     events: list[ChannelEvent] = []
     for agreement in sorted(agreements.nodes, key=lambda one: one.happened_at):
         is_first = agreement.reason == "ORDER"
         at = order.created_at if is_first else agreement.happened_at
-        if lines := tuple(_added(order, agreement, known)):
-            events.append(OrderTaken(order_id, int(at.timestamp() * 1_000), lines, is_paid))
+        at_ms = int(at.timestamp() * 1_000)
+        if lines := {line.line_id: line for line in _added(order, agreement, known)}:
+            events.append(OrderTaken(order_id, at_ms, tuple(lines.values()), is_paid, at_ms))
     return events
 
 
-def _added(order: ShopifyOrder, agreement: _Agreement, known: set[str]) -> Iterator[SoldLine]:
+def _added(order: ShopifyOrder, agreement: _Agreement, known: dict[str, int]) -> Iterator[SoldLine]:
+    """Give the lines that an agreement added to, with all their units; `known`: units by line, kept here."""
     sales = agreement.sales.nodes
     of_order = _reservation_in(order.custom_attributes) if len(sales) == 1 else None
     for sale in sales:
@@ -127,11 +129,10 @@ def _added(order: ShopifyOrder, agreement: _Agreement, known: set[str]) -> Itera
         if line is None or not line.sku or (sale.quantity or 0) < 1:
             continue
         number = number_of(line.id)
-        line_id = f"{number}.{number_of(sale.id)}" if number in known else number
-        known.add(number)
+        known[number] = known.get(number, 0) + (sale.quantity or 0)
         yield SoldLine(
-            line_id,
-            sale.quantity or 0,
+            number,
+            known[number],
             sku=line.sku,
             location=number_of(order.retail_location.id) if order.retail_location else None,
             reservation_id=_reservation_in(line.custom_attributes) or of_order,

@@ -82,7 +82,7 @@ def events_of_order(order: SquareOrder) -> Sequence[ChannelEvent]:
     if lines and order.fulfillments:
         due = order.net_amount_due_money
         is_paid = order.state == "COMPLETED" or (due is not None and due.amount <= 0)
-        events.append(OrderTaken(order.id, at_ms, lines, is_paid))
+        events.append(OrderTaken(order.id, at_ms, lines, is_paid, changed_ms))
         if order.state == "CANCELED":
             events.append(LinesCancelled(order.id, "cancelled", changed_ms, changed))
         elif all(fulfilment.state == "COMPLETED" for fulfilment in order.fulfillments):

@@ -63,6 +63,7 @@ GOOD_BY_NAME: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("preorder", "allow_backorder"), (True, False)),
     **dict.fromkeys(("cap", "buffer", "floor"), (0, UNITS_MAX)),
     "fence_from": TIMES_GOOD,
+    "as_of": TIMES_GOOD,
     "latitude": (52.5, -90, 0),
     "longitude": (13.4, 180, -180.0),
     "percent": (0, 100),

@@ -127,7 +127,7 @@ def _order(raw: bytes, at_ms: int) -> _Told:
             taken.append(SoldLine(line_id, units_of(item.quantity, "Quantity"), listing, sku))
     events: list[ChannelEvent] = []
     if taken:
-        events.append(OrderTaken(order_id, placed_ms, tuple(taken)))
+        events.append(OrderTaken(order_id, placed_ms, tuple(taken), as_of_ms=at_ms))
     if off:
         events.append(LinesCancelled(order_id, f"off-{at_ms}", at_ms, tuple(off)))
     return change.seller_id, tuple(events)

@@ -129,7 +129,14 @@ def id_of_body(raw: bytes) -> str:
 
 
 def called_off(
-    order_id: str, change_id: str, at_ms: int, placed_ms: int, lines: Sequence[SoldLine], *, is_paid: bool
+    order_id: str,
+    change_id: str,
+    at_ms: int,
+    placed_ms: int,
+    lines: Sequence[SoldLine],
+    *,
+    is_paid: bool,
+    as_of_ms: int = 0,
 ) -> tuple[ChannelEvent, ...]:
     """Say that a whole order is off, so that it ends alike whether its taking came before or comes later.
 
@@ -145,11 +152,11 @@ def called_off(
     )
     events: list[ChannelEvent] = []
     if ours and is_paid:
-        events.append(OrderTaken(order_id, placed_ms, ours))
+        events.append(OrderTaken(order_id, placed_ms, ours, as_of_ms=as_of_ms))
     if off:
         events.append(LinesCancelled(order_id, change_id, at_ms, off))
     if theirs:
-        events.append(OrderTaken(order_id, placed_ms, theirs))
+        events.append(OrderTaken(order_id, placed_ms, theirs, as_of_ms=as_of_ms))
     return tuple(events)
 
 

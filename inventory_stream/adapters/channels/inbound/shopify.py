@@ -152,7 +152,9 @@ def _taken(raw: bytes, _: Mapping[str, str]) -> _Told:
     if not lines:
         return _Told(())
     placed_ms = ms_of(order.created_at, "created_at")
-    taken = OrderTaken(order_id, placed_ms, lines, order.financial_status in _PAID)
+    # As of when it was placed, whenever it is told: units are only ever added, and what is taken away comes as
+    # a refund, so that of two tellings the one of more units is the newer.
+    taken = OrderTaken(order_id, placed_ms, lines, order.financial_status in _PAID, placed_ms)
     return _Told((taken, *_handed_over(order, order_id, placed_ms, lines)))
 
 
@@ -180,6 +182,7 @@ def _cancelled(raw: bytes, headers: Mapping[str, str]) -> _Told:
         placed_ms,
         _lines_of(order),
         is_paid=order.financial_status in _PAID,
+        as_of_ms=placed_ms,
     )
     return _Told(events)
 

@@ -138,17 +138,21 @@ def _order(raw: bytes, now_ms: int) -> _Told:
     order_id, lines = identifier(order.id, "id"), lines_of(order)
     placed_ms = ms_of(order.date_created_gmt, "date_created_gmt")
     modified = order.date_modified_gmt
-    at_ms = now_ms if modified is None else ms_of(modified, "date_modified_gmt")
+    as_of_ms = 0 if modified is None else ms_of(modified, "date_modified_gmt")
+    at_ms = as_of_ms or now_ms
     if order.refunds or order.status == "refunded":
         return (OrderNamed(order_id, at_ms),), ()
     if order.status in OFF:
         is_paid = order.date_paid_gmt is not None
         # The body does not say when it was called off: each telling is an act of its own, and frees what is
         # still there.
-        return called_off(order_id, f"off-{at_ms}", at_ms, placed_ms, lines, is_paid=is_paid), ()
+        change_id = f"off-{at_ms}"
+        off = called_off(order_id, change_id, at_ms, placed_ms, lines, is_paid=is_paid, as_of_ms=as_of_ms)
+        return off, ()
     if order.status in _PAID | _PLACED:
-        taken = OrderTaken(order_id, placed_ms, lines, order.status in _PAID) if lines else None
-        return ((taken,) if taken else ()), ()
+        if not lines:
+            return (), ()
+        return (OrderTaken(order_id, placed_ms, lines, order.status in _PAID, as_of_ms),), ()
     return (), (() if order.status in _NOT_YET else (kind_of(f"order:{order.status}"),))
 
 

@@ -112,8 +112,10 @@ class Commands:
         if line.reservation_id is not None and not event.is_paid:
             return
         where = self._catalog.where(line.listing, line.sku, line.location)
+        # Each telling that may state other units is a command of its own; the ledger knows the newest (R20).
+        told = f"{TAKEN}-{event.as_of_ms}-{line.units}" if event.as_of_ms else TAKEN
         record = RecordOrder(
-            id=joined(*self._account, event.order_id, line.line_id, TAKEN),
+            id=joined(*self._account, event.order_id, line.line_id, told),
             reservation_id=self._reservation(event.order_id, line),
             sku=where.sku,
             units=line.units,
@@ -122,6 +124,7 @@ class Commands:
             channel=self._integration.channel,
             order_id=event.order_id,
             ordered_at=event.at_ms,
+            as_of=event.as_of_ms or None,
         )
         yield Sent(record, where.sku)
 

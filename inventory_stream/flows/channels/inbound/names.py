@@ -6,7 +6,7 @@ from typing import Final
 from models.ids import ID_CHARACTERS_MAX
 
 TAKEN: Final = "taken"
-"""The event by which a line of an order is recorded, however often it is told."""
+"""The event by which a line of an order is recorded; with the time and units of a telling that has a time."""
 
 
 def joined(*parts: str) -> str:

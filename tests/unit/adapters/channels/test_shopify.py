@@ -334,7 +334,7 @@ def _order(*agreements: dict[str, object], more: bool = False) -> OrderAnswer:
 
 
 def test_edited_order_tells_what_was_added_and_nothing_that_was_taken_away() -> None:
-    """A line's first units are its own, more of it are a line by its sale; removals come as refunds."""
+    """A line to which an edit adds is told with all its units as of then; removals come as refunds."""
     answer = _order(
         _agreement(
             "ORDER_EDIT",
@@ -356,10 +356,11 @@ def test_edited_order_tells_what_was_added_and_nothing_that_was_taken_away() -> 
         ("2", 3, "SKU-2"),
     ]
     assert [(line.line_id, line.units, line.sku) for line in second.lines] == [
-        ("1.4", 2, "SKU-1"),
+        ("1", 3, "SKU-1"),
         ("3", 1, "SKU-3"),
     ]
     assert (first.at_ms, second.at_ms, first.is_paid) == (1_795_341_600_000, 1_795_345_200_000, True)
+    assert (first.as_of_ms, second.as_of_ms) == (first.at_ms, second.at_ms)
 
 
 def test_order_that_one_answer_cannot_hold_is_refused() -> None:

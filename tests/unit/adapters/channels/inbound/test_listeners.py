@@ -105,10 +105,10 @@ def heard_by(
 def test_a_shopify_order_is_its_goods_and_nothing_about_persons(monkeypatch: pytest.MonkeyPatch) -> None:
     """SKUs, units and our reservation; no tip; what has no SKU is named by its variant."""
     heard = heard_by("shopify", sent.shopify("orders/create", SHOPIFY_ORDER), monkeypatch)
-    assert heard == Heard("e1", (OrderTaken("7", AT_MS, SHOPIFY_LINES, is_paid=False),))
+    assert heard == Heard("e1", (OrderTaken("7", AT_MS, SHOPIFY_LINES, is_paid=False, as_of_ms=AT_MS),))
     paid = {**SHOPIFY_ORDER, "financial_status": "paid"}
     heard = heard_by("shopify", sent.shopify("orders/paid", paid), monkeypatch)
-    assert heard.events == (OrderTaken("7", AT_MS, SHOPIFY_LINES, is_paid=True),)
+    assert heard.events == (OrderTaken("7", AT_MS, SHOPIFY_LINES, is_paid=True, as_of_ms=AT_MS),)
 
 
 def test_a_shopify_order_of_one_line_may_carry_our_reservation_itself(
@@ -142,10 +142,10 @@ def test_a_cancelled_shopify_order_ends_alike_before_and_after_its_taking(
     cancelled = {**SHOPIFY_ORDER, "financial_status": "refunded", "cancelled_at": "2023-11-14T22:01:00Z"}
     heard = heard_by("shopify", sent.shopify("orders/cancelled", cancelled), monkeypatch)
     first, off, last = heard.events
-    assert first == OrderTaken("7", AT_MS, SHOPIFY_LINES[1:2])
+    assert first == OrderTaken("7", AT_MS, SHOPIFY_LINES[1:2], as_of_ms=AT_MS)
     assert isinstance(off, LinesCancelled)
     assert (off.change_id, off.at_ms, len(off.lines)) == ("cancelled", AT_MS + 60_000, 3)
-    assert last == OrderTaken("7", AT_MS, (SHOPIFY_LINES[0], SHOPIFY_LINES[2]))
+    assert last == OrderTaken("7", AT_MS, (SHOPIFY_LINES[0], SHOPIFY_LINES[2]), as_of_ms=AT_MS)
 
 
 @pytest.mark.parametrize("kind", ["cancel", "return", "no_restock", "legacy_restock"])
@@ -206,11 +206,11 @@ def test_a_woocommerce_order_is_read_by_its_status(status: str, monkeypatch: pyt
         off, taken = heard.events
         assert isinstance(off, LinesCancelled)
         assert off.change_id == f"off-{AT_MS + 5_000}"
-        assert taken == OrderTaken("9", AT_MS, WOO_LINES)
+        assert taken == OrderTaken("9", AT_MS, WOO_LINES, as_of_ms=AT_MS + 5_000)
         return
     assert heard.events == {
-        "on-hold": (OrderTaken("9", AT_MS, WOO_LINES, is_paid=False),),
-        "processing": (OrderTaken("9", AT_MS, WOO_LINES),),
+        "on-hold": (OrderTaken("9", AT_MS, WOO_LINES, is_paid=False, as_of_ms=AT_MS + 5_000),),
+        "processing": (OrderTaken("9", AT_MS, WOO_LINES, as_of_ms=AT_MS + 5_000),),
         "refunded": (OrderNamed("9", AT_MS + 5_000),),
     }.get(status, ())
     assert heard.unknown == (("order:shipped",) if status == "shipped" else ())

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inventory_stream.adapters.channels.inbound.reading import called_off
 from models.channels import (
@@ -24,8 +25,11 @@ LINE_A = SoldLine("1", 2, sku="A")
 LINE_C = SoldLine("3", 2, sku="C", reservation_id="ours")
 LINES = (LINE_A, SoldLine("2", 1, listing="11/1"))
 
-CREATED = (OrderTaken("O", PLACED_MS, (*LINES, LINE_C), is_paid=False),)
-PAID = (OrderTaken("O", PLACED_MS, (*LINES, LINE_C), is_paid=True),)
+CREATED = (OrderTaken("O", PLACED_MS, (*LINES, LINE_C), is_paid=False, as_of_ms=PLACED_MS),)
+PAID = (OrderTaken("O", PLACED_MS, (*LINES, LINE_C), is_paid=True, as_of_ms=PLACED_MS),)
+RAISED = (OrderTaken("O", PLACED_MS, (replace(LINE_A, units=5),), as_of_ms=PLACED_MS + 12),)
+LOWERED = (OrderTaken("O", PLACED_MS, (replace(LINE_A, units=4),), as_of_ms=PLACED_MS + 14),)
+NOT_SHIPPED = (LinesCancelled("O", "refund-3", PLACED_MS + 16, (ChangedLine("1", 2, sku="A"),)),)
 EDITED = (
     LinesCancelled("O", "edit-1", PLACED_MS + 10, (ChangedLine("1", 1, sku="A"),)),
     OrderTaken("O", PLACED_MS + 10, (SoldLine("1+edit-1", 3, sku="B"),)),
@@ -33,11 +37,15 @@ EDITED = (
 REFUNDED = (LinesReturned("O", "refund-1", PLACED_MS + 20, (ChangedLine("1", 1, sku="A", location="p1"),)),)
 BROKEN = (LinesReturned("O", "refund-2", PLACED_MS + 20, (ChangedLine("2", 1, sku="B"),), sellable=False),)
 SHIPPED = (LinesShipped("O", "parcel-1", PLACED_MS + 15, (ChangedLine("2", 1, sku="B", location="p1"),)),)
-CANCELLED = called_off("O", "cancelled", PLACED_MS + 30, PLACED_MS, (*LINES, LINE_C), is_paid=True)
+CANCELLED = called_off(
+    "O", "cancelled", PLACED_MS + 30, PLACED_MS, (*LINES, LINE_C), is_paid=True, as_of_ms=PLACED_MS + 30
+)
 HISTORIES: dict[str, tuple[tuple[ChannelEvent, ...], ...]] = {
     "kept": (CREATED, PAID, EDITED, SHIPPED, REFUNDED),
     "called off": (CREATED, PAID, EDITED, CANCELLED, REFUNDED),
     "shipped, then off": (PAID, SHIPPED, CANCELLED, BROKEN),
+    "raised and lowered": (PAID, RAISED, LOWERED, NOT_SHIPPED, REFUNDED),
+    "raised, then off": (CREATED, RAISED, CANCELLED, REFUNDED),
 }
 
 
@@ -79,3 +87,8 @@ async def test_the_histories_end_as_they_should() -> None:
         ("B", "DC1"): (10, 0, 3, 0),
         ("C", "DC1"): (10, 0, 0, 0),
     }
+    changed = await ended(HISTORIES["raised and lowered"])
+    # A: 2 sold, 3 added, 1 taken away again, 2 not shipped, 1 came back.
+    assert changed == {("A", "DC1"): (11, 0, 2, 0), ("B", "DC1"): (10, 0, 1, 0), ("C", "DC1"): (10, 0, 2, 0)}
+    off = await ended(HISTORIES["raised, then off"])
+    assert off == {("A", "DC1"): (11, 0, 0, 0), ("B", "DC1"): (10, 0, 0, 0), ("C", "DC1"): (10, 0, 0, 0)}

@@ -5,10 +5,12 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from inventory_stream.adapters.channels.inbound.shopify import ShopifyListener
 from inventory_stream.adapters.channels.secrets import Secrets
+from inventory_stream.adapters.channels.shopify_orders import ShopifyOrder, events_of_order
 from inventory_stream.ports.channel import Delivery
 from models.commands import Reserve
 from tests.fakes.desk import START_MS
@@ -55,6 +57,40 @@ OFF = sent.shopify(
     order(financial_status="refunded", cancelled_at="2023-11-14T22:13:00Z"),
     event="cancelled",
 )
+EDITED = sent.shopify("orders/edited", {"order_edit": {"id": 1, "order_id": 7}}, event="edited")
+
+
+def agreement(reason: str, at: str, *units: tuple[str, int]) -> dict[str, Any]:
+    """Give what was sold of lines at a time, as the order tells it when it is asked for."""
+    sold = [
+        {
+            "id": f"gid://shopify/ProductSale/{at}{line}",
+            "quantity": count,
+            "lineItem": {
+                "id": f"gid://shopify/LineItem/{line}",
+                "sku": "A" if line == "1" else "C",
+                "customAttributes": [{"key": one["name"], "value": one["value"]} for one in OURS]
+                if line == "2"
+                else [],
+            },
+        }
+        for line, count in units
+    ]
+    page = {"hasNextPage": False}
+    return {"reason": reason, "happenedAt": at, "sales": {"pageInfo": page, "nodes": sold}}
+
+
+ASKED: dict[str, Any] = {
+    "createdAt": PLACED,
+    "displayFinancialStatus": "PAID",
+    "agreements": {
+        "pageInfo": {"hasNextPage": False},
+        "nodes": [
+            agreement("ORDER", PLACED, ("1", 2), ("2", 1)),
+            agreement("ORDER_EDIT", "2023-11-14T22:12:30Z", ("1", 3), ("2", 1)),
+        ],
+    },
+}
 
 
 async def ended(deliveries: Sequence[Delivery], secrets: Secrets) -> object:
@@ -63,6 +99,7 @@ async def ended(deliveries: Sequence[Delivery], secrets: Secrets) -> object:
     world.stock(A=10, C=10)
     hold = Reserve(id="hold", reservation_id="ours", sku="C", units=1, ttl_seconds=600, location="DC1")
     world.desk.decide(hold)
+    world.account.answers["7"] = events_of_order("7", msgspec.convert(ASKED, ShopifyOrder))
     listener = ShopifyListener(sent.integration("shopify", "shop.example"), secrets)
     for delivery in deliveries:
         listener.verify(delivery, START_MS)
@@ -76,8 +113,10 @@ async def ended(deliveries: Sequence[Delivery], secrets: Secrets) -> object:
     [
         ((CREATED, PAID, PARTLY_OFF), {("A", "DC1"): (10, 0, 1, 0), ("C", "DC1"): (10, 0, 1, 0)}),
         ((CREATED, PAID, PARTLY_OFF, OFF), {("A", "DC1"): (10, 0, 0, 0), ("C", "DC1"): (10, 0, 0, 0)}),
+        ((CREATED, EDITED, PARTLY_OFF), {("A", "DC1"): (10, 0, 4, 0), ("C", "DC1"): (10, 0, 2, 0)}),
+        ((CREATED, EDITED, PARTLY_OFF, OFF), {("A", "DC1"): (10, 0, 0, 0), ("C", "DC1"): (10, 0, 0, 0)}),
     ],
-    ids=["kept", "called off"],
+    ids=["kept", "called off", "added to", "added to and called off"],
 )
 def test_any_order_of_shopifys_deliveries_ends_alike(
     history: tuple[Delivery, ...], end: object, monkeypatch: pytest.MonkeyPatch
