@@ -220,11 +220,8 @@ class Account:
         return self.breaker.answers
 
     def observed(self, listing: str, units: int, at_ms: int) -> None:
-        """Hear what the channel showed at a time by its clock: a hint, looked into where it may be old."""
-        now_ms = self._now_ms()
-        row = self.board.observed(listing, units, now_ms, asked_ms=min(at_ms, now_ms))
-        if row is not None and not self.sender.is_dry:
-            self.kept([row])
+        """Hear what the channel showed at a time by its clock: a hint, looked into where it is news."""
+        self.board.hinted(listing, units, at_ms, self._now_ms())
         self.sender.wake()
 
     def troubled(self, trouble: AccountTroubled) -> None:

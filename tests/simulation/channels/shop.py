@@ -15,11 +15,12 @@ PROMPT_MS: Final = 400
 
 
 class Effect(NamedTuple):
-    """At `at_ms` the shop begins to show `units` of a listing."""
+    """At `at_ms` the shop begins to show `units` of a listing, if it shows `expected_units` (None: any)."""
 
     at_ms: int
     listing: str
     units: int
+    expected_units: int | None = None
 
 
 class Reply(NamedTuple):
@@ -76,7 +77,8 @@ class Shop:
 
     def apply(self, effect: Effect) -> None:
         """Show it."""
-        self.shown[effect.listing] = effect.units
+        if effect.expected_units in {None, self.shown.get(effect.listing, 0)}:
+            self.shown[effect.listing] = effect.units
 
     def _apply(self, batch: Batch, kind: str, now_ms: int, at_ms: int) -> Reply:
         deadline_ms = now_ms + int(self.caps.request_seconds * 1_000)
@@ -98,7 +100,9 @@ class Shop:
         return Reply(at_ms, ends, effects)
 
     def _end(self, push: Push, kind: str) -> Ended | None:
-        if self.caps.has_cas and push.expected_units not in {None, self.shown.get(push.listing, 0)}:
+        # A slow one compares when it takes effect, and nobody hears of it.
+        is_stale = push.expected_units not in {None, self.shown.get(push.listing, 0)}
+        if self.caps.has_cas and is_stale and kind != "slow":
             return Ended(push.listing, Result.STALE)
         if kind == "some" and self.rng.random() < 0.3:
             result = self.rng.choice((Result.RETRYABLE, Result.PERMANENT, Result.THROTTLED))
@@ -113,9 +117,11 @@ class Shop:
         last_ms = (deadline_ms if kind in {"lost", "slow"} else at_ms) + self.lateness_ms
         if is_unknown and self.rng.random() < 0.5:
             return []
+        if self.caps.has_cas:
+            at_ms = self.rng.randint(now_ms, last_ms) if kind == "slow" else now_ms
+            return [Effect(at_ms, push.listing, push.units, push.expected_units)]
         # As for `LATE`: what a failed request does later is found by reading back alone.
-        is_prompt = kind == "broken" and not self.caps.can_read_back
-        if self.caps.has_cas or is_prompt or kind in {"fine", "some", "half", "lost"}:
+        if kind in {"fine", "some", "half", "lost"} or (kind == "broken" and not self.caps.can_read_back):
             return [Effect(self.rng.randint(now_ms, at_ms), push.listing, push.units)]
         times = 2 if kind == "twice" else 1
         return [Effect(self.rng.randint(now_ms, last_ms), push.listing, push.units) for _ in range(times)]

@@ -15,6 +15,9 @@ from models.channels import ListingRow
 FORMER_OWNER_MS: Final = 120_000
 """So long before a takeover the former owner may have sent its last request: a group's session timeout and
 the longest request, with room."""
+CLOCKS_MS: Final = 60_000
+"""So much a channel's clock may be wrong: what it showed longer ago than that before it took something else
+is over."""
 
 
 class Board(Mapped):
@@ -39,6 +42,8 @@ class Board(Mapped):
         """
         super().__init__(State(caps, raise_hold_ms, mass_change_share), account)
         self._doubtful_from_ms: int | None = None
+        self._remapped: Final[set[int]] = set()
+        """Listings of which a former owner kept what it told of another SKU; until the first `want`."""
 
     def begin(self, now_ms: int, *, is_all_doubtful: bool = False, is_mass_change: bool = False) -> None:
         """Note that this is a takeover: a request of the former owner may take effect until its deadline.
@@ -63,11 +68,14 @@ class Board(Mapped):
         place = state.columns.index.get(listing)
         if place is None:
             return
+        is_same_sku = row.sku == state.columns.skus[place]
         if row.acknowledged_ms:
-            is_same_sku = row.sku == state.columns.skus[place]
             version = Version(row.generation_ms, row.offset) if is_same_sku else Version(0, 0)
             state.columns.acknowledge(place, version, row.units, row.acknowledged_ms)
-        if row.dead is None:
+            if now_ms < row.acknowledged_ms + state.holds.hold_ms:
+                state.looked_ms[place] = row.acknowledged_ms  # the former owner may have seen it alone
+        (self._remapped.discard if is_same_sku else self._remapped.add)(place)
+        if row.dead is None or not is_same_sku:
             state.dead.pop(place, None)
         else:
             state.dead[place] = row.dead
@@ -137,11 +145,35 @@ class Board(Mapped):
         if not is_blocking and place in state.failed:
             ready_ms = max(ready_ms, state.failed[place][1] + state.settle_ms)
         ready_ms = max(ready_ms, 0 if check is None else check.ready_ms)
-        if (now_ms if asked_ms is None else asked_ms) < ready_ms:
+        asked_ms = now_ms if asked_ms is None else asked_ms
+        if asked_ms < ready_ms:
             state.checks.look(place, ready_ms)
             return None
-        state.checks.drop(place)
+        state.checks.seen(place, asked_ms)
         return self._believe(place, units or 0, now_ms)
+
+    def hinted(self, listing: str, units: int, at_ms: int, now_ms: int) -> None:
+        """Hear what the channel says that it showed: if it is news, somebody looks.
+
+        Nothing is believed: such a delivery may be hours old, and come after newer ones.
+
+        Args:
+            listing: One that is not followed is ignored.
+            units: As shown then.
+            at_ms: When, by the channel's clock.
+            now_ms: The time.
+        """
+        state = self._state
+        place = state.columns.index.get(listing)
+        if place is None:
+            return
+        acknowledged_ms = state.columns.acknowledged_ms[place]
+        flight = state.flights.get(place)
+        if flight is not None:
+            if units != flight[1].units:
+                state.checks.look(place, now_ms + state.settle_ms)
+        elif units != state.columns.acknowledged_units[place] and at_ms >= acknowledged_ms - CLOCKS_MS:
+            state.checks.look(place, max(now_ms, acknowledged_ms + state.settle_ms))
 
     def orders_through(self, at_ms: int) -> None:
         """Hear that the channel's orders up to a time have come in."""
@@ -174,6 +206,10 @@ class Board(Mapped):
     def _may_be_overwritten(self, place: int, at_ms: int) -> bool:
         """Say whether the former owner may have told something of late that no row tells of."""
         acknowledged_ms = self._state.columns.acknowledged_ms[place]
+        if place in self._remapped:
+            # When it was last told of its former SKU, the rows of this one do not say.
+            self._remapped.discard(place)
+            return True
         return self._doubtful_from_ms is not None and max(at_ms, acknowledged_ms) >= self._doubtful_from_ms
 
     def _believe(self, place: int, units: int, now_ms: int) -> tuple[str, ListingRow] | None:
@@ -181,6 +217,8 @@ class Board(Mapped):
         target = state.target(place)
         kept = None
         state.blind.discard(place)
+        if units != state.columns.acknowledged_units[place]:
+            state.looked_ms[place] = now_ms
         if units == target:
             is_new = state.columns.acknowledged_units[place] != units
             if is_new or place in state.observed or place in state.dead or place in state.failed:

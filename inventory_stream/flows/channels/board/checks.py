@@ -19,8 +19,9 @@ class Check:
     """One listing to be read back from `ready_ms` on.
 
     `units`: the most that requests whose end nobody knows may have made it show, `least_units` the least,
-    `version` the newest of them; -1: there is no such request, and a look is enough. `is_blocking`: nothing
-    is sent before the look. `is_told_since`: the channel took something after that request.
+    `version` the newest of them; -1: there is no such request, and a look is enough. Until `settles_ms` they
+    may take effect. `is_blocking`: nothing is sent before the look. `is_told_since`: the channel took
+    something after that request.
     """
 
     ready_ms: int
@@ -30,6 +31,7 @@ class Check:
     version: Version = NO_VERSION
     is_blocking: bool = False
     is_told_since: bool = False
+    settles_ms: int = 0
     tries: int = 0
 
 
@@ -62,6 +64,7 @@ class Checks:
         check.least_units = units if check.units < 0 else min(check.least_units, units)
         check.units = max(check.units, units)
         check.version = max(check.version, version)
+        check.settles_ms = now_ms + self._settle_ms
         check.is_told_since = False
 
     def block(self, place: int, now_ms: int) -> None:
@@ -74,6 +77,16 @@ class Checks:
         check.ready_ms = min(check.ready_ms, now_ms)
         check.due_ms = now_ms
         heappush(self._heap, (now_ms, place))
+
+    def seen(self, place: int, asked_ms: int) -> None:
+        """Hear that somebody looked: that ends a check, unless a request may take effect after the look."""
+        check = self._checks.pop(place, None)
+        if check is not None and asked_ms < check.settles_ms:
+            check.is_blocking = False
+            check.tries = 0
+            check.ready_ms = check.settles_ms
+            self._checks[place] = check
+            self.postpone(place, check.settles_ms)
 
     def drop(self, place: int) -> Check | None:
         """Take a listing's away."""

@@ -10,6 +10,7 @@ from inventory_stream.flows.channels.board.again import (
     wait_ms,
 )
 from inventory_stream.flows.channels.board.batch import Batch, batch_of
+from inventory_stream.flows.channels.board.columns import UNKNOWN
 from inventory_stream.flows.channels.board.state import State
 from inventory_stream.flows.channels.board.states import CUT, RAISE, ZERO
 from inventory_stream.ports.channel import Ended, Push, Result
@@ -94,13 +95,15 @@ class Ends:
         columns = state.columns
         state.days.add(place, now_ms)
         # An earlier request may still take effect, and then after this one: a look when all have settled.
-        # Where the channel compares, it cannot.
         last_ms = max(columns.acknowledged_ms[place], state.failed.get(place, (0, 0))[1])
         is_crowded = now_ms < last_ms + 2 * state.settle_ms or place in state.repairs
         check = state.checks.get(place)
         if check is not None:
             check.is_told_since = True
-        if state.caps.has_cas:
+        # Where the channel compared, none can but those whose end nobody knows: late, they may find what they
+        # compare with shown again.
+        is_compared = state.caps.has_cas and push.expected_units is not None
+        if is_compared and (check is None or check.units == UNKNOWN):
             state.checks.drop(place)
         elif check is not None or (state.caps.can_read_back and is_crowded):
             state.checks.look(place, now_ms + state.settle_ms)

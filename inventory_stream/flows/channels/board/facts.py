@@ -21,6 +21,7 @@ class Facts:
 
     Most listings have numbers in the columns and nothing else; what only few have stands in dicts.
     `observed`: units that a read back showed, where the channel took nothing since. `repairs`: when that was.
+    `looked_ms`: when a look last showed other units than were acknowledged; orders up to then may be missing.
     `blind`: nobody could read back what is shown, so nothing is compared.
     `failed`: the most that requests told which failed since one was taken, and when the last one did: a proxy
     answers with 5xx for what the server behind it has applied.
@@ -30,7 +31,6 @@ class Facts:
     def __init__(self, caps: Caps, raise_hold_ms: int, mass_change_share: float) -> None:
         self.caps = caps
         self.settle_ms = int(caps.settle_seconds * 1_000)
-        self.has_holds = caps.takes_orders and not caps.has_cas
         self.columns: Final = Columns()
         self.lanes: Final = Lanes(self.columns)
         self.ages: Final = Ages(self.columns)
@@ -44,6 +44,7 @@ class Facts:
         self.observed: Final[dict[int, int]] = {}
         self.repairs: Final[dict[int, int]] = {}
         self.failed: Final[dict[int, tuple[int, int]]] = {}
+        self.looked_ms: Final[dict[int, int]] = {}
         self.tries: Final[dict[int, tuple[int, int]]] = {}
         self.due_ms: Final[dict[int, int]] = {}
         self.stopped: Final[set[int]] = set()
@@ -92,8 +93,16 @@ class Facts:
         return Version(dead.generation_ms, dead.offset)
 
     def at_ms(self, place: int) -> int:
-        """From when on a channel's orders must have come in, for a raise: its row's time, or the look's."""
-        return max(self.columns.wanted_at_ms[place], self.repairs.get(place, 0))
+        """Up to when a channel's orders must have come in, for a raise: its row's time, or a look's.
+
+        Where the channel compares with what it took, what it sold since makes it refuse; not with what was
+        only seen there: what it had sold by then is in that number, and in the ledger with its order.
+        """
+        looked_ms = self.looked_ms.get(place, 0)
+        is_guarded = self.caps.has_cas and self.columns.acknowledged_units[place] != UNKNOWN
+        if is_guarded and place not in self.blind:
+            return looked_ms
+        return max(self.columns.wanted_at_ms[place], looked_ms)
 
     def repair_ms(self, place: int) -> int | None:
         """Give what tells a push from an earlier one of the same version that is no longer true.

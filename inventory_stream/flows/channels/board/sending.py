@@ -109,7 +109,7 @@ class Sending(Asked):
                 state.checks.drop(place)
                 if state.target(place) != UNKNOWN:
                     state.observed[place] = max(check.units, state.shown_most(place))
-                    state.repairs[place] = now_ms
+                    state.repairs[place] = state.looked_ms[place] = now_ms
                     state.blind.add(place)
                 state.sort(place, now_ms)
         return found

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from inventory_stream.flows.channels.board.batch import Batch
-from inventory_stream.flows.channels.board.checks import NO_VERSION
+from inventory_stream.flows.channels.board.checks import NO_VERSION, Check
 from inventory_stream.flows.channels.board.columns import UNKNOWN
 from inventory_stream.flows.channels.board.facts import Facts
 from inventory_stream.flows.channels.board.states import (
@@ -56,6 +56,8 @@ class State(Facts):
             columns.enter(place, state)
             if was == HELD:
                 self.holds.drop(place)
+        if state == RAISE:
+            self.looked_ms.pop(place, None)  # orders of its time are in, or waited for long enough
         if state in LANES:
             self.lanes.put(place, state, is_first=is_first)
         elif state == HELD:
@@ -181,7 +183,7 @@ class State(Facts):
         self.guard.drop(place)
         self.days.drop(place)
         self.failed.pop(place, None)
-        for rare in (self.observed, self.repairs, self.dead, self.tries, self.due_ms):
+        for rare in (self.observed, self.repairs, self.looked_ms, self.dead, self.tries, self.due_ms):
             rare.pop(place, None)
         self.stopped.discard(place)
         self.blind.discard(place)
@@ -218,11 +220,16 @@ class State(Facts):
             return BUDGET
         if units == 0:
             return ZERO
-        if is_cut:
+        if is_cut and not self._is_above_seen(place, units, check):
             return CUT
-        if self.has_holds and self.holds.holds(place, self.at_ms(place), now_ms):
+        if self.caps.takes_orders and self.holds.holds(place, self.at_ms(place), now_ms):
             return HELD
         return RAISE
+
+    def _is_above_seen(self, place: int, units: int, check: Check | None) -> bool:
+        """Say whether a look showed fewer, so that what is less than was told is a raise all the same."""
+        is_sure = place not in self.blind and (check is None or check.units == UNKNOWN)
+        return is_sure and bool(self.observed) and units > self.observed.get(place, units)
 
     def _weigh(self, place: int) -> None:
         """Count what buyers may be shown beyond what may be sold."""

@@ -6,7 +6,8 @@ import pytest
 
 from inventory_stream.flows.channels.board.again import TRIES_AS_ONE, TRIES_MAX
 from inventory_stream.ports.channel import Ended, Result
-from tests.unit.flows.channels.board.told import NOW_MS, SETTLE_MS, Told, told
+from models.channels import ListingRow
+from tests.unit.flows.channels.board.told import HOLD_MS, NOW_MS, REQUEST_MS, SETTLE_MS, Told, told
 
 LONG_MS = 60_000
 
@@ -285,3 +286,86 @@ def test_a_sale_there_right_after_a_push_holds_up_nothing_where_the_channel_comp
     assert account.sent(50) == {"a": 3}
     assert account.batch is not None
     assert account.batch.pushes[0].expected_units == 4
+
+
+def test_a_request_that_nobody_answered_for_is_looked_after_where_the_channel_compares() -> None:
+    """The first units of a listing are compared with nothing: the lost request may land on top of a cut."""
+    account = Told("a", has_cas=True)
+    account.want("a", 10, -LONG_MS)
+    account.sent()
+    account.end("ambiguous")
+    account.want("a", 3, 500)
+    account.sent(500)
+    account.end(at=600)
+    assert (account.board.in_step, account.board.exposure_units) == (0, 7)
+    assert account.board.to_read_back(NOW_MS + 600 + SETTLE_MS) == ["a"]
+    account.board.observed("a", 10, NOW_MS + 600 + SETTLE_MS)
+    assert account.sent(600 + SETTLE_MS) == {"a": 3}
+    assert account.batch is not None
+    assert account.batch.pushes[0].expected_units == 10
+
+
+def test_a_lost_request_finds_what_it_compares_with_again() -> None:
+    """Cut and raised back to that number within the settle time: the raise waits for the look."""
+    account = told({"a": 5}, has_cas=True)
+    account.want("a", 8)
+    account.sent()
+    account.end("ambiguous", 10)
+    account.want("a", 2, 100)
+    assert account.sent(100) == {"a": 2}
+    account.end(at=110)
+    account.want("a", 5, 200)
+    assert account.take(200) is None
+    assert account.board.to_read_back(NOW_MS + 110 + SETTLE_MS) == ["a"]
+    account.board.observed("a", 2, NOW_MS + 110 + SETTLE_MS)
+    assert account.sent(110 + SETTLE_MS) == {"a": 5}
+
+
+def test_a_look_over_a_stale_push_does_not_end_a_doubt() -> None:
+    """It is made at once; the lost request may still land after it, and is looked after when it cannot."""
+    account = Told("a", has_cas=True)
+    account.want("a", 10, -LONG_MS)
+    account.sent()
+    account.end("ambiguous")
+    account.want("a", 3, 100)
+    account.sent(100)
+    account.end(at=110)
+    account.want("a", 2, 120)
+    account.sent(120)
+    account.end("stale", 130)
+    assert account.board.to_read_back(NOW_MS + 130) == ["a"]
+    account.board.observed("a", 1, NOW_MS + 140, asked_ms=NOW_MS + 130)
+    assert account.board.exposure_units == 8
+    assert account.sent(HOLD_MS) == {"a": 2}
+    account.end(at=HOLD_MS)
+    assert account.board.to_read_back(NOW_MS + HOLD_MS + SETTLE_MS) == ["a"]
+
+
+def test_a_hint_is_looked_into_and_never_believed() -> None:
+    """A webhook of five minutes ago that shows what is wanted now does not cancel the cut."""
+    account = told({"a": 10, "b": 4})
+    account.want("a", 3)
+    account.board.hinted("a", 3, NOW_MS - 300_000, NOW_MS + 100)
+    account.board.hinted("b", 4, NOW_MS, NOW_MS + 100)
+    account.board.hinted("elsewhere", 4, NOW_MS, NOW_MS + 100)
+    account.board.hinted("b", 5, NOW_MS - 700_000, NOW_MS + 100)
+    assert account.board.exposure_units == 7
+    assert account.board.to_read_back(NOW_MS + 100) == ["a"]
+    assert account.sent(100) == {"a": 3}
+    account.board.hinted("a", 3, NOW_MS + 105, NOW_MS + 110)
+    account.end(at=120)
+    account.board.hinted("a", 10, NOW_MS + 90, NOW_MS + 130)
+    assert account.board.to_read_back(NOW_MS + 119 + SETTLE_MS) == []
+    assert account.board.to_read_back(NOW_MS + 120 + SETTLE_MS) == ["a"]
+
+
+def test_what_a_former_owner_told_of_another_sku_is_looked_at() -> None:
+    """It may have told more of it right before it died, and the rows of the new SKU are old."""
+    account = Told("ab")
+    for listing, sku in (("a", "FORMER"), ("b", "B")):
+        account.board.known(listing, ListingRow(1, 7, 10, NOW_MS - 3_600_000, sku=sku), NOW_MS)
+    account.board.begin(NOW_MS)
+    for listing in "ab":
+        account.want(listing, 10, -3_600_000, offset=7)
+    assert account.board.in_step == 2
+    assert account.board.to_read_back(NOW_MS + REQUEST_MS + SETTLE_MS) == ["a"]
