@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from inventory_stream.flows.channels.bounds import newest_of
 from inventory_stream.flows.channels.gate import MASS_CHANGE, MASS_DRIFT, ZEROS_FIRST
 from inventory_stream.flows.channels.reconcile import Looked, Reconcile
 from inventory_stream.flows.channels.smoke import Smoked, smoke
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 STOPPED_LISTINGS_MAX: Final = 10_000
-"""Listings that operators stopped one by one, 0.5 MB of the account's row; beyond it the oldest go on."""
+"""Listings that operators stopped one by one, 0.5 MB of the account's row; beyond it, or where their ids are long
+and `bounds` says so, the oldest go on after the next takeover."""
 
 
 class Acting:
@@ -49,7 +51,9 @@ class Acting:
         match act.kind:
             case "pause" if act.listings:
                 both = dict.fromkeys((*row.stopped_listings, *act.listings))
-                fields["stopped_listings"] = tuple(both)[-STOPPED_LISTINGS_MAX:]
+                stopped = fields["stopped_listings"] = newest_of(both, STOPPED_LISTINGS_MAX)
+                if len(stopped) < len(both):
+                    log.warning("channel_stops_forgotten", listings=len(both) - len(stopped))
             case "resume" if act.listings:
                 fields["stopped_listings"] = tuple(
                     listing for listing in row.stopped_listings if listing not in act.listings
@@ -80,6 +84,7 @@ class Acting:
         elif act.kind == "resume":
             board.end_zeros(now_ms)
             account.breaker.answered()
+            account.gate.knocks.over()
         elif act.kind in {"pause", "kill"} and act.zeros_first:
             board.zeros_for_all(now_ms)
         elif act.kind == "approve":
