@@ -20,7 +20,8 @@ class Result(StrEnum):
     APPLIED = "applied"
     """The channel says that it took it. What it will show may follow later (`Caps.settle_seconds`)."""
     RETRYABLE = "retryable"
-    """Surely not applied, and the same again may be: 5xx without effect, no connection."""
+    """Not applied as far as the channel says, and the same again may be: 5xx, no connection. A proxy says so
+    of what was applied, too: it is sent again without a look, and believed only when something was taken."""
     PERMANENT = "permanent"
     """Refused for what it says: unknown listing, not valid. The same again is refused again."""
     AUTH = "auth"

@@ -196,7 +196,9 @@ class Fake(ABC):
 
     async def _after(self, request: web.Request, fault: Fault | None) -> web.StreamResponse | None:
         response: web.StreamResponse | None = None
-        if fault is Fault.RESET_AFTER:
+        if fault is Fault.SERVER_ERROR_AFTER:
+            response = self.failed(500, {})
+        elif fault is Fault.RESET_AFTER:
             response = reset(request)
         elif fault is Fault.TIMEOUT_AFTER:
             response = await hang(request, self._is_over())

@@ -26,6 +26,8 @@ class Fault(StrEnum):
     """503 with Retry-After: 1; nothing is applied."""
     SERVER_ERROR = "server-error"
     """500; nothing is applied."""
+    SERVER_ERROR_AFTER = "server-error-after"
+    """Applied; 500, as a proxy answers that lost the server behind it."""
     TOKEN_EXPIRED = "token-expired"  # noqa: S105  # a name, no secret
     """401, and every access token given out so far is worth nothing; nothing is applied."""
     RESET_BEFORE = "reset-before"

@@ -157,7 +157,7 @@ def by_listing(batch: Sequence[Push], ends: Sequence[Ended]) -> Mapping[str, End
 def see_truth(
     bench: Bench, batch: Sequence[Push], ends: Sequence[Ended], before: Mapping[str, int | None]
 ) -> None:
-    """See that no end says what is not so: APPLIED is shown; what surely was not applied is as before."""
+    """See that no end says what is not so: APPLIED is shown; what is said not to be applied is as before."""
     named = by_listing(batch, ends)
     for push in batch:
         shown = bench.fake.account.shown.get(push.listing)

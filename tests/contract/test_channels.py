@@ -352,21 +352,38 @@ class _Following:
         caps = replace(bench.channel.caps, settle_seconds=0.0)
         self.board = Board(caps, account="a/b", raise_hold_ms=0, mass_change_share=1.0)
         self._row_ms = self._account.now_ms()
+        self._version = Version(self._row_ms - 5_000, 7)
+        self._is_doubtful = False
         self.board.set_listings({self.listing: "SKU-1"}, self._row_ms)
 
     async def want(self, units: int) -> None:
         """Have it show so many by one and the same row, and see that it does."""
-        version = Version(self._row_ms - 5_000, 7)
-        self.board.want(self.listing, version, units, self._row_ms, self._account.now_ms())
+        self.board.want(self.listing, self._version, units, self._row_ms, self._account.now_ms())
         await self.push()
+        assert self._account.shown[self.listing] == units
+
+    async def fail(self, units: int) -> None:
+        """Have it told so many, which it shows and says that it does not."""
+        self._is_doubtful = True
+        self._account.faults.next(Fault.SERVER_ERROR_AFTER, scope="writes")
+        self.board.want(self.listing, self._version, units, self._row_ms, self._account.now_ms())
+        batch = self.board.take(self._account.now_ms())
+        assert batch is not None
+        ends = await self._bench.channel.push(batch.pushes, batch.key)
+        assert results(ends) == {Result.RETRYABLE}, ends
+        self.board.ended(batch, ends, self._account.now_ms())
         assert self._account.shown[self.listing] == units
 
     async def push(self) -> None:
         """Send what is to be sent, until nothing is; then let a moment pass."""
         while (batch := self.board.take(self._account.now_ms())) is not None:
             ends = await self._bench.channel.push(batch.pushes, batch.key)
-            assert results(ends) == {Result.APPLIED}, ends
             self.board.ended(batch, ends, self._account.now_ms())
+            if self._is_doubtful and results(ends) == {Result.STALE}:
+                shown = await self._bench.channel.read_back([self.listing])
+                self.board.observed(self.listing, shown[self.listing], self._account.now_ms())
+            else:
+                assert results(ends) == {Result.APPLIED}, ends
         now_ms = self._account.now_ms()
         await until(lambda: self._account.now_ms() > now_ms)
 
@@ -394,6 +411,20 @@ async def test_units_of_one_row_may_change(name: str, tmp_path: Path) -> None:
         following = _Following(bench)
         for units in (8, 0, 8, 3):
             await following.want(units)
+
+
+@every_adapter
+@pytest.mark.parametrize("units", [9, 2, 0])
+async def test_what_was_applied_and_answered_with_500_is_taken_back(
+    name: str, units: int, tmp_path: Path
+) -> None:
+    """When the wish returns to what was acknowledged before, the channel is told it again."""
+    async with bench_of(name, tmp_path, listings_max=1) as bench:
+        following = _Following(bench)
+        await following.want(KNOWN_UNITS)
+        await following.fail(units)
+        await following.want(KNOWN_UNITS)
+        assert (following.board.in_step, following.board.exposure_units) == (1, 0)
 
 
 READS = {
