@@ -155,6 +155,7 @@ _PAYMENT_RULES: Final = (
 _CHANNEL_INBOUND_RULES: Final = (
     Rule("cleanup.policy", "delete", "compaction would drop orders of the same account"),
     _at_least("retention.ms", 7 * DAY_MS, "a channel's orders must outlive the longest outage: 7 days"),
+    replace(_LOG_APPEND_TIME, why="which act of two operators is the later one must be the broker's word"),
     _NO_UNCLEAN,
 )
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from inventory_stream.flows.channels.acts import Acting
 from inventory_stream.flows.channels.board import FORMER_OWNER_MS, Batch, Board
+from inventory_stream.flows.channels.bounds import report_within, text_within
 from inventory_stream.flows.channels.breaker import AccountBreaker
 from inventory_stream.flows.channels.changes import Changes
 from inventory_stream.flows.channels.figures import Figures
@@ -181,6 +183,7 @@ class Account:
         row = self.gate.row
         if act.act_id == row.last_act_id or (offset <= row.last_act_offset and act.at_ms <= row.at_ms):
             return
+        act = replace(act, reason=text_within(act.reason))
         log.info("channel_act", integration=self.integration.name, kind=act.kind, by=act.by)
         was_shadow = self.gate.is_shadow
         self.gate.change(
@@ -284,7 +287,7 @@ class Account:
 
     def report(self, report: ReportRow) -> None:
         """Have the report of a comparison kept."""
-        self._parts.keeper.keep([(self.key(REPORT), report)])
+        self._parts.keeper.keep([(self.key(REPORT), report_within(report))])
 
     def _parked(self, kind: str, why: str) -> None:
         log.error("channel_parked", integration=self.integration.name, kind=kind, reason=why)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 STOPPED_LISTINGS_MAX: Final = 10_000
-"""Listings that operators stopped one by one, 0.5 MB of the account's row; beyond it, or where their ids are long
-and `bounds` says so, the oldest go on after the next takeover."""
+"""Listings that operators stopped one by one, 0.5 MB of the account's row, fewer where their ids are long
+(`bounds`). Beyond it the oldest go on after the next takeover."""
 
 
 class Acting:

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from inventory_stream.flows.channels.bounds import text_within
 from inventory_stream.flows.channels.breaker import AccountBreaker, Breaker
 from inventory_stream.flows.channels.knocks import Knocks
 from models.channels import AccountRow
@@ -121,6 +122,7 @@ class Gate:
     def park(self, kind: str, why: str) -> None:
         """Note why nothing more is sent, or what is to be shown, until somebody acts."""
         if kind not in self.row.parked:
+            why = text_within(why)
             self.change(parked={**self.row.parked, kind: why})
             self._on_park(kind, why)
 
