@@ -69,6 +69,7 @@ def test_missing_topic_is_an_error_with_the_command_that_makes_it() -> None:
         (AUDIT, "retention_ms", "31536000000", Severity.ERROR),
         (AUDIT, "retention_bytes", "1000000", Severity.ERROR),
         (AUDIT, "message_timestamp_type", "CreateTime", Severity.ERROR),
+        (HEARD, "message_timestamp_type", "CreateTime", Severity.ERROR),
         (PAYMENTS, "cleanup_policy", "compact", Severity.ERROR),
         (PAYMENTS, "retention_ms", "86400000", Severity.ERROR),
         (PAID, "cleanup_policy", "compact", Severity.ERROR),
