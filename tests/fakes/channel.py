@@ -32,6 +32,7 @@ class FakeChannel:
         self.dry: list[tuple[Push, ...]] = []
         self.looks: list[tuple[str, ...]] = []
         self.results: list[Result] = []
+        self.asked: list[str] = []
         self.orders: dict[str, Sequence[ChannelEvent] | Exception] = {}
         self.is_held = False
         self.is_closed = False
@@ -76,6 +77,7 @@ class FakeChannel:
 
     async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
         """See the port."""
+        self.asked.append(named.order_id)
         told = self.orders.get(named.order_id, ChannelError(Result.PERMANENT, f"no order {named.order_id}"))
         if isinstance(told, Exception):
             raise told

@@ -15,6 +15,7 @@ from inventory_stream.flows.channels.breaker import AccountBreaker
 from inventory_stream.flows.channels.changes import Changes
 from inventory_stream.flows.channels.figures import Figures
 from inventory_stream.flows.channels.gate import AUTH, MASS_CHANGE, MASS_DRIFT, REVOKED, Gate
+from inventory_stream.flows.channels.knocks import PAUSE_MS_MAX
 from inventory_stream.flows.channels.parts import AccountParts
 from inventory_stream.flows.channels.reconcile import pause_seconds
 from inventory_stream.flows.channels.sender import Sender
@@ -92,6 +93,10 @@ class Account:
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopped = False
         self._orders_through_ms = 0
+        self._orders_from_ms = 0
+        """Before it no order is asked for while access is refused."""
+        self._kept_back_until_ms = 0
+        """When an operator let it send again: before that nothing was late."""
 
     @property
     def parts(self) -> AccountParts:
@@ -205,10 +210,18 @@ class Account:
     # --- what deliveries tell --------------------------------------------------------------------
 
     async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
-        """Ask the channel what happened to an order; see `flows.channels.inbound.taking.Account`."""
+        """Ask the channel what happened to an order; see `flows.channels.inbound.taking.Account`.
+
+        Where access is refused the sender's looks find out whether it is back; this asks seldom by itself.
+        """
+        refused = self.gate.row.parked.get(AUTH)
+        if refused is not None and self._now_ms() < self._orders_from_ms:
+            raise ChannelError(Result.AUTH, refused)
         try:
             return checked_events(await self._parts.channel.events_of(named))
         except ChannelError as error:
+            if error.result is Result.AUTH:
+                self._orders_from_ms = self._now_ms() + PAUSE_MS_MAX
             if error.result is not Result.PERMANENT:
                 self.sender.not_told(error)
             raise

@@ -34,7 +34,7 @@ class AccountBreaker:
         self._pause_ms = PAUSE_MS
         self._until_ms: int | None = None
         self.answers = 0
-        """Requests that were answered so far."""
+        """Requests that were answered so far, but for those with "not now" or "not you"."""
 
     def state(self, now_ms: int) -> Breaker:
         """Say whether anything may be sent: all, nothing, or one request that finds out."""
@@ -47,9 +47,9 @@ class AccountBreaker:
         """When it half-opens, or did; None while closed."""
         return self._until_ms
 
-    def answered(self) -> None:
-        """Hear that the channel answered, whatever it said."""
-        self.answers += 1
+    def answered(self, *, is_let_in: bool = True) -> None:
+        """Hear that the channel answered, whatever it said; not `is_let_in`: only that it does not let us."""
+        self.answers += is_let_in
         self._failures = 0
         self._pause_ms = PAUSE_MS
         self._until_ms = None

@@ -40,6 +40,7 @@ STOP_SECONDS_MAX: Final = 2.0
 """What requests in flight get when the account is given up; then they are ambiguous for the next owner."""
 
 _UNANSWERED: Final = frozenset({Result.RETRYABLE, Result.AMBIGUOUS})
+_NOT_LET_IN: Final = _UNANSWERED | {Result.AUTH, Result.THROTTLED}
 
 
 class HearsEnds(Protocol):
@@ -225,7 +226,7 @@ class Sender:
     def _take_ends(self, batch: Batch, ends: Sequence[Ended], *, is_dry: bool) -> None:
         now_ms = self._now_ms()
         if ends and any(end.result not in _UNANSWERED for end in ends):
-            self._breaker.answered()
+            self._breaker.answered(is_let_in=any(end.result not in _NOT_LET_IN for end in ends))
         else:
             self._breaker.failed(now_ms)
         throttled = [end for end in ends if end.result is Result.THROTTLED]
@@ -304,6 +305,6 @@ class Sender:
         if error.result in _UNANSWERED:
             self._breaker.failed(self._now_ms())
             return
-        self._breaker.answered()
+        self._breaker.answered(is_let_in=error.result not in _NOT_LET_IN)
         if error.result is Result.AUTH:
             self._gate.refuse(error.code, self._now_ms())

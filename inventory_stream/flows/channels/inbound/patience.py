@@ -1,6 +1,6 @@
 """How long a channel is asked about an order that it named, before the order becomes a dead letter.
 
-Trouble of the channel (it does not answer, throttles, fails with everything) is waited for. Trouble of one
+Trouble of the channel (it does not answer, throttles, refuses access) is waited for. Trouble of one
 order (its answer cannot be read, or it fails while the channel answers all else) must not hold up the
 account's later orders: `channels replay` brings it back.
 """
@@ -19,8 +19,8 @@ NOT_READ_SECONDS: Final = 60.0
 proxy in place of an answer); each second longer, what later orders of the account took is sold elsewhere."""
 
 ALONE_SECONDS: Final = 15 * 60.0
-"""How long an order is tried that fails while pushes or read backs are answered. It may be that all orders
-cannot be asked for, which is over in most cases by then."""
+"""How long an order is tried that fails, or is refused, while pushes or read backs are answered. It may be
+that all orders cannot be asked for, which is over in most cases by then."""
 
 SILENT_SECONDS: Final = 24 * 3_600.0
 """How long orders of an account wait for a channel that tells of none. `channel-inbound` keeps a week:
@@ -30,7 +30,7 @@ PAUSE_SECONDS_MAX: Final = 3_600.0
 """Longest between two tries of one wait: request, Retry-After (15 min) and pause are far below it. After
 more, a channel that was silent then may have been well since."""
 
-_MAY_BE_ITS_OWN: Final = frozenset({Result.RETRYABLE, Result.AMBIGUOUS})
+_MAY_BE_ITS_OWN: Final = frozenset({Result.RETRYABLE, Result.AMBIGUOUS, Result.AUTH})
 
 
 class _Own:

@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 REASONS_MAX: Final = 10
 """Of one letter: an order of 500 lines of another shop has one reason 500 times."""
 
-_LASTING: Final = frozenset({Result.PERMANENT, Result.AUTH, Result.STALE})
+_LASTING: Final = frozenset({Result.PERMANENT, Result.STALE})
 """Ends of a question that the same question has again: kept as a letter, sent again by an operator."""
 
 

@@ -462,3 +462,17 @@ async def test_a_mistake_in_an_adapter_costs_its_order_a_letter_and_no_worker(
         with pytest.raises(ChannelError) as raised:
             await world.account.events_of(OrderNamed("1", 1))
         assert (raised.value.result, raised.value.code) == (Result.PERMANENT, code)
+
+
+async def test_orders_are_not_asked_for_again_and_again_where_access_is_refused() -> None:
+    """A vendor that refuses us is not asked every few seconds; when it lets us in, at once."""
+    async with account_world() as world:
+        await world.until(lambda: len(world.channel.shown) == 3)
+        world.channel.orders["1"] = ChannelError(Result.AUTH, "http-401")
+        for _ in range(5):
+            with pytest.raises(ChannelError, match="http-401"):
+                await world.account.events_of(OrderNamed("1", 1))
+        assert world.channel.asked == ["1"]
+        world.channel.orders["1"] = []
+        world.act("resume")
+        assert await world.account.events_of(OrderNamed("1", 1)) == ()

@@ -58,7 +58,12 @@ async def test_an_order_whose_answer_is_never_read_is_a_letter_that_names_it(cod
 
 @pytest.mark.parametrize(
     "error",
-    [DOWN, ChannelError(Result.THROTTLED, "429"), ChannelError(Result.AMBIGUOUS, "no-answer-in-time")],
+    [
+        DOWN,
+        ChannelError(Result.THROTTLED, "429"),
+        ChannelError(Result.AMBIGUOUS, "no-answer-in-time"),
+        ChannelError(Result.AUTH, "http-401"),
+    ],
 )
 async def test_a_channel_that_answers_nothing_is_waited_for(error: ChannelError) -> None:
     """Its trouble is not that of an order: nothing becomes a letter within hours."""
@@ -75,10 +80,11 @@ async def test_a_throttled_order_waits_although_all_else_is_answered() -> None:
     assert await tries_until_given_up(world, "X", tries_max=5_000, answers=1) is None
 
 
-async def test_an_order_that_alone_fails_is_a_letter() -> None:
+@pytest.mark.parametrize("error", [DOWN, ChannelError(Result.AUTH, "http-403")])
+async def test_an_order_that_alone_fails_is_a_letter(error: ChannelError) -> None:
     """The channel answers all else: it is the order, and later ones must not wait for it for ever."""
     world = World()
-    world.account.answers["X"] = DOWN
+    world.account.answers["X"] = error
     tries = await tries_until_given_up(world, "X", answers=1)
     assert tries is not None
     assert ALONE_SECONDS <= world.seconds <= ALONE_SECONDS + 2 * TRY_SECONDS
