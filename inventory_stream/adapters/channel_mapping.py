@@ -10,7 +10,6 @@ channel's id of a place is, for orders that name one. See docs/channels/mapping.
 """
 
 import asyncio
-import csv
 from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,13 @@ from typing import Final, NamedTuple, TextIO, overload
 
 import structlog
 
+from inventory_stream.adapters.channel_mapping_lines import (
+    ERRORS,
+    LINE_CHARACTERS_MAX,
+    WrongLineError,
+    fields_of,
+    lines_of,
+)
 from inventory_stream.adapters.channel_registry import as_one_text
 from inventory_stream.adapters.channels.spec import AdapterSpec
 from inventory_stream.errors import SettingsError
@@ -39,10 +45,6 @@ _COLUMNS: Final = ["integration", "listing", "sku", "locations"]
 _MISTAKES_MAX: Final = 500
 
 log = structlog.get_logger(__name__)
-
-
-class _WrongLineError(Exception):
-    """A line cannot be meant; the text says why."""
 
 
 class _Stamp(NamedTuple):
@@ -266,44 +268,43 @@ class _Reading:
         """
         named = f"channels.mapping_file = {str(self._path)!r}"
         try:
-            with self._path.open(encoding="utf-8", newline="") as file:
+            with self._path.open(encoding="utf-8", errors=ERRORS, newline="") as file:
                 self._take(file)
-        except (OSError, UnicodeError, csv.Error) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise SettingsError(f"{named} cannot be read: {why}") from None
+        except OSError as error:
+            raise SettingsError(f"{named} cannot be read: {error.strerror or error}") from None
         if self._mistakes:
             raise SettingsError(as_one_text([f"{named}, {mistake}" for mistake in self._mistakes]))
         return dict(self._found.values())
 
     def _take(self, file: TextIO) -> None:
-        lines = csv.reader(file, strict=True)
-        if next(lines, None) != _COLUMNS:
+        lines = lines_of(file)
+        if not _is_header(next(lines, "")):
             self._mistakes.append(f"line 1: the first line must be: {','.join(_COLUMNS)}")
             return
         taken = 0
-        for fields in lines:
-            if not fields:
+        for line, text in enumerate(lines, 2):
+            if not text.rstrip("\r\n"):
                 continue
             taken += 1
             if taken > LISTINGS_MAX:
-                self._mistakes.append(f"line {lines.line_num}: more than {LISTINGS_MAX:,} lines")
+                self._mistakes.append(f"line {line}: more than {LISTINGS_MAX:,} lines")
                 return
             try:
-                self._take_line(fields, lines.line_num)
-            except _WrongLineError as error:
-                self._mistakes.append(f"line {lines.line_num}: {error}")
-                if len(self._mistakes) >= _MISTAKES_MAX:
-                    self._mistakes.append(f"reading stopped at line {lines.line_num}")
+                self._take_line(fields_of(text), line)
+            except WrongLineError as error:
+                self._mistakes.append(f"line {line}: {error}")
+                if len(self._mistakes) >= _MISTAKES_MAX or len(text) >= LINE_CHARACTERS_MAX:
+                    self._mistakes.append(f"reading stopped at line {line}")
                     return
 
     def _take_line(self, fields: list[str], line: int) -> None:
         if len(fields) != len(_COLUMNS):
-            raise _WrongLineError(f"{len(fields)} fields instead of {','.join(_COLUMNS)}")
+            raise WrongLineError(f"{len(fields)} fields instead of {','.join(_COLUMNS)}")
         name, listing, sku, joined = fields
         found = self._found.get(name)
         if found is None:
             known = ", ".join(sorted(self._found)[:20]) or "none"
-            raise _WrongLineError(f"integration {name[:80]!r} is not in the registry; there are: {known}")
+            raise WrongLineError(f"integration {name[:80]!r} is not in the registry; there are: {known}")
         where, account = found
         if listing.startswith("@"):
             _take_place(account, listing, sku, joined)
@@ -312,7 +313,7 @@ class _Reading:
         _check_id("sku", sku)
         spec = account.spec
         if spec is not None and (why := spec.check_listing(listing)) is not None:
-            raise _WrongLineError(f"listing {listing!r}: {why} ({spec.name}: {spec.listing_form})")
+            raise WrongLineError(f"listing {listing!r}: {why} ({spec.name}: {spec.listing_form})")
         locations = self._locations.get(joined)
         if locations is None:
             locations = self._locations[joined] = _locations(joined)
@@ -323,37 +324,44 @@ class _Reading:
             sku = former.sku if former.sku == sku else sku
         row = MappedListing(listing, self._skus.setdefault(sku, sku), locations, line)
         if (first := account.add(row)) is not None:
-            raise _WrongLineError(f"listing {listing!r} of {name} stands in line {first} already")
+            raise WrongLineError(f"listing {listing!r} of {name} stands in line {first} already")
+
+
+def _is_header(text: str) -> bool:
+    try:
+        return fields_of(text) == _COLUMNS
+    except WrongLineError:
+        return False
 
 
 def _take_place(account: _Account, listing: str, sku: str, location: str) -> None:
     place = listing.removeprefix(PLACE)
     if place == listing:
-        raise _WrongLineError(f"listing {listing[:40]!r}: only {PLACE}<id of a place> may begin with @")
+        raise WrongLineError(f"listing {listing[:40]!r}: only {PLACE}<id of a place> may begin with @")
     if sku:
-        raise _WrongLineError(f"{listing[:60]!r} is a place: its third field stays empty")
+        raise WrongLineError(f"{listing[:60]!r} is a place: its third field stays empty")
     _check_id("place", place)
     _check_id("location", location)
     if "|" in location:
-        raise _WrongLineError(f"place {place!r} can be one location only")
+        raise WrongLineError(f"place {place!r} can be one location only")
     if account.places.setdefault(place, location) != location:
-        raise _WrongLineError(f"place {place!r} is {account.places[place]!r} already")
+        raise WrongLineError(f"place {place!r} is {account.places[place]!r} already")
 
 
 def _locations(joined: str) -> tuple[str, ...]:
     locations = tuple(joined.split("|"))
     if len(locations) > LOCATIONS_OF_LINE_MAX:
-        raise _WrongLineError(f"{len(locations):,} locations; at most {LOCATIONS_OF_LINE_MAX:,}")
+        raise WrongLineError(f"{len(locations):,} locations; at most {LOCATIONS_OF_LINE_MAX:,}")
     for location in locations:
         _check_id("location", location)
     if len(set(locations)) < len(locations):
-        raise _WrongLineError("a location stands there twice")
+        raise WrongLineError("a location stands there twice")
     return locations
 
 
 def _check_id(what: str, text: str) -> None:
     if not 0 < len(text) <= ID_CHARACTERS_MAX or has_control_character(text):
-        raise _WrongLineError(f"{what} {text[:40]!r} is no identifier of 1-{ID_CHARACTERS_MAX} characters")
+        raise WrongLineError(f"{what} {text[:40]!r} is no identifier of 1-{ID_CHARACTERS_MAX} characters")
 
 
 def _stamp(path: Path) -> _Stamp:

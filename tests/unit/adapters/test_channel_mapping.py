@@ -106,6 +106,32 @@ def test_all_wrong_lines_are_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_quote_or_a_byte_hides_no_other_wrong_line(tmp_path: Path) -> None:
+    """An unclosed quote, bytes that are no UTF-8 and a line without an end are wrong lines like any other."""
+    path = tmp_path / "mapping.csv"
+    path.write_bytes(
+        HEAD.encode()
+        + b'shop-nl,"1/a,TEE,\r\nx,1/a,TEE,\r\n'
+        + b"shop-nl,2/\xc3\xa9\xff,TEE,\n"
+        + 'shop-nl,"3/é",TEE,\n'.encode()
+        + b'shop-nl,"4/a"b,TEE,\n'
+        + b'shop-nl,5/a,TEE,\nshop-nl,5/a,TEE,\n"'
+    )
+    with pytest.raises(SettingsError) as refused:
+        load_mapping(path, ENTRIES, SPECS)
+    assert [line.split("', ")[1] for line in str(refused.value).splitlines()] == [
+        "line 2: a quote is not closed",
+        "line 3: integration 'x' is not in the registry; there are: shop-de, shop-nl",
+        "line 4: byte 0xff after 11 characters is no UTF-8",
+        "line 6: quotes: ',' expected after '\"'",
+        "line 8: listing '5/a' of shop-nl stands in line 7 already",
+        "line 9: a quote is not closed",
+    ]
+    path.write_bytes(HEAD.encode() + b"x" * 1_000_000)
+    with pytest.raises(SettingsError, match=r"line 2: 200,000 characters or more\n.*stopped at line 2$"):
+        load_mapping(path, ENTRIES, SPECS)
+
+
 def test_wrong_lines_beyond_the_bound_are_counted(tmp_path: Path) -> None:
     """A file that is another file does not fill the log, nor is it read to its end."""
     lines = refusal(tmp_path, *["x,1/a,TEE,"] * 10_000)
@@ -115,7 +141,7 @@ def test_wrong_lines_beyond_the_bound_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("listing,sku\n", "line 1: the first line must be"), (HEAD + 'shop-nl,"1/a,TEE,', "cannot be read")],
+    [("listing,sku\n", "line 1: the first line must be"), (HEAD + 'shop-nl,"1/a,TEE,', "line 2: a quote")],
 )
 def test_file_of_another_form_is_refused(tmp_path: Path, text: str, told: str) -> None:
     """What is no mapping at all says so."""
