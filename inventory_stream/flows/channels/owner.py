@@ -194,8 +194,7 @@ class ChannelOwner:
         except BaseException:
             await fresh.parts.channel.close()
             raise
-        # The former one heard of trouble meanwhile, and its row is the newer one.
-        fresh.gate.row = former.gate.row
+        fresh.succeed(former)
         if self._mapping.version != mapped:
             fresh.remap()
         fresh.gate.is_suspended = self._is_suspended

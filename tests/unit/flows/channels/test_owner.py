@@ -311,15 +311,17 @@ async def test_an_account_that_is_asked_to_begin_anew_twice_is_there_once(world:
     assert world.owner.of("shop", "one") is world.account
 
 
-async def test_trouble_that_is_heard_while_the_account_begins_anew_parks_it(world: OwnerWorld) -> None:
+async def test_trouble_and_orders_that_come_while_the_account_begins_anew_count(world: OwnerWorld) -> None:
     """What the account before it was told last counts, not what the log had when it was read."""
     held = await _leaving_shadow(world)
     former = world.owner.of("shop", "one")
     assert former is not None
     former.troubled(AccountTroubled("revoked", 5))
+    former.orders_through(77)
     held.goes.set()
     await world.until(lambda: world.owner.of("shop", "one") is world.account)
     assert "revoked" in world.account.gate.row.parked
+    assert world.account.gate.row.orders_through_ms == 77
 
 
 async def test_a_partition_that_goes_while_its_account_begins_anew_leaves_nobody_who_sends() -> None:
