@@ -36,10 +36,9 @@ def events_of(order: Order, *, is_by_location: bool) -> Sequence[ChannelEvent]:
     placed_ms = ms_of_seconds(order.create_time, "create_time")
     at_ms = ms_of_seconds(order.update_time, "update_time")
     lines = tuple(_lines(order.item_list, is_by_location=is_by_location).values())
-    is_paid = order.order_status != _UNPAID
     if order.order_status == _CANCELLED:
-        return called_off(order_id, "cancelled", at_ms, placed_ms, lines, is_paid=is_paid, as_of_ms=at_ms)
-    taken = OrderTaken(order_id, placed_ms, lines, is_paid, at_ms)
+        return called_off(order_id, "cancelled", at_ms, placed_ms, lines, as_of_ms=at_ms)
+    taken = OrderTaken(order_id, placed_ms, lines, order.order_status != _UNPAID, at_ms)
     if order.order_status not in _SHIPPED:
         return (taken,)
     changed = tuple(ChangedLine(line.line_id, listing=line.listing) for line in lines)

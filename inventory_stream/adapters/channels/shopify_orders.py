@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from inventory_stream.adapters.channels.inbound.reading import RESERVATION
+from inventory_stream.adapters.channels.inbound.reading import RESERVATION, carried
 from inventory_stream.adapters.channels.shopify_push import number_of
 from inventory_stream.adapters.channels.shopify_words import CallAnswer, Named
 from inventory_stream.ports.channel import ChannelError, Result
@@ -140,4 +140,4 @@ def _added(order: ShopifyOrder, agreement: _Agreement, known: dict[str, int]) ->
 
 
 def _reservation_in(attributes: Sequence[_Attribute]) -> str | None:
-    return next((one.value for one in attributes if one.key == RESERVATION and one.value), None)
+    return next((carried(one.value) for one in attributes if one.key == RESERVATION), None)

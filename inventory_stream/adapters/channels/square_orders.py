@@ -7,10 +7,10 @@ without one, it was sold at a till and carried out. The vendor's file has no ord
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Final
 
 from msgspec import Struct
 
+from inventory_stream.adapters.channels.inbound.reading import RESERVATION, carried
 from models.channels import (
     INBOUND_LINES_MAX,
     ChangedLine,
@@ -24,9 +24,6 @@ from models.channels import (
 )
 from models.commands import UNITS_MAX
 from models.ids import encode_id
-
-RESERVATION: Final = "inventory_stream_reservation"
-"""The line's metadata in which a shop carries our reservation id through."""
 
 
 class _Line(Struct):
@@ -105,7 +102,7 @@ def _sold(order: SquareOrder) -> Iterator[SoldLine]:
                 units,
                 listing,
                 location=order.location_id,
-                reservation_id=line.metadata.get(RESERVATION),
+                reservation_id=carried(line.metadata.get(RESERVATION)),
             )
 
 

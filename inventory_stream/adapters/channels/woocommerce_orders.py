@@ -54,9 +54,8 @@ def events_of(order: OrderAsked, refunds: Sequence[Refund]) -> Sequence[ChannelE
     placed_ms = ms_of(order.date_created_gmt, "date_created_gmt")
     as_of_ms = ms_of(order.date_modified_gmt or order.date_created_gmt, "date_modified_gmt")
     if order.status in OFF:
-        is_paid = order.date_paid_gmt is not None
         change_id = f"off-{as_of_ms}"
-        return called_off(order_id, change_id, as_of_ms, placed_ms, lines, is_paid=is_paid, as_of_ms=as_of_ms)
+        return called_off(order_id, change_id, as_of_ms, placed_ms, lines, as_of_ms=as_of_ms)
     events: list[ChannelEvent] = [OrderTaken(order_id, placed_ms, lines, as_of_ms=as_of_ms)]
     completed = order.date_completed_gmt
     sold = {line.line_id: line for line in lines}

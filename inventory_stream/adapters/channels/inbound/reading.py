@@ -59,9 +59,17 @@ def identifier(value: object, field: str) -> str:
         MalformedError: it is empty, too long, or has what no id may have.
     """
     text = str(value)
-    if not 1 <= len(text) <= ID_CHARACTERS_MAX or has_control_character(text) or _has_half(text):
+    if not _is_identifier(text):
         raise MalformedError(f"{field} is no identifier of 1 to {ID_CHARACTERS_MAX} characters", field)
     return text
+
+
+def carried(value: object) -> str | None:
+    """Give the reservation id that a line carries; None: it is none.
+
+    It came through a shopper's browser, so that anything may stand there: no reason to refuse the order.
+    """
+    return value if isinstance(value, str) and _is_identifier(value) else None
 
 
 def named(headers: Mapping[str, str], header: str) -> str:
@@ -135,29 +143,26 @@ def called_off(
     placed_ms: int,
     lines: Sequence[SoldLine],
     *,
-    is_paid: bool,
     as_of_ms: int = 0,
+    may_return: bool = False,
 ) -> tuple[ChannelEvent, ...]:
     """Say that a whole order is off, so that it ends alike whether its taking came before or comes later.
 
-    A line of its own is cancelled first and then taken: the ledger answers RELEASED_EARLY, no unit moves,
-    and nothing is left to wait for an order that was never told. A paid line of our reservation is taken
-    first: its cancel alone would find it held, and a payment told later would take it again.
+    It is cancelled first and then taken: the ledger answers RELEASED_EARLY, no unit moves, and nothing is
+    left to wait for an order that was never told.
     """
-    ours = tuple(line for line in lines if line.reservation_id is not None)
-    theirs = tuple(line for line in lines if line.reservation_id is None)
+    if not lines:
+        return ()
     off = tuple(
         ChangedLine(line.line_id, listing=line.listing, sku=line.sku, reservation_id=line.reservation_id)
         for line in lines
     )
-    events: list[ChannelEvent] = []
-    if ours and is_paid:
-        events.append(OrderTaken(order_id, placed_ms, ours, as_of_ms=as_of_ms))
-    if off:
-        events.append(LinesCancelled(order_id, change_id, at_ms, off))
-    if theirs:
-        events.append(OrderTaken(order_id, placed_ms, theirs, as_of_ms=as_of_ms))
-    return tuple(events)
+    cancelled = LinesCancelled(order_id, change_id, at_ms, off)
+    return cancelled, OrderTaken(order_id, placed_ms, tuple(lines), as_of_ms=as_of_ms)
+
+
+def _is_identifier(text: str) -> bool:
+    return 1 <= len(text) <= ID_CHARACTERS_MAX and not has_control_character(text) and not _has_half(text)
 
 
 def _has_half(text: str) -> bool:

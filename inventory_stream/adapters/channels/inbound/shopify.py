@@ -12,6 +12,7 @@ from msgspec import Struct
 from inventory_stream.adapters.channels.inbound.reading import (
     RESERVATION,
     called_off,
+    carried,
     check_lines,
     decoded,
     identifier,
@@ -152,8 +153,8 @@ def _taken(raw: bytes, _: Mapping[str, str]) -> _Told:
     if not lines:
         return _Told(())
     placed_ms = ms_of(order.created_at, "created_at")
-    # As of when it was placed, whenever it is told: units are only ever added, and what is taken away comes as
-    # a refund, so that of two tellings the one of more units is the newer.
+    # As of when it was placed, whenever it is told: units are only ever added, and what is taken away comes
+    # as a refund, so that of two tellings the one of more units is the newer.
     taken = OrderTaken(order_id, placed_ms, lines, order.financial_status in _PAID, placed_ms)
     return _Told((taken, *_handed_over(order, order_id, placed_ms, lines)))
 
@@ -181,7 +182,6 @@ def _cancelled(raw: bytes, headers: Mapping[str, str]) -> _Told:
         at_ms,
         placed_ms,
         _lines_of(order),
-        is_paid=order.financial_status in _PAID,
         as_of_ms=placed_ms,
     )
     return _Told(events)
@@ -270,10 +270,7 @@ def _lines_of(order: _Order) -> tuple[SoldLine, ...]:
 
 
 def _reservation_in(properties: tuple[_Property, ...]) -> str | None:
-    for one in properties:
-        if one.name == RESERVATION and one.value:
-            return identifier(one.value, RESERVATION)
-    return None
+    return next((carried(one.value) for one in properties if one.name == RESERVATION), None)
 
 
 def _when(headers: Mapping[str, str], otherwise_ms: int) -> int:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from inventory_stream.adapters.channels.inbound.reading import (
     RESERVATION,
     called_off,
+    carried,
     check_lines,
     decoded,
     id_of_body,
@@ -72,7 +73,6 @@ class Order(Struct):
     status: str
     date_created_gmt: datetime
     date_modified_gmt: datetime | None = None
-    date_paid_gmt: datetime | None = None
     line_items: tuple[_Line, ...] = ()
     refunds: tuple[_Refund, ...] = ()
 
@@ -143,11 +143,10 @@ def _order(raw: bytes, now_ms: int) -> _Told:
     if order.refunds or order.status == "refunded":
         return (OrderNamed(order_id, at_ms),), ()
     if order.status in OFF:
-        is_paid = order.date_paid_gmt is not None
         # The body does not say when it was called off: each telling is an act of its own, and frees what is
         # still there.
         change_id = f"off-{at_ms}"
-        off = called_off(order_id, change_id, at_ms, placed_ms, lines, is_paid=is_paid, as_of_ms=as_of_ms)
+        off = called_off(order_id, change_id, at_ms, placed_ms, lines, as_of_ms=as_of_ms)
         return off, ()
     if order.status in _PAID | _PLACED:
         if not lines:
@@ -201,7 +200,4 @@ def lines_of(order: Order) -> tuple[SoldLine, ...]:
 
 
 def _reservation_in(entries: tuple[Meta, ...]) -> str | None:
-    for one in entries:
-        if one.key == RESERVATION and one.value:
-            return identifier(one.value, RESERVATION)
-    return None
+    return next((carried(one.value) for one in entries if one.key == RESERVATION), None)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from inventory_stream.flows.channels.inbound.catalog import AccountCatalog, UnmappedError
-from inventory_stream.flows.channels.inbound.names import TAKEN, joined
+from inventory_stream.flows.channels.inbound.names import HOLD, TAKEN, joined, may_be_joined
 from inventory_stream.ports.integrations import Integration
 from models.channels import (
     ChangedLine,
@@ -46,9 +46,10 @@ class Meaning(NamedTuple):
 class Commands:
     """Reads the events of one account.
 
-    The reservation of a line that the channel sold by itself is `channel:account:order:line`. A line that
-    carries a reservation of ours is the confirm of that one, and recorded all the same where it is over
-    (R20): the channel has the money.
+    The reservation of a line is `channel:account:order:line`. What a reservation of ours holds for the line
+    that carries its id is let go right before the line is recorded (R20): sold once, never refused. Never is
+    the line recorded under that id, which came through the shopper's browser and may be another shopper's, or
+    in two orders: each line takes its own units, and nobody's cancel frees those of another.
     """
 
     def __init__(self, integration: Integration, catalog: AccountCatalog) -> None:
@@ -77,11 +78,12 @@ class Commands:
         if not self._integration.is_count_authority or not 0 <= event.units <= UNITS_MAX:
             return Meaning(())
         rows = self._catalog.listings_of(event.listing, None)
+        skus = {row.sku for row in rows}
         locations = {name for row in rows for name in row.locations}
-        if len(locations) != 1:
-            reason = f"a count of listing {event.listing!r} needs a listing of exactly one location"
+        if len(skus) != 1 or len(locations) != 1:
+            reason = f"a count of listing {event.listing!r} needs one of exactly one SKU and location"
             return Meaning((), event, (reason,))
-        sku, location = rows[0].sku, locations.pop()
+        sku, location = skus.pop(), locations.pop()
         name = joined(*self._account, event.listing, str(event.at_ms), str(event.units), "count")
         sync = Sync(
             id=name,
@@ -108,15 +110,13 @@ class Commands:
                 return lambda line: self._till_sold(event, line)
 
     def _taken(self, event: OrderTaken, line: SoldLine) -> Iterator[Sent]:
-        # Nobody has paid for what we hold for them: it stays held until they do, or expires.
-        if line.reservation_id is not None and not event.is_paid:
-            return
         where = self._catalog.where(line.listing, line.sku, line.location)
+        yield from self._let_go(event.order_id, line, where.sku)
         # Each telling that may state other units is a command of its own; the ledger knows the newest (R20).
         told = f"{TAKEN}-{event.as_of_ms}-{line.units}" if event.as_of_ms else TAKEN
         record = RecordOrder(
             id=joined(*self._account, event.order_id, line.line_id, told),
-            reservation_id=self._reservation(event.order_id, line),
+            reservation_id=self._own(event.order_id, line),
             sku=where.sku,
             units=line.units,
             location=where.location,
@@ -130,25 +130,16 @@ class Commands:
 
     def _cancelled(self, event: LinesCancelled, line: ChangedLine) -> Iterator[Sent]:
         sku = self._catalog.sku_of(line.listing, line.sku)
-        reservation_id = self._reservation(event.order_id, line)
-        location = self._catalog.location_of(line.location)
-        if line.reservation_id is not None:
-            # Whether it was paid is the ledger's to know: the one frees what is held, the other what is sold.
-            release = Release(
-                id=self._change(event, line, "release"),
-                reservation_id=reservation_id,
-                sku=sku,
-                units=line.units,
-                location=location,
-            )
-            yield Sent(release, sku)
+        if line.units is None:
+            yield from self._let_go(event.order_id, line, sku)
         cancel = Cancel(
             id=self._change(event, line, "cancel"),
-            reservation_id=reservation_id,
+            reservation_id=self._own(event.order_id, line),
             sku=sku,
             units=line.units,
-            location=location,
+            location=self._catalog.location_of(line.location),
             effective_at=event.at_ms,
+            as_of=(event.as_of_ms or None) if line.units is None else None,
         )
         yield Sent(cancel, sku)
 
@@ -158,7 +149,7 @@ class Commands:
         sku = self._catalog.sku_of(line.listing, line.sku)
         back = Return(
             id=self._change(event, line, "return"),
-            reservation_id=self._reservation(event.order_id, line),
+            reservation_id=self._own(event.order_id, line),
             sku=sku,
             units=line.units,
             location=self._catalog.location_of(line.location),
@@ -171,7 +162,7 @@ class Commands:
         sku = self._catalog.sku_of(line.listing, line.sku)
         fulfil = Fulfil(
             id=self._change(event, line, "ship"),
-            reservation_id=self._reservation(event.order_id, line),
+            reservation_id=self._own(event.order_id, line),
             sku=sku,
             units=line.units,
             location=self._catalog.location_of(line.location),
@@ -193,8 +184,15 @@ class Commands:
         )
         yield Sent(sale, where.sku)
 
-    def _reservation(self, order_id: str, line: SoldLine | ChangedLine) -> str:
-        return line.reservation_id or joined(*self._account, order_id, line.line_id)
+    def _own(self, order_id: str, line: SoldLine | ChangedLine) -> str:
+        return joined(*self._account, order_id, line.line_id)
+
+    def _let_go(self, order_id: str, line: SoldLine | ChangedLine, sku: str) -> Iterator[Sent]:
+        """Free what is still held by the reservation that a line carries; what is sold stays sold."""
+        if line.reservation_id is None or may_be_joined(line.reservation_id):
+            return
+        name = joined(*self._account, order_id, line.line_id, HOLD)
+        yield Sent(Release(id=name, reservation_id=line.reservation_id, sku=sku), sku)
 
     def _change(
         self, event: LinesCancelled | LinesReturned | LinesShipped, line: ChangedLine, act: str

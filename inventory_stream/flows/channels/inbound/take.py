@@ -109,7 +109,8 @@ class TakeInbound:
             self._monitor.untold(integration.name, len(unanswered))
         through = [event.at_ms for event in events if isinstance(event, ORDER_EVENTS)]
         if through:
-            account.orders_through(max(through))
+            # Not beyond when it came: a clock that runs ahead would end the wait for orders for good.
+            account.orders_through(min(max(through), inbound.received_ms))
 
     def _meanings(
         self,

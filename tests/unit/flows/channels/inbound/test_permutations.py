@@ -37,9 +37,7 @@ EDITED = (
 REFUNDED = (LinesReturned("O", "refund-1", PLACED_MS + 20, (ChangedLine("1", 1, sku="A", location="p1"),)),)
 BROKEN = (LinesReturned("O", "refund-2", PLACED_MS + 20, (ChangedLine("2", 1, sku="B"),), sellable=False),)
 SHIPPED = (LinesShipped("O", "parcel-1", PLACED_MS + 15, (ChangedLine("2", 1, sku="B", location="p1"),)),)
-CANCELLED = called_off(
-    "O", "cancelled", PLACED_MS + 30, PLACED_MS, (*LINES, LINE_C), is_paid=True, as_of_ms=PLACED_MS + 30
-)
+CANCELLED = called_off("O", "cancelled", PLACED_MS + 30, PLACED_MS, (*LINES, LINE_C), as_of_ms=PLACED_MS + 30)
 HISTORIES: dict[str, tuple[tuple[ChannelEvent, ...], ...]] = {
     "kept": (CREATED, PAID, EDITED, SHIPPED, REFUNDED),
     "called off": (CREATED, PAID, EDITED, CANCELLED, REFUNDED),

@@ -18,7 +18,8 @@ from models.channels import (
     TillSold,
     decode_inbound,
 )
-from models.commands import Cancel, RecordOrder, Release, Reserve, SetLocationGroup, Sync, TillSale
+from models.commands import RecordOrder, SetLocationGroup, Sync, TillSale
+from tests.fakes.desk import START_MS
 from tests.unit.flows.channels.inbound.inbound_world import PLACED_MS, World
 
 
@@ -124,42 +125,6 @@ async def test_a_line_that_the_mapping_lacks_is_a_letter_and_comes_back_when_it_
     assert len(world.sink.sent) == 2
 
 
-async def test_an_unpaid_line_of_our_reservation_waits_and_a_paid_one_is_its_confirm() -> None:
-    """The reservation that the shop carried through is sold once, not twice (R20)."""
-    world = World()
-    world.stock(C=5)
-    hold = Reserve(id="h", reservation_id="ours", sku="C", units=2, ttl_seconds=60, location="DC1")
-    world.desk.decide(hold)
-    line = SoldLine("1", 2, sku="C", reservation_id="ours")
-    await world.take(order(line, is_paid=False))
-    assert world.units("C") == (5, 2, 0, 0)
-    await world.take(order(line))
-    assert world.units("C") == (5, 0, 2, 0)
-
-
-async def test_a_paid_order_whose_reservation_expired_is_not_lost() -> None:
-    """The channel has the money: the order is recorded although the hold is over (R17, R20)."""
-    world = World()
-    world.stock(C=1)
-    hold = Reserve(id="h", reservation_id="ours", sku="C", units=1, ttl_seconds=60, location="DC1")
-    world.desk.decide(hold)
-    world.desk.now_ms += 120_000
-    await world.take(order(SoldLine("1", 1, sku="C", reservation_id="ours")))
-    assert world.units("C") == (1, 0, 1, 0)
-
-
-async def test_the_cancel_of_our_reservation_frees_what_is_held_and_what_is_sold() -> None:
-    """Nobody here knows whether it was paid: both are asked, one finds nothing."""
-    world = World()
-    world.stock(C=5)
-    hold = Reserve(id="h", reservation_id="ours", sku="C", units=2, ttl_seconds=60, location="DC1")
-    world.desk.decide(hold)
-    off = ChangedLine("1", sku="C", reservation_id="ours")
-    await world.take(LinesCancelled("O", "c", PLACED_MS, (off,)))
-    assert [type(command) for command in world.sink.sent] == [Release, Cancel]
-    assert world.units("C") == (5, 0, 0, 0)
-
-
 async def test_a_till_sale_lowers_the_stock_of_its_place() -> None:
     """R10: a fact, under an id of its own."""
     world = World()
@@ -191,6 +156,24 @@ async def test_what_a_channel_shows_is_a_hint_unless_it_is_the_authority(*, is_a
     assert isinstance(sync, Sync)
     assert (sync.source, sync.nets_orders, sync.on_hand) == ("shop-nl", True, 4)
     assert world.units("A") == (4, 0, 0, 0)
+
+
+async def test_a_count_of_an_item_of_several_skus_is_a_letter() -> None:
+    """Nobody can say whose count it is: neither SKU takes it."""
+    world = World(is_count_authority=True)
+    world.mapping.rows.append(world.mapping.rows[0]._replace(listing="10/2", sku="A2"))
+    world.stock(A=5, A2=35)
+    await world.take(StockSeen("10", 40, PLACED_MS))
+    assert world.sink.sent == []
+    assert len(world.letters.kept) == 1
+    assert (world.units("A"), world.units("A2")) == ((5, 0, 0, 0), (35, 0, 0, 0))
+
+
+async def test_orders_have_not_come_through_a_time_that_is_yet_to_come() -> None:
+    """A channel's clock that runs ahead would end the wait of raises for its orders for good."""
+    world = World()
+    await world.take(OrderTaken("O", START_MS + 1_000_000, (SoldLine("1", 1, sku="A"),)))
+    assert world.account.through_ms == START_MS
 
 
 async def test_an_order_that_is_only_named_is_asked_for() -> None:
