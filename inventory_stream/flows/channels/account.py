@@ -130,7 +130,7 @@ class Account:
     def succeed(self, former: "Account") -> None:
         """Go on, before the start, from what one that is taken up anew heard since its rows were read."""
         row = former.gate.row
-        through_ms = max(row.orders_through_ms, former._orders_through_ms)
+        through_ms = max(row.orders_through_ms, former._orders_through_ms)  # noqa: SLF001  # of one class
         self.gate.row = replace(row, orders_through_ms=through_ms)
 
     def start(self) -> None:
