@@ -31,6 +31,8 @@ ORDER: Final = (
     " ... on ProductSale { lineItem { id sku customAttributes { key value } } } } } } } } }"
 )
 
+_PLACED: Final = "ORDER"
+"""Reason of the agreement that an order begins with."""
 _PAID: Final = frozenset({"AUTHORIZED", "PAID", "PARTIALLY_PAID", "PARTIALLY_REFUNDED", "REFUNDED"})
 
 
@@ -112,7 +114,7 @@ def events_of_order(order_id: str, order: ShopifyOrder) -> Sequence[ChannelEvent
     known: dict[str, int] = {}
     events: list[ChannelEvent] = []
     for agreement in sorted(agreements.nodes, key=lambda one: one.happened_at):
-        is_first = agreement.reason == "ORDER"
+        is_first = agreement.reason == _PLACED
         at = order.created_at if is_first else agreement.happened_at
         at_ms = int(at.timestamp() * 1_000)
         if lines := {line.line_id: line for line in _added(order, agreement, known)}:
@@ -123,7 +125,9 @@ def events_of_order(order_id: str, order: ShopifyOrder) -> Sequence[ChannelEvent
 def _added(order: ShopifyOrder, agreement: _Agreement, known: dict[str, int]) -> Iterator[SoldLine]:
     """Give the lines that an agreement added to, with all their units; `known`: units by line, kept here."""
     sales = agreement.sales.nodes
-    of_order = _reservation_in(order.custom_attributes) if len(sales) == 1 else None
+    # As the webhooks read it: it is of the order as it was placed, where that has one line of goods.
+    is_of_one = agreement.reason == _PLACED and sum(sale.line_item is not None for sale in sales) == 1
+    of_order = _reservation_in(order.custom_attributes) if is_of_one else None
     for sale in sales:
         line = sale.line_item
         if line is None or not line.sku or (sale.quantity or 0) < 1:
