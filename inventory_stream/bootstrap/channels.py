@@ -146,9 +146,8 @@ def channel_parts(
     def new_account(integration: Integration, keeper: Keeper, restart: Callable[[Account], None]) -> Account:
         spec = adapters[integration.adapter]
         pace = AccountPace(now_ms)
-        channel = spec.new_channel(
-            Needs(integration, Secrets(integration.secrets or {}), exchanges, pace, drift, now_ms)
-        )
+        secrets = Secrets(integration.secrets or {})
+        channel = spec.new_channel(Needs(integration, secrets, exchanges, pace, drift, now_ms))
         pace.begin(channel.caps.limits)
         return Account(
             AccountParts(
@@ -165,6 +164,7 @@ def channel_parts(
                 now_ms=now_ms,
                 fail=fail,
                 worker=worker,
+                mended=secrets.mended,
                 unmapped=lambda: unmapped.of(integration.name),
                 mapping_wrong=lambda: (files.mapping.wrong or "").partition("\n")[0][:WRONG_CHARACTERS_MAX],
             ),

@@ -45,9 +45,15 @@ class Secrets:
                 raise ValueError(f"secret {name!r}: the path of its file must be absolute")
         self._references = dict(references)
         self._locks: dict[str, asyncio.Lock] = {}
+        self.mends = 0
+        """How often an operator said that access is there again; see `mended`."""
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(sorted(self._references))})"
+
+    def mended(self) -> None:
+        """Hear that somebody mended the access: what the vendor refused before says nothing any more."""
+        self.mends += 1
 
     def has(self, name: str) -> bool:
         """Say whether it is referred to and can be read now."""

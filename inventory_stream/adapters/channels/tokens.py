@@ -21,7 +21,7 @@ shortest-lived one (Walmart)."""
 
 REFUSED_MS: Final = 60_000
 """After a vendor refused to make one, it is not asked again for so long: each ask of a revoked grant counts
-against the app, and only a person can mend it."""
+against the app, and only a person can mend it. When one says so (`Secrets.mended`), it is asked at once."""
 
 ASKS_MAX: Final = 3
 """Tries to make a token before it is an error."""
@@ -44,6 +44,14 @@ class Fresh(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Fresh(lives_seconds={self.lives_seconds})"
+
+
+class _Refused(NamedTuple):
+    """What the vendor said, until when it counts, and `Secrets.mends` at that time."""
+
+    until_ms: int
+    error: ChannelError
+    mends: int
 
 
 Ask = Callable[[], Awaitable[Fresh]]
@@ -73,7 +81,7 @@ class Tokens:
         self._access: str | None = None
         self._ends_ms: int | None = None
         self._unstored: Fresh | None = None
-        self._refused: tuple[int, ChannelError] | None = None
+        self._refused: _Refused | None = None
 
     @classmethod
     def static(cls, name: str, secrets: Secrets, now_ms: Callable[[], int]) -> "Tokens":
@@ -103,8 +111,9 @@ class Tokens:
         async with self._mutex:
             if self._access is not None and self._access != used and not self._ends_soon():
                 return self._access
-            if self._refused is not None and self._now_ms() < self._refused[0]:
-                raise self._refused[1]
+            refused, mends = self._refused, self._secrets.mends
+            if refused is not None and self._now_ms() < refused.until_ms and refused.mends == mends:
+                raise refused.error
             try:
                 fresh = await self._made()
                 if fresh.access == used and not self._is_new_life(fresh):
@@ -112,7 +121,7 @@ class Tokens:
             except ChannelError as error:
                 if error.result is Result.AUTH:
                     self._access = None
-                    self._refused = (self._now_ms() + REFUSED_MS, error)
+                    self._refused = _Refused(self._now_ms() + REFUSED_MS, error, mends)
                 raise
             self._access, self._refused = fresh.access, None
             self._ends_ms = (

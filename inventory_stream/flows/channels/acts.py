@@ -85,6 +85,7 @@ class Acting:
             board.end_zeros(now_ms)
             account.breaker.answered()
             account.gate.knocks.over()
+            account.parts.mended()
         elif act.kind in {"pause", "kill"} and act.zeros_first:
             board.zeros_for_all(now_ms)
         elif act.kind == "approve":

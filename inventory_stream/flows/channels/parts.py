@@ -33,6 +33,8 @@ class AccountParts:
     """Ends the process: an account that stood still without a word would be worse."""
     worker: str
     """Names this worker in the status."""
+    mended: Callable[[], object] = bool
+    """Tells the adapter that an operator mended the access: refusals of before count no more."""
     unmapped: Callable[[], int] = int
     """Gives how many SKUs of the ledger the mapping does not name."""
     mapping_wrong: Callable[[], str] = str

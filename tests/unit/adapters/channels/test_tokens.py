@@ -122,6 +122,20 @@ async def test_what_trying_again_does_not_mend_is_asked_once(secrets: Secrets, r
     assert vendor.asked == 1
 
 
+async def test_a_mended_grant_is_asked_for_at_once(secrets: Secrets) -> None:
+    """Whoever mends the access and says so need not wait for the minute; a refusal after it is remembered anew."""
+    vendor = Vendor(secrets, failures=[Result.AUTH, Result.AUTH])
+    tokens = vendor.tokens()
+    for asked in (1, 1, 2, 2):
+        if asked > vendor.asked and asked > 1:
+            secrets.mended()
+        with pytest.raises(ChannelError):
+            await tokens.get()
+        assert vendor.asked == asked
+    secrets.mended()
+    assert await tokens.get() == "access-3"
+
+
 async def test_a_refused_grant_is_not_asked_for_at_every_push(secrets: Secrets) -> None:
     """The vendor counts refused asks against the app: for a minute the answer is remembered."""
     vendor = Vendor(secrets, failures=[Result.AUTH])

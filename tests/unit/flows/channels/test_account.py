@@ -244,8 +244,10 @@ async def test_refused_access_parks_the_account_until_somebody_resumes_it() -> N
         await world.quiet()
         assert len(world.channel.pushes) == 1
         assert world.heard.told == ["channel_access_lost"]
+        assert world.mends == []
         world.act("resume")
         await world.until(lambda: world.channel.shown == {"L0": 1, "L1": 1})
+        assert len(world.mends) == 1
 
 
 async def test_a_channel_that_does_not_answer_is_left_alone_and_looked_at_before_pushes() -> None:

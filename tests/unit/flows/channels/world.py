@@ -104,6 +104,7 @@ class AccountWorld:
         self.integration = integration
         self.restarts: list[Account] = []
         self.failed: list[BaseException] = []
+        self.mends: list[int] = []
         self.keeper = Keeper(self.log, 0, lambda: self.is_leased, self.failed.append)
         self._acts = 0
         self.account = self.new_account()
@@ -130,6 +131,7 @@ class AccountWorld:
             now_ms=now_ms,
             fail=self.failed.append,
             worker="here",
+            mended=lambda: self.mends.append(now_ms()),
         )
         account = Account(parts, self.restarts.append)
         account.map_listings()
