@@ -3,7 +3,7 @@
 import pytest
 
 from models.channels import ChangedLine, LinesCancelled, LinesReturned, OrderTaken, SoldLine
-from models.commands import RecordOrder, Release, Reserve
+from models.commands import Command, RecordOrder, Release, Reserve
 from tests.unit.flows.channels.inbound.inbound_world import PLACED_MS, World
 
 
@@ -74,6 +74,25 @@ async def test_two_lines_of_one_order_may_share_a_reservation() -> None:
     world = held(A=5)
     await world.take(order("O", line(1), line(1, line_id="2")))
     assert world.units("A") == (5, 0, 2, 0)
+
+
+async def test_who_reserves_between_the_two_commands_does_not_make_the_order_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The reservation that took the unit is the youngest: it is revoked, the unit is sold once (R11)."""
+    world = held(1, A=1)
+    other = Reserve(id="o", reservation_id="other", sku="A", units=1, ttl_seconds=60, location="DC1")
+    send = world.sink.send
+
+    async def interleaved(command: Command, partition_key: str | None) -> None:
+        await send(command, partition_key)
+        if isinstance(command, Release):
+            world.desk.decide(other)
+
+    monkeypatch.setattr(world.sink, "send", interleaved)
+    await world.take(order("O", line(1)))
+    assert world.units("A") == (1, 0, 1, 0)
+    assert world.desk.state.reservations["other"].lines[0].revoked == 1
 
 
 async def test_an_invented_word_is_no_reason_to_take_fewer_units() -> None:
