@@ -123,7 +123,7 @@ async def test_what_trying_again_does_not_mend_is_asked_once(secrets: Secrets, r
 
 
 async def test_a_mended_grant_is_asked_for_at_once(secrets: Secrets) -> None:
-    """Whoever mends the access and says so need not wait for the minute; then a refusal is remembered anew."""
+    """Whoever mends the access and says so need not wait for the minute; the next refusal counts anew."""
     vendor = Vendor(secrets, failures=[Result.AUTH, Result.AUTH])
     tokens = vendor.tokens()
     for asked in (1, 2):
