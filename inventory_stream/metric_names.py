@@ -689,7 +689,8 @@ CHANNEL_SECONDS: Final = Metric(
     Role.CHANNELS,
     "seconds",
     ("integration", "lane"),
-    "From the ledger's row to the channel's acknowledgement; lane zero or other. Live changes alone.",
+    "From the ledger's row to the channel's acknowledgement; lane zero or other. Live changes alone, "
+    "without the time for which an operator or the wait for orders kept them back.",
     buckets=_TOLD,
 )
 CHANNEL_LISTINGS: Final = Metric(
@@ -699,7 +700,8 @@ CHANNEL_LISTINGS: Final = Metric(
     "listings",
     ("integration", "state"),
     "Listings by where they are: mapped (all), in_step, zeros, cuts, raises (waiting), held (raises that "
-    "wait for orders), deferred (to be tried again or read back, or for the next day), in_flight, dead.",
+    "wait for orders), deferred (to be tried again or read back, or for the next day), in_flight, dead, "
+    "unbacked (the channel was told units of a SKU that the ledger does not know).",
     "Some dead for minutes: the channel refuses them for good.",
     "channel-pushes-dead",
 )
@@ -709,7 +711,7 @@ CHANNEL_OLDEST: Final = Metric(
     Role.CHANNELS,
     "seconds",
     ("integration",),
-    "For how long the listing that waits longest is out of step.",
+    "For how long the listing that waits longest is out of step; those that are kept back are left out.",
 )
 CHANNEL_EXPOSURE: Final = Metric(
     f"{PREFIX}channel_exposure_units",

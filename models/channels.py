@@ -231,6 +231,7 @@ class StatusRow(Struct, frozen=True, tag="status", omit_defaults=True):
     """`<channel>/<account>/@status`: how an account stands, written every few seconds by its worker.
 
     `deferred`: listings that wait for a time: to be tried again, read back, or for the next day.
+    `unbacked`: listings that the channel was told units of, while the ledger has no such SKU.
     `mapping_wrong`: what is wrong with the mapping file as it is now, while the version before it is in use.
     """
 
@@ -264,6 +265,7 @@ class StatusRow(Struct, frozen=True, tag="status", omit_defaults=True):
     failed: int = 0
     mapping_wrong: str = ""
     deferred: int = 0
+    unbacked: int = 0
 
 
 class Differing(Struct, frozen=True, omit_defaults=True):

@@ -60,6 +60,7 @@ class PrometheusChannels:
             ("deferred", status.deferred),
             ("in_flight", status.in_flight),
             ("dead", status.dead),
+            ("unbacked", status.unbacked),
         ):
             gauge(names.CHANNEL_LISTINGS, name, state).set(listings)
         gauge(names.CHANNEL_OLDEST, name).set(status.oldest_waiting_ms / MS)

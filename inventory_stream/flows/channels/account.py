@@ -196,7 +196,7 @@ class Account:
             return
         act = replace(act, reason=text_within(act.reason))
         log.info("channel_act", integration=self.integration.name, kind=act.kind, by=act.by)
-        was_shadow = self.gate.is_shadow
+        was_shadow, was_off = self.gate.is_shadow, self.gate.mode == "off"
         self.gate.change(
             last_act_id=act.act_id,
             last_act_offset=offset,
@@ -209,6 +209,8 @@ class Account:
             # The board believes what was only shown to a log: it is made anew from what was acknowledged.
             self._restart(self)
             return
+        if was_off and self.gate.mode != "off":
+            self._kept_back_until_ms = self._now_ms()
         self.acting.do(act)
         self._tell_once()  # somebody waits before a screen
         self.sender.wake()
@@ -280,14 +282,13 @@ class Account:
             if end.result is not Result.APPLIED or push is None:
                 figures.failed += 1
                 figures.erred(f"{end.result}: {end.code}", now_ms)
-                if end.result is Result.PERMANENT:
-                    self.sla.died(now_ms)
                 continue
             figures.last_acknowledged_ms = now_ms
-            heard_ms = self.changes.heard_ms(push.listing, push.version)
+            heard_ms = self.changes.heard_ms(push.listing, push.version, push.units)
             if heard_ms is None:
                 continue
-            way_ms = max(0, now_ms - heard_ms)
+            kept_back_until_ms = max(self.board.released_ms(push.listing), self._kept_back_until_ms)
+            way_ms = max(0, now_ms - max(heard_ms, kept_back_until_ms))
             figures.push_ms.add(way_ms)
             self.sla.acknowledged(way_ms, now_ms)
             if push.units == 0:
@@ -295,6 +296,14 @@ class Account:
             monitor.acknowledged(name, way_ms / 1_000, is_zero=push.units == 0)
 
     def kept(self, rows: Sequence[tuple[str, ListingRow]]) -> None:
+        """Have rows of listings kept; one that died is counted, once, whatever becomes of it."""
+        for listing, row in rows:
+            if row.dead is not None:
+                self.sla.died(self._now_ms())
+                self.changes.forget(listing)
+        self.keep(rows)
+
+    def keep(self, rows: Sequence[tuple[str, ListingRow]]) -> None:
         """Have rows of listings kept."""
         self._parts.keeper.keep((self.key(listing), row) for listing, row in rows)
 
@@ -359,7 +368,8 @@ class Account:
             )
         was_met = self.standing_sla.is_met
         # What an operator keeps back is not late.
-        oldest_ms = board.oldest_waiting_ms(self._now_ms()) if self.gate.mode == "on" else 0
-        self.standing_sla = self.sla.look(oldest_ms, self._now_ms())
+        now_ms = self._now_ms()
+        oldest_ms = min(board.oldest_waiting_ms(now_ms), now_ms - self._kept_back_until_ms)
+        self.standing_sla = self.sla.look(oldest_ms if self.gate.mode == "on" else 0, now_ms)
         if was_met and not self.standing_sla.is_met:
             self._tell_outside("channel_sla_breached", self.standing_sla.why, self.standing_sla.since_ms)

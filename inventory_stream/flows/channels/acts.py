@@ -116,7 +116,7 @@ class Acting:
         while not board.end_mass_change():
             while rows := board.refuse(parts.now_ms()):
                 if not account.sender.is_dry:
-                    account.kept(rows)
+                    account.keep(rows)
                 await asyncio.sleep(0)
             await parts.keeper.kept()
         account.gate.unpark(MASS_CHANGE)

@@ -30,6 +30,9 @@ class Wants(Protocol):
     def want(self, listing: str, version: Version, units: int, at_ms: int, now_ms: int) -> None:
         """Note what a listing has to show."""
 
+    def is_waiting(self, listing: str) -> bool:
+        """Say whether the channel is to be told something of a listing."""
+
     def let_go(self, first: int, end: int, is_mapped: Callable[[str], bool], now_ms: int) -> bool:
         """Follow those no more of these places that are not mapped; say whether others remain."""
 
@@ -68,7 +71,7 @@ class Changes:
         self._move: _Move | None = None
         self.is_scan_due = True
         """Whether all listings are to be looked at once the ledger was read to its end."""
-        self._heard: Final[dict[str, tuple[Version, int]]] = {}
+        self._heard: Final[dict[str, tuple[Version, int, int]]] = {}
 
     @property
     def listings(self) -> Sequence[MappedListing]:
@@ -104,6 +107,11 @@ class Changes:
         self._scan = None
         self._move = _Move(self.listings, stopped)
         self.is_scan_due = True
+
+    @property
+    def is_all_looked_at(self) -> bool:
+        """Whether all listings were looked at since the ledger was read or the mapping changed."""
+        return self._scan is None and not self.is_scan_due
 
     @property
     def has_more(self) -> bool:
@@ -149,16 +157,27 @@ class Changes:
             # Not known, or not known yet: a partition that is read anew is looked at when it was.
             self.is_scan_due |= not self._mirror.is_sku_read(mapped.sku)
             return
-        board.want(mapped.listing, found.version, found.units, found.at_ms, now_ms)
-        if heard_ms is not None and len(self._heard) < HEARD_MAX:
+        listing = mapped.listing
+        board.want(listing, found.version, found.units, found.at_ms, now_ms)
+        if not board.is_waiting(listing):
+            self.forget(listing)  # a buffer or a bound took the change up: there is nothing to time
+        elif heard_ms is not None and (listing in self._heard or len(self._heard) < HEARD_MAX):
             # From the row's own time where that is near: clocks of two machines are not one.
             way_ms = heard_ms - found.at_ms
-            self._heard[mapped.listing] = found.version, found.at_ms if 0 <= way_ms < 60_000 else heard_ms
+            at_ms = found.at_ms if 0 <= way_ms < 60_000 else heard_ms
+            self._heard[listing] = found.version, found.units, at_ms
 
-    def heard_ms(self, listing: str, version: Version) -> int | None:
-        """Give since when a change that was just acknowledged has been under way; forgets it."""
+    def heard_ms(self, listing: str, version: Version, units: int) -> int | None:
+        """Give since when a change that was just acknowledged has been under way; forgets it.
+
+        A newer one that says the same units is there as well.
+        """
         heard = self._heard.get(listing)
-        if heard is None or heard[0] > version:
+        if heard is None or (heard[0] > version and heard[1] != units):
             return None
         del self._heard[listing]
-        return heard[1]
+        return heard[2]
+
+    def forget(self, listing: str) -> None:
+        """Time a change no more."""
+        self._heard.pop(listing, None)

@@ -161,8 +161,7 @@ class Sender:
             return False
         cost = self._caps.push_cost
         if not self._pace.try_first(self._limit, cost):
-            await self._pace.take_first(self._limit, cost)
-            self._changes.drain(self._board, self._now_ms())
+            await self._wait_for_token(cost)
         now_ms = self._now_ms()
         is_due, is_zeros_only = self._may_take(now_ms)
         batch = (
@@ -177,6 +176,26 @@ class Sender:
         self._pushing.add(task)
         task.add_done_callback(self._pushed)
         return True
+
+    async def _wait_for_token(self, cost: float) -> None:
+        """Take a token, and hear of changes meanwhile: a channel may ask for a pause of 15 minutes."""
+        following = begun(self._follow(), self._fail)
+        try:
+            await self._pace.take_first(self._limit, cost)
+        finally:
+            following.cancel()
+            self.wake()  # what woke meanwhile may have been more than a change
+        self._changes.drain(self._board, self._now_ms())
+
+    async def _follow(self) -> None:
+        """Have the board hear of changes until cancelled."""
+        while True:
+            self._is_awake.clear()
+            self._changes.drain(self._board, self._now_ms())
+            if self._changes.has_more:
+                await asyncio.sleep(0)
+            else:
+                await self._is_awake.wait()
 
     def _pushed(self, task: asyncio.Task[None]) -> None:
         self._pushing.discard(task)

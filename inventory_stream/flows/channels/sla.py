@@ -59,7 +59,8 @@ class Sla:
 
         Args:
             oldest_waiting_ms: Age of the oldest update that waits to be sent, 0 for none. Raises that are
-                held back on purpose are not among them, nor listings that an operator stopped.
+                held for orders are not among them, nor what an operator keeps back, nor dead ones. What waits
+                since the channel takes no more changes of it today is.
             now_ms: The time.
         """
         self._turn(now_ms)

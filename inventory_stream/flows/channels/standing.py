@@ -44,6 +44,7 @@ def standing(account: "Account") -> StatusRow:
         mapping_wrong=account.parts.mapping_wrong(),
         schema_drift=account.parts.misfits(),
         orders_through_ms=gate.row.orders_through_ms,
+        unbacked=board.unbacked if account.changes.is_all_looked_at else 0,
         sent=figures.sent,
         failed=figures.failed,
     )

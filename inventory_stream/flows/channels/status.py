@@ -74,6 +74,7 @@ class Story(NamedTuple):
             and status is not None
             and status.sla == "met"
             and not status.dead
+            and not status.unbacked
             and not status.mapping_wrong
         )
 
@@ -123,14 +124,22 @@ def lines(story: Story, today: date) -> Iterator[str]:
     for kind, why in story.parked.items():
         yield f"  PARKED {kind}: {why}"
         yield f"    way out: {WAYS_OUT.get(kind, OTHER_WAY_OUT).format(name=integration.name)}"
-    if status is not None and status.mapping_wrong:
-        yield f"  MAPPING FILE wrong, the one before it is in use: {status.mapping_wrong}"
-        yield "    way out: `channels check` names each line"
-    if status is not None and status.dead:
-        yield f"  {status.dead:,} dead: `channels diff {integration.name} --dead` lists them, then"
-        yield f"    way out: mend what was refused, then `channels replay {integration.name}`"
+    if status is not None:
+        yield from _troubles(status, integration.name)
     if story.is_silent:
         yield "  NO WORKER owns this account: start `inventory-stream worker channels`"
+
+
+def _troubles(status: StatusRow, name: str) -> Iterator[str]:
+    if status.mapping_wrong:
+        yield f"  MAPPING FILE wrong, the one before it is in use: {status.mapping_wrong}"
+        yield "    way out: `channels check` names each line"
+    if status.dead:
+        yield f"  {status.dead:,} dead: `channels diff {name} --dead` lists them, then"
+        yield f"    way out: mend what was refused, then `channels replay {name}`"
+    if status.unbacked:
+        yield f"  {status.unbacked:,} listings show units of SKUs that the ledger does not know"
+        yield "    way out: mend their lines of the mapping, or have the SKUs counted in (0 is a count)"
 
 
 def _headline(story: Story) -> str:

@@ -37,6 +37,8 @@ class Columns:
         self.counts: Final = [0] * STATES
         self.acknowledged_count: int = 0
         self.wanted_count: int = 0
+        self.unbacked_count: int = 0
+        """Nothing is wanted, but units were acknowledged."""
         self._free: Final[list[int]] = []
         self._numbers: Final = (
             (self.state, IDLE),
@@ -73,6 +75,7 @@ class Columns:
         self.forget_wanted(place)
         if self.acknowledged_units[place] != UNKNOWN:
             self.acknowledged_count -= 1
+        self.unbacked_count -= self._is_unbacked(place)
         self.counts[self.state[place]] -= 1
         queued = self.queued[place]
         for column, value in self._numbers:
@@ -92,6 +95,7 @@ class Columns:
 
     def want(self, place: int, version: Version, units: int, at_ms: int) -> None:
         """Note what the ledger says."""
+        self.unbacked_count -= self._is_unbacked(place)
         if self.wanted_units[place] == UNKNOWN:
             self.wanted_count += 1
         self.wanted_generation[place], self.wanted_offset[place] = version
@@ -104,14 +108,20 @@ class Columns:
             self.wanted_count -= 1
             self.wanted_units[place] = UNKNOWN
             self.wanted_generation[place] = self.wanted_offset[place] = 0
+            self.unbacked_count += self._is_unbacked(place)
 
     def acknowledge(self, place: int, version: Version, units: int, now_ms: int) -> None:
         """Note what the channel took."""
         if self.acknowledged_units[place] == UNKNOWN:
             self.acknowledged_count += 1
+        self.unbacked_count -= self._is_unbacked(place)
         self.acknowledged_generation[place], self.acknowledged_offset[place] = version
         self.acknowledged_units[place] = units
         self.acknowledged_ms[place] = now_ms
+        self.unbacked_count += self._is_unbacked(place)
+
+    def _is_unbacked(self, place: int) -> bool:
+        return self.wanted_units[place] == UNKNOWN and self.acknowledged_units[place] > 0
 
     def enter(self, place: int, state: int) -> None:
         """Move a listing into a state."""

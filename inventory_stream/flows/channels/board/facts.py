@@ -25,6 +25,7 @@ class Facts:
     `blind`: nobody could read back what is shown, so nothing is compared.
     `failed`: the most that requests told which failed since one was taken, and when the last one did: a proxy
     answers with 5xx for what the server behind it has applied.
+    `released_ms`: until when the wish that waits was kept back.
     `tries`: how often the wanted revision failed, and since when. `due_ms`: not before then.
     """
 
@@ -43,8 +44,9 @@ class Facts:
         self.dead: Final[dict[int, DeadPush]] = {}
         self.observed: Final[dict[int, int]] = {}
         self.repairs: Final[dict[int, int]] = {}
-        self.failed: Final[dict[int, tuple[int, int]]] = {}
         self.looked_ms: Final[dict[int, int]] = {}
+        self.failed: Final[dict[int, tuple[int, int]]] = {}
+        self.released_ms: Final[dict[int, int]] = {}
         self.tries: Final[dict[int, tuple[int, int]]] = {}
         self.due_ms: Final[dict[int, int]] = {}
         self.stopped: Final[set[int]] = set()

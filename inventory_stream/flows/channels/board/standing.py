@@ -95,6 +95,11 @@ class Standing:
         return columns.counts[IDLE] - (len(columns.index) - columns.wanted_count)
 
     @property
+    def unbacked(self) -> int:
+        """Listings that the channel was told units of, while nobody said what they have to show."""
+        return self._state.columns.unbacked_count
+
+    @property
     def exposure_units(self) -> int:
         """Sum of max(0, the most that a buyer may still be shown - what is wanted) (design.md section 3)."""
         return self._state.exposure_units
@@ -105,9 +110,18 @@ class Standing:
         return self._state.guard.change
 
     def oldest_waiting_ms(self, now_ms: int) -> int:
-        """For how long the oldest is out of step that is neither dead nor stopped."""
+        """For how long the oldest is out of step that nobody keeps back."""
         since_ms = self._state.ages.oldest_ms()
         return 0 if since_ms is None else now_ms - since_ms
+
+    def is_waiting(self, listing: str) -> bool:
+        """Say whether the channel is to be told something of a listing, or was just now."""
+        place = self._state.columns.index.get(listing)
+        return place is not None and self._state.columns.state[place] != IDLE
+
+    def released_ms(self, listing: str) -> int:
+        """Say until when the wish that waits or flies was kept back; 0: it was not."""
+        return self._state.released_ms.get(self._state.columns.index.get(listing, -1), 0)
 
     def row(self, listing: str, now_ms: int) -> ListingRow | None:
         """Give what was acknowledged of a listing; None: not followed."""

@@ -18,6 +18,7 @@ from inventory_stream.flows.channels.board.states import (
     FLIGHT,
     HELD,
     IDLE,
+    KEPT_BACK,
     LANES,
     MASS,
     RAISE,
@@ -53,9 +54,7 @@ class State(Facts):
         state = self._state_of(place, now_ms)
         was = columns.state[place]
         if state != was:
-            columns.enter(place, state)
-            if was == HELD:
-                self.holds.drop(place)
+            self._enter(place, was, state, now_ms)
         if state == RAISE:
             self.looked_ms.pop(place, None)  # orders of its time are in, or waited for long enough
         if state in LANES:
@@ -71,6 +70,13 @@ class State(Facts):
         else:
             self.ages.begin(place, now_ms)
         self._weigh(place)
+
+    def _enter(self, place: int, was: int, state: int, now_ms: int) -> None:
+        self.columns.enter(place, state)
+        if was == HELD:
+            self.holds.drop(place)
+        if was in KEPT_BACK and state not in RESTING:
+            self.released_ms[place] = now_ms
 
     def sort_all(self, now_ms: int) -> None:
         """Put every listing where it belongs, since what is wanted of each has changed: by and by.
@@ -171,6 +177,7 @@ class State(Facts):
         for rare in (self.observed, self.repairs, self.failed, self.tries, self.due_ms):
             if rare:
                 rare.pop(place, None)
+        self.released_ms.pop(place, None)
         # What was in flight when an operator refused the wish after it says nothing of that one.
         if self.dead and place in self.dead and version >= self.dead_version(place):
             del self.dead[place]
@@ -183,6 +190,7 @@ class State(Facts):
         self.guard.drop(place)
         self.days.drop(place)
         self.failed.pop(place, None)
+        self.released_ms.pop(place, None)
         for rare in (self.observed, self.repairs, self.looked_ms, self.dead, self.tries, self.due_ms):
             rare.pop(place, None)
         self.stopped.discard(place)

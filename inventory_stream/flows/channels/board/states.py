@@ -29,5 +29,7 @@ BUDGET: Final = 12
 
 STATES: Final = 13
 LANES: Final = (ZERO, CUT, RAISE)
-RESTING: Final = frozenset({IDLE, DEAD, STOPPED, MASS})
-"""Nothing is under way here: such a listing's age says nothing about how fast we are."""
+KEPT_BACK: Final = frozenset({HELD, DEAD, STOPPED, MASS})
+"""On purpose, ours or an operator's: how long says nothing about how fast we are."""
+RESTING: Final = KEPT_BACK | {IDLE}
+"""Nothing is under way here."""

@@ -478,3 +478,93 @@ async def test_orders_are_not_asked_for_again_and_again_where_access_is_refused(
         world.channel.orders["1"] = []
         world.act("resume")
         assert await world.account.events_of(OrderNamed("1", 1)) == ()
+
+
+async def test_what_an_operator_keeps_back_is_not_late() -> None:
+    """A change of half a minute ago that waited for `resume` is timed from there, and breaks no promise."""
+    async with account_world() as world:
+        await world.until(lambda: world.account.board.in_step == 3)
+        world.act("pause")
+        world.mirror.now_ms = now_ms() - 30_000
+        world.mirror.set("S0", 7)
+        await world.until(lambda: world.account.board.waiting.cuts)
+        world.account.board._state.ages._since_ms[0] -= 30_000
+        world.account.board._state.columns.since_ms[0] -= 30_000
+        world.channel.is_held = True
+        world.act("resume")
+        await world.until(lambda: world.account.board.in_flight)
+        world.account._look()
+        assert world.account.standing_sla.is_met
+        told = len(world.heard.seconds)
+        world.channel.release()
+        await world.until(lambda: len(world.heard.seconds) > told)
+        assert world.heard.seconds[-1][0] < 5
+        assert world.account.sla._bad == 0
+
+
+async def test_a_change_that_is_nothing_to_the_channel_is_not_timed() -> None:
+    """The channel's bound takes it up; telling the same version hours later says nothing about our speed."""
+    async with account_world(FakeChannel(units_max=8)) as world:
+        await world.until(lambda: world.account.board.in_step == 3)
+        world.mirror.set("S0", 9)
+        await world.until(lambda: not world.account.changes.has_more)
+        version = world.mirror.version("S0")
+        assert version is not None
+        assert world.account.changes.heard_ms("L0", version, 8) is None
+
+
+async def test_a_change_to_what_is_in_flight_is_there_with_it() -> None:
+    """A newer version that says the same units has nothing more to wait for."""
+    async with account_world() as world:
+        await world.until(lambda: world.account.board.in_step == 3)
+        world.channel.is_held = True
+        world.mirror.set("S0", 7)
+        await world.until(lambda: world.account.board.in_flight)
+        world.mirror.set("S0", 7)
+        await world.until(lambda: not world.account.changes.has_more)
+        told = len(world.heard.seconds)
+        world.channel.release()
+        await world.until(lambda: len(world.heard.seconds) > told)
+        version = world.mirror.version("S0")
+        assert version is not None
+        assert world.account.changes.heard_ms("L0", version, 7) is None
+
+
+async def test_a_dead_push_is_counted_once() -> None:
+    """However often its batch was halved until it stood alone; its neighbours are not dead."""
+    channel = FakeChannel(in_flight_max=1)
+    async with account_world(channel, listings=4) as world:
+        await world.until(lambda: world.account.board.in_step == 4)
+        bad, good = Result.PERMANENT, Result.APPLIED
+        channel.results = [bad, bad, good, bad, good]
+        world.account.act(Act("shut", "pause", "me", now_ms()), 1)
+        for number in range(4):
+            world.mirror.set(f"S{number}", 7)
+        await world.until(lambda: world.account.board.waiting.cuts == 4)
+        world.account.act(Act("open", "resume", "me", now_ms()), 2)
+        await world.until(lambda: world.account.board.dead and world.account.board.in_step == 3)
+        assert world.account.sla._bad == 1
+
+
+async def test_changes_are_heard_while_the_channel_asked_for_a_pause() -> None:
+    """The board, and so the status, knows what waits, though no token comes for minutes."""
+    async with account_world() as world:
+        await world.until(lambda: world.account.board.in_step == 3)
+        world.account.parts.pace.throttled("calls", now_ms() + 600_000)
+        for number in range(3):
+            world.mirror.set(f"S{number}", 0)
+            await world.until(lambda count=number + 1: world.account.board.waiting.zeros == count)  # type: ignore[misc]
+        assert world.account.board.exposure_units == 30
+
+
+async def test_listings_without_stock_to_show_are_told() -> None:
+    """Mapped to a SKU that the ledger does not know, a listing keeps what it showed: somebody has to look."""
+    async with account_world() as world:
+        await world.until(lambda: world.account.board.in_step == 3)
+        rows = world.mapping.listings("", "")
+        world.mapping.put([rows[0]._replace(sku="nobody's"), *rows[1:]])
+        world.account.map_listings()
+        world.account.scan()
+        await world.until(lambda: world.account.changes.is_all_looked_at)
+        world.account._tell_once()
+        assert world.heard.stood[-1].unbacked == 1

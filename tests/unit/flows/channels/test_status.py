@@ -80,6 +80,7 @@ def test_every_kind_that_stops_is_known_here() -> None:
         ({"last_error": "429", "last_error_ms": NOW_MS - 180_000}, "last error 3 min ago: 429"),
         ({"orders_through_ms": NOW_MS}, "orders in through 2027-01-15"),
         ({"unmapped_skus": 12}, "12 SKUs of the ledger not mapped"),
+        ({"unbacked": 1_200}, "1,200 listings show units of SKUs that the ledger does not know"),
         ({"dead": 3}, "mend what was refused, then `channels replay shop-nl`"),
         ({"schema_drift": 4}, "4 times its answers did not fit their schema"),
         (
@@ -94,7 +95,9 @@ def test_what_the_worker_tells_is_shown(fields: dict[str, Any], told: str) -> No
     assert told in text(story(with_fields(STATUS, **fields)))
 
 
-@pytest.mark.parametrize("fields", [{"dead": 1}, {"sla": "breached: x"}, {"mapping_wrong": "x"}])
+@pytest.mark.parametrize(
+    "fields", [{"dead": 1}, {"unbacked": 1}, {"sla": "breached: x"}, {"mapping_wrong": "x"}]
+)
 def test_trouble_needs_somebody(fields: dict[str, Any]) -> None:
     """`status` ends with 1 for it."""
     assert not story(with_fields(STATUS, **fields)).is_well

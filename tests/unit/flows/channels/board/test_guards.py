@@ -3,7 +3,7 @@
 from inventory_stream.flows.channels.board.days import DAY_MS
 from inventory_stream.ports.channel import Result
 from models.channels import ListingRow
-from tests.unit.flows.channels.board.told import NOW_MS, REQUEST_MS, SETTLE_MS, Told, told
+from tests.unit.flows.channels.board.told import HOLD_MS, NOW_MS, REQUEST_MS, SETTLE_MS, Told, told
 
 MANY = [f"l{number}" for number in range(100)]
 
@@ -117,6 +117,43 @@ def test_zeros_for_all_reach_what_a_mass_change_keeps_back() -> None:
     account.board.zeros_for_all(NOW_MS)
     assert refused(account) == {}
     assert sent_all(account) == set(MANY)
+
+
+def test_what_is_kept_back_is_not_late() -> None:
+    """Held for orders, stopped, or waiting for approval: its age begins when it may go."""
+    account = told({"a": 5, "b": 5}, takes_orders=True)
+    account.want("a", 9)
+    account.board.stop(["b"], NOW_MS)
+    account.want("b", 3)
+    assert (account.board.held, account.board.stopped) == (1, 1)
+    assert account.board.oldest_waiting_ms(NOW_MS + 1_900) == 0
+    assert account.board.released_ms("a") == 0
+    assert account.board.next_due_ms(NOW_MS + HOLD_MS) is None
+    assert account.board.oldest_waiting_ms(NOW_MS + HOLD_MS + 7) == 7
+    assert account.sent(HOLD_MS + 7) == {"a": 9}
+    assert account.board.released_ms("a") == NOW_MS + HOLD_MS
+    account.end(at=HOLD_MS + 9)
+    assert account.board.released_ms("a") == 0
+    account.board.resume(["b"], NOW_MS + 9_000)
+    assert account.board.oldest_waiting_ms(NOW_MS + 9_001) == 1
+    assert account.board.released_ms("b") == NOW_MS + 9_000
+
+
+def test_listings_of_a_sku_that_the_ledger_does_not_know_are_counted() -> None:
+    """They show units that nobody has; those that show none, or are gone, do not count."""
+    account = told({"a": 50, "b": 0, "c": 7, "d": 5})
+    assert account.board.unbacked == 0
+    account.board.set_listings({"a": "NEW", "b": "NEW", "c": "NEW", "d": "D"}, NOW_MS)
+    assert account.board.unbacked == 2
+    account.want("a", 3)
+    assert account.board.unbacked == 1
+    account.board.set_listings({"a": "NEW", "d": "D"}, NOW_MS)
+    assert account.board.unbacked == 0
+    taken = Told("a")
+    taken.board.known("a", ListingRow(1, 1, 5, NOW_MS, sku="A"), NOW_MS)
+    assert taken.board.unbacked == 1
+    taken.want("a", 5)
+    assert taken.board.unbacked == 0
 
 
 def test_changes_of_one_listing_while_a_mass_change_waits_are_no_load() -> None:
