@@ -25,8 +25,8 @@ _EPILOG: Final = """\
 Broker, ledger worker, channel worker and sandbox are real processes; the load is open loop. A figure counts
 only when every listing ends at the ledger's value and none was ever in two requests at once: the exit status
 is 1 otherwise. A missed target is shown and changes nothing. By default a look of two minutes; --full takes
-the large numbers (a backlog of 100,000 listings, 100,000 decisions told to every channel, a million listings in
-memory: about 10 minutes) and writes its page to benchmarks/results.
+the large numbers (a backlog of 100,000 listings, 100,000 decisions told to every channel, a million listings
+in memory: about 10 minutes) and writes its page to benchmarks/results.
 """
 
 

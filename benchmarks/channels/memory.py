@@ -87,7 +87,7 @@ def _resident_mib() -> float:
 def main() -> None:
     """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--listings", type=int, default=50_000, help="1000000 is the issue's number")
+    parser.add_argument("--listings", type=int, default=50_000, help="1000000 is what is promised")
     print(json.dumps(measure(parser.parse_args().listings), indent=2))
 
 

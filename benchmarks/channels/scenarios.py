@@ -32,7 +32,7 @@ SHOP: Final = "template"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a run is: the issue's numbers, or a look that takes a minute."""
+    """How large a run is: the promised numbers, or a look that takes a minute."""
 
     seconds: float
     latency_listings: int
