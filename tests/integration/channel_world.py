@@ -25,8 +25,10 @@ from models.channels import (
     STATUS,
     Act,
     Inbound,
+    OrderNamed,
     StatusRow,
     account_key,
+    encode_inbound,
     outcome_key,
 )
 from models.codec import encode_command
@@ -129,6 +131,27 @@ class ChannelWorld:
         row = rows.get(key)
         assert row is None or isinstance(row, StatusRow)
         return row
+
+    async def until_mode(self, name: str, mode: str) -> None:
+        """Wait until an account stands so."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while (row := await self.status(name)) is None or row.mode != mode:
+            assert time.monotonic() < deadline, f"{name} stands so: {row}"
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def name_orders(self, name: str, count: int) -> int:
+        """Deliver orders that are only named; gives the offset of the first one."""
+        account = self.fake(name).entry().account
+        partition = self._partition(name, account)
+        sent = []
+        for number in range(count):
+            order = f"order-{number}"
+            value = encode_inbound(Inbound(name, account, order, 1, (OrderNamed(order, 1),)))
+            topic = self.settings.topic(CHANNEL_INBOUND)
+            sent.append(await self._producer.send(topic, value, partition=partition))
+        offset: int = (await sent[0]).offset
+        await self._producer.flush()
+        return offset
 
     async def next_inbound(self, name: str) -> int:
         """Give the offset from which the next worker reads deliveries and acts of an account."""

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from inventory_stream.devservers import KafkaServer
+from inventory_stream.flows.channels.intake import WAITING_MAX
+from inventory_stream.sandbox.faults import Fault
 from inventory_stream.settings import KafkaSettings, RedisSettings, Settings
 from tests.integration.channel_world import channel_world, until
 
@@ -124,3 +126,24 @@ async def test_one_channel_is_killed_to_zero_while_the_other_goes_on(
         assert await asyncio.to_thread(worker.process.wait, 10) == 0
         # Both acts are passed over: who comes next does not read them again.
         assert await world.next_inbound("template") == 2
+
+
+async def test_orders_that_wait_for_a_channel_that_is_down_hold_no_act_up(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """More named orders than are held, and both accounts are killed; none of the orders is passed over."""
+    async with (
+        channel_world(settings, tmp_path, ["square", "template"], 1) as world,
+        world.worker("ledger") as ledger,
+        world.worker() as worker,
+    ):
+        await ledger.until_ready()
+        await worker.until_ready()
+        world.fake("square").account.faults.during(Fault.RESET_BEFORE, 3_600.0)
+        first = await world.name_orders("square", WAITING_MAX + 500)
+        for name in ("square", "template"):
+            await world.act(name, "kill")
+            await world.until_mode(name, "off")
+        worker.process.terminate()
+        assert await asyncio.to_thread(worker.process.wait, 10) == 0
+        assert await world.next_inbound("square") == first
