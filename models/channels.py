@@ -72,12 +72,16 @@ class OrderTaken(Struct, frozen=True, tag="order_taken", omit_defaults=True):
 
 
 class LinesCancelled(Struct, frozen=True, tag="lines_cancelled", omit_defaults=True):
-    """Units that were not shipped will not be. `change_id` names the act, unique within the order."""
+    """Units that were not shipped will not be. `change_id` names the act, unique within the order.
+
+    `as_of_ms` of lines without units: an order that is told as of a later time is on again. 0: never.
+    """
 
     order_id: Id
     change_id: Id
     at_ms: int
     lines: ChangedLines
+    as_of_ms: int = 0
 
 
 class LinesReturned(Struct, frozen=True, tag="lines_returned", omit_defaults=True):

@@ -359,13 +359,18 @@ class Fulfil(Command, tag="fulfil", frozen=True):
 
 
 class Cancel(Command, tag="cancel", frozen=True):
-    """The order is off: units still allocated become free again (R16). Without `units`: all of them."""
+    """The order is off: units still allocated become free again (R16). Without `units`: all of them.
+
+    `as_of`, without `units`: when it was off, among the tellings of an outside order (R20): a newer one takes
+    its units again. Without it nothing does.
+    """
 
     reservation_id: Id
     sku: Id
     units: Units | None = None
     location: Id | None = None
     effective_at: When | None = None
+    as_of: When | None = None
 
 
 class Return(Command, tag="return", frozen=True):

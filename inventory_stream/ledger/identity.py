@@ -11,7 +11,7 @@ from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.breakdown import breakdown_of, positions_of
 from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX, SHORT_ORDERS_NAMED
 from inventory_stream.ledger.state import PartitionState
-from models.commands import Command, RecordOrder, Reserve, type_name
+from models.commands import Cancel, Command, RecordOrder, Reserve, type_name
 from models.outcomes import NOT_FINAL, Outcome
 from models.rows import (
     ID_REUSED_ANSWER,
@@ -40,7 +40,7 @@ def content_hash(command: Command) -> bytes:
     content = [getattr(command, name) for name in names if name not in _NOT_CONTENT]
     if isinstance(command, Reserve) and content[-1] is False:
         del content[-1]  # `allow_backorder`, as ever: rows from before it was a word keep their hash
-    elif isinstance(command, RecordOrder) and content[-1] is None:
+    elif isinstance(command, RecordOrder | Cancel) and content[-1] is None:
         del content[-1]  # `as_of`, likewise
     kind = type_name(type(command))
     try:

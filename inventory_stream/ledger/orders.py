@@ -15,16 +15,29 @@ from inventory_stream.ledger.lines import (
     lines_at,
     release_lines,
 )
-from inventory_stream.ledger.movements import effective_ms, end_if_over
+from inventory_stream.ledger.movements import effective_ms, end_if_over, epoch_ms
 from inventory_stream.ledger.paths import breakdown_on, pool_at
 from inventory_stream.ledger.state import PartitionState
-from models.commands import EPOCH_MS_MAX, Cancel, Confirm, Extend, Release
+from models.commands import EPOCH_MS_MAX, Cancel, Confirm, Extend, RecordOrder, Release
 from models.outcomes import Outcome
 from models.paths import SALE
 from models.rows import ReservationRow
 
-_OFF_MS: Final = EPOCH_MS_MAX + 1
+_OFF_MS: Final = EPOCH_MS_MAX + 2
 """Newer than all that an order's tellings may say."""
+
+
+def told_as_of(command: RecordOrder) -> int:
+    """Give when an outside order was as it is told, in ms; 0: not said.
+
+    As it was told: clamped to a clock, which telling is the newest would depend on when each arrived (R20).
+    """
+    return 0 if command.as_of is None else max(1, epoch_ms(command.as_of))
+
+
+def off_as_of(command: Cancel) -> int:
+    """Give when an order was off as a whole, in ms: right after what else was told as of that time (R20)."""
+    return _OFF_MS if command.as_of is None else epoch_ms(command.as_of) + 1
 
 
 def extend(state: PartitionState, command: Extend, arrival_ms: int, batch: Batch) -> int:
@@ -138,8 +151,12 @@ def cancel(state: PartitionState, command: Cancel, arrival_ms: int, batch: Batch
     reservation = known_reservation(state, command, arrival_ms, batch)
     if isinstance(reservation, int):
         return reservation
-    if reservation.told_ms and command.units is None and command.location is None:
-        reservation.told_ms = _OFF_MS  # as a whole: no telling that comes later takes anything (R20)
+    is_whole = bool(reservation.told_ms) and command.units is None and command.location is None
+    if is_whole:
+        off_ms = off_as_of(command)
+        if off_ms < reservation.told_ms:
+            return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
+        reservation.told_ms = off_ms
     lines = lines_at(reservation, command.location)
     allocated = sum(line.allocated + line.backorders_confirmed for line in lines)
     if not allocated:
@@ -149,5 +166,7 @@ def cancel(state: PartitionState, command: Cancel, arrival_ms: int, batch: Batch
         return answer(state, batch, reservation, command, Outcome.MORE_THAN_HELD)
     cancelled_ms, _ = effective_ms(state, batch, command.effective_at, arrival_ms)
     movements = cancel_lines(state, batch, reservation, lines, units, cancelled_ms)
+    if is_whole:
+        reservation.told_units -= min(units, reservation.told_units)
     end_if_over(state, batch, reservation)
     return answer(state, batch, reservation, command, Outcome.CANCELLED, units, movements=movements)

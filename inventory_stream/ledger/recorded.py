@@ -20,7 +20,8 @@ from inventory_stream.ledger.lines import (
     changed,
     line_made_at,
 )
-from inventory_stream.ledger.movements import effective_ms, end_if_over, epoch_ms, settle
+from inventory_stream.ledger.movements import effective_ms, end_if_over, settle
+from inventory_stream.ledger.orders import told_as_of
 from inventory_stream.ledger.paths import draw, offer, offered_more
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.together import decide_together
@@ -52,7 +53,7 @@ def record_order(
         # One that was only refused binds nobody: a paid order is never turned away for it (R20, R27).
         if reservation.lines and reservation.sku != command.sku:
             return answer(state, batch, reservation, command, Outcome.RESERVATION_ID_REUSED)
-        if reservation.released_early:
+        if reservation.released_early and not 0 < reservation.told_ms < told_as_of(command):
             return answer(state, batch, reservation, command, Outcome.RELEASED_EARLY)
     if reservation is None or not reservation.lines:
         misplaced = state.misplaced(command.sku)
@@ -108,8 +109,8 @@ def _missing(reservation: ReservationRow, command: RecordOrder) -> int:
         taken = sum(line.allocated + line.fulfilled + line.backorders_confirmed for line in reservation.lines)
         return max(0, command.units - taken)
     # One that was recorded before tellings had a time states its units in its own row.
-    before = reservation.told_units or reservation.units
-    if (_told_ms(command), command.units) <= (reservation.told_ms, before):
+    before = reservation.told_units if reservation.told_ms else reservation.units
+    if (told_as_of(command), command.units) <= (reservation.told_ms, before):
         return 0
     _note(reservation, command)
     return command.units - before
@@ -117,12 +118,7 @@ def _missing(reservation: ReservationRow, command: RecordOrder) -> int:
 
 def _note(reservation: ReservationRow, command: RecordOrder) -> None:
     if command.as_of is not None:
-        reservation.told_ms, reservation.told_units = _told_ms(command), command.units
-
-
-def _told_ms(command: RecordOrder) -> int:
-    """Give the time of a telling as it was told: clamped to a clock, the newest would depend on arrivals."""
-    return 0 if command.as_of is None else max(1, epoch_ms(command.as_of))
+        reservation.told_ms, reservation.told_units = told_as_of(command), command.units
 
 
 def _effective_of(state: PartitionState, batch: Batch, command: RecordOrder, arrival_ms: int) -> int:

@@ -8,7 +8,7 @@ from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.early import EarlyCommand, command_of, settle_alone
 from inventory_stream.ledger.identity import answer, id_hash
 from inventory_stream.ledger.lines import Shipped
-from inventory_stream.ledger.orders import cancel, confirm, release
+from inventory_stream.ledger.orders import cancel, confirm, off_as_of, release, told_as_of
 from inventory_stream.ledger.shipping import fulfil, return_units, take_back
 from inventory_stream.ledger.state import PartitionState
 from models.commands import Cancel, Confirm, Fulfil, RecordOrder, Release, Reserve, Return
@@ -63,7 +63,13 @@ def decide_together(
     commands = [command_of(receipt) for receipt in waiting]
     shipped, matched = _shipped(order, waiting, commands)
     if _is_called_off(order, [command for command in commands if command.id != order.id]):
-        outcome = _release_early(state, batch, order, new_row())
+        reservation = new_row()
+        cancels = [one for one in commands if isinstance(one, Cancel)]
+        is_off_by_them = all(isinstance(one, Cancel | Return) for one in commands)
+        if is_off_by_them and any(one.units is None for one in cancels):
+            # Only of such a cancel there may be a telling that is newer (R20).
+            reservation.told_ms = max(off_as_of(one) for one in cancels if one.units is None)
+        outcome = _release_early(state, batch, order, reservation)
     else:
         try:
             outcome = decide(state, order, arrival_ms, batch, shipped)
@@ -116,7 +122,8 @@ def _is_called_off(order: Order, commands: Sequence[EarlyCommand]) -> bool:
     What was shipped was wanted: then the order is decided, and the rest in its turn. So it is where units
     are cancelled of an order that may be told again with more of them.
     """
-    is_told = isinstance(order, RecordOrder) and order.as_of is not None
+    told_ms = told_as_of(order) if isinstance(order, RecordOrder) else 0
+    is_told = told_ms > 0
     confirmed = called_off = False
     for command in commands:
         if isinstance(command, Fulfil):
@@ -126,6 +133,7 @@ def _is_called_off(order: Order, commands: Sequence[EarlyCommand]) -> bool:
             isinstance(command, Release | Cancel)
             and command.location in {None, order.location}
             and (command.units is None or (not is_told and command.units >= order.units))
+            and not (isinstance(command, Cancel) and off_as_of(command) < told_ms)
             and command.sku == order.sku
         )
         called_off = called_off or (whole and (isinstance(command, Cancel) or not confirmed))

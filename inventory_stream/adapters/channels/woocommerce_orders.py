@@ -55,7 +55,7 @@ def events_of(order: OrderAsked, refunds: Sequence[Refund]) -> Sequence[ChannelE
     as_of_ms = ms_of(order.date_modified_gmt or order.date_created_gmt, "date_modified_gmt")
     if order.status in OFF:
         change_id = f"off-{as_of_ms}"
-        return called_off(order_id, change_id, as_of_ms, placed_ms, lines, as_of_ms=as_of_ms)
+        return called_off(order_id, change_id, as_of_ms, placed_ms, lines, as_of_ms=as_of_ms, may_return=True)
     events: list[ChannelEvent] = [OrderTaken(order_id, placed_ms, lines, as_of_ms=as_of_ms)]
     completed = order.date_completed_gmt
     sold = {line.line_id: line for line in lines}

@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 
 from inventory_stream.ledger.identity import content_hash
+from inventory_stream.ledger.invariants import assert_sound
 from models.commands import Cancel, RecordOrder
 from tests.unit.ledger.table import NOON, SKU, Ledger
 
@@ -14,6 +15,8 @@ TOLD = {
     "four": RecordOrder("taken-3", "O1", SKU, 4, location="L1", ordered_at=NOON, as_of=NOON + 2_000),
     "refund": Cancel("refund", "O1", SKU, units=2, effective_at=NOON + 1_500),
     "off": Cancel("off", "O1", SKU, effective_at=NOON + 3_000),
+    "off for now": Cancel("pause", "O1", SKU, effective_at=NOON + 1_500, as_of=NOON + 1_500),
+    "off, told": RecordOrder("taken-4", "O1", SKU, 5, location="L1", ordered_at=NOON, as_of=NOON + 1_500),
 }
 
 
@@ -25,6 +28,12 @@ TOLD = {
         (("two", "five", "refund"), 3),
         (("two", "five", "four", "off"), 0),
         (("two", "five", "refund", "off"), 0),
+        (("two", "five", "off for now"), 0),
+        (("two", "five", "off for now", "off, told"), 0),
+        (("two", "off for now", "off, told", "four"), 4),
+        (("two", "five", "off for now", "off, told", "four"), 4),
+        (("off for now", "off, told"), 0),
+        (("off for now", "off, told", "four"), 4),
     ],
 )
 def test_the_newest_telling_counts_in_any_order(names: tuple[str, ...], allocated: int) -> None:
@@ -33,8 +42,10 @@ def test_the_newest_telling_counts_in_any_order(names: tuple[str, ...], allocate
         ledger = Ledger().run("given on_hand=9")
         for name in (*order, *order):
             ledger.decide(orders=[[TOLD[name]]])
+            assert_sound(ledger.state)
         lines = ledger.state.reservations["O1"].lines
         assert sum(line.allocated for line in lines) == allocated, order
+        assert ledger.state.position(SKU, "L1").on_hand == 9
         assert ledger.state.position(SKU, "L1").allocated == allocated, order
 
 
@@ -79,6 +90,20 @@ def test_a_reservation_that_an_order_confirms_is_raised_by_it_too() -> None:
         record R1 units=1 asof=-40s           -> CANCELLED allocated=1
         cancel R1                             -> CANCELLED allocated=0
         record R1 units=4 asof=-30s           -> ALREADY_CONFIRMED allocated=0
+        """
+    )
+
+
+def test_a_cancel_of_as_many_units_that_came_before_its_order_ends_it() -> None:
+    """R21: without times nothing may come after it; with one, the order may be told with more."""
+    Ledger().run(
+        """
+        given on_hand=9
+        cancel O1 units=2                     -> REMEMBERED
+        record O1 units=2 at=L1               -> RELEASED_EARLY allocated=0
+        cancel O2 units=2                     -> REMEMBERED
+        record O2 units=2 at=L1 asof=-60s     -> RECORDED allocated=0
+        record O2 units=3 at=L1 asof=-50s     -> RECORDED allocated=1
         """
     )
 

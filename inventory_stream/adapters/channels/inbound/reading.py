@@ -149,7 +149,7 @@ def called_off(
     """Say that a whole order is off, so that it ends alike whether its taking came before or comes later.
 
     It is cancelled first and then taken: the ledger answers RELEASED_EARLY, no unit moves, and nothing is
-    left to wait for an order that was never told.
+    left to wait for an order that was never told. `may_return`: told as of a later time, it is on again.
     """
     if not lines:
         return ()
@@ -157,7 +157,7 @@ def called_off(
         ChangedLine(line.line_id, listing=line.listing, sku=line.sku, reservation_id=line.reservation_id)
         for line in lines
     )
-    cancelled = LinesCancelled(order_id, change_id, at_ms, off)
+    cancelled = LinesCancelled(order_id, change_id, at_ms, off, as_of_ms if may_return else 0)
     return cancelled, OrderTaken(order_id, placed_ms, tuple(lines), as_of_ms=as_of_ms)
 
 

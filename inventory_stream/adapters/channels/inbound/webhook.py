@@ -84,7 +84,7 @@ def _checked(event: _Told) -> _Told:
             raise MalformedError("units is no number of units", "units")
         identifier(event.listing, "listing")
         return event
-    if isinstance(event, OrderTaken) and not 0 <= event.as_of_ms <= EPOCH_MS_MAX:
+    if isinstance(event, OrderTaken | LinesCancelled) and not 0 <= event.as_of_ms <= EPOCH_MS_MAX:
         raise MalformedError("as_of_ms is no time in ms", "as_of_ms")
     for name in ("order_id", "change_id", "sale_id"):
         if (value := getattr(event, name, None)) is not None:

@@ -146,7 +146,8 @@ def _order(raw: bytes, now_ms: int) -> _Told:
         # The body does not say when it was called off: each telling is an act of its own, and frees what is
         # still there.
         change_id = f"off-{at_ms}"
-        off = called_off(order_id, change_id, at_ms, placed_ms, lines, as_of_ms=as_of_ms)
+        # A payment that failed is tried again, and what was cancelled may be opened again.
+        off = called_off(order_id, change_id, at_ms, placed_ms, lines, as_of_ms=as_of_ms, may_return=True)
         return off, ()
     if order.status in _PAID | _PLACED:
         if not lines:

@@ -38,11 +38,14 @@ REFUNDED = (LinesReturned("O", "refund-1", PLACED_MS + 20, (ChangedLine("1", 1, 
 BROKEN = (LinesReturned("O", "refund-2", PLACED_MS + 20, (ChangedLine("2", 1, sku="B"),), sellable=False),)
 SHIPPED = (LinesShipped("O", "parcel-1", PLACED_MS + 15, (ChangedLine("2", 1, sku="B", location="p1"),)),)
 CANCELLED = called_off("O", "cancelled", PLACED_MS + 30, PLACED_MS, (*LINES, LINE_C), as_of_ms=PLACED_MS + 30)
+FAILED = called_off("O", "off-1", PLACED_MS + 5, PLACED_MS, LINES, as_of_ms=PLACED_MS + 5, may_return=True)
+PAID_AT_LAST = (OrderTaken("O", PLACED_MS, LINES, as_of_ms=PLACED_MS + 8),)
 HISTORIES: dict[str, tuple[tuple[ChannelEvent, ...], ...]] = {
     "kept": (CREATED, PAID, EDITED, SHIPPED, REFUNDED),
     "called off": (CREATED, PAID, EDITED, CANCELLED, REFUNDED),
     "shipped, then off": (PAID, SHIPPED, CANCELLED, BROKEN),
     "raised and lowered": (PAID, RAISED, LOWERED, NOT_SHIPPED, REFUNDED),
+    "failed, then paid": (FAILED, PAID_AT_LAST, RAISED, REFUNDED),
     "raised, then off": (CREATED, RAISED, CANCELLED, REFUNDED),
 }
 
@@ -88,5 +91,8 @@ async def test_the_histories_end_as_they_should() -> None:
     changed = await ended(HISTORIES["raised and lowered"])
     # A: 2 sold, 3 added, 1 taken away again, 2 not shipped, 1 came back.
     assert changed == {("A", "DC1"): (11, 0, 2, 0), ("B", "DC1"): (10, 0, 1, 0), ("C", "DC1"): (10, 0, 2, 0)}
+    paid = await ended(HISTORIES["failed, then paid"])
+    # A: none at first, then 2 and 3 more, 1 came back. B: 1.
+    assert paid == {("A", "DC1"): (11, 0, 5, 0), ("B", "DC1"): (10, 0, 1, 0), ("C", "DC1"): (10, 2, 0, 0)}
     off = await ended(HISTORIES["raised, then off"])
     assert off == {("A", "DC1"): (11, 0, 0, 0), ("B", "DC1"): (10, 0, 0, 0), ("C", "DC1"): (10, 0, 0, 0)}
