@@ -1,6 +1,6 @@
 """`channels pause`, `resume`, `shadow`, `kill`, `approve`, `refuse`, `replay`: acts for owners to do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Final
 
@@ -16,6 +16,7 @@ from inventory_stream.cli.channels_reach import (
     NameArgument,
     NamesArgument,
     ReasonOption,
+    Stories,
     asking,
     chosen,
     integrations,
@@ -26,11 +27,17 @@ from inventory_stream.cli.channels_reach import (
 from inventory_stream.cli.reading import progress, say
 from inventory_stream.errors import InventoryStreamError
 from inventory_stream.flows.channels.asking import LISTINGS_MAX, NobodyAnswersError, Wish
+from inventory_stream.flows.channels.gate import MASS_CHANGE, MASS_DRIFT
 from inventory_stream.ports.channel_desk import ChannelDesk
 from inventory_stream.ports.integrations import CatalogMapping, Integration
-from inventory_stream.settings import load_settings
+from inventory_stream.settings import Settings, load_settings
 
 EXIT_NOT_DONE: Final = 1
+_AWAITED: Final[Mapping[str, frozenset[str]]] = {
+    "approve": frozenset({MASS_CHANGE, MASS_DRIFT}),
+    "refuse": frozenset({MASS_CHANGE}),
+}
+"""What must stand among an account's reasons for an act to mean anything."""
 
 SureOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
 
@@ -108,7 +115,7 @@ def kill(
 
 
 def approve(name: NameArgument, *, reason: ReasonOption = "", by: ByOption = None) -> None:
-    """Let the mass change or the mass drift of an account go that waits for approval.
+    """Let the mass change or the mass drift of an account go that waits for approval. Exit 1: none does.
 
     Example: inventory-stream channels approve shop-nl --reason "season ends"
     """
@@ -116,7 +123,7 @@ def approve(name: NameArgument, *, reason: ReasonOption = "", by: ByOption = Non
 
 
 def refuse(name: NameArgument, *, reason: ReasonOption = "", by: ByOption = None) -> None:
-    """Keep a mass change back: each of its listings stays as it is until its next change.
+    """Keep a mass change back: each of its listings stays as it is until its next change. Exit 1: none waits.
 
     Example: inventory-stream channels refuse shop-nl --reason "a broken import"
     """
@@ -139,10 +146,12 @@ def replay(
     Example: inventory-stream channels replay shop-nl
     """
     settings = load_settings()
+    (entry,) = chosen(integrations(settings), [name])
+    if not (is_sure or listings or typer.confirm(f"Send again all that {name} has given up?", err=True)):
+        raise InventoryStreamError("nothing was done")
     _act([name], None, listings, Wish("replay", who(by), reason), "dead pushes are sent again")
     if not listings:
-        (entry,) = chosen(integrations(settings), [name])
-        replay_deliveries(settings, entry, is_sure=is_sure)
+        replay_deliveries(settings, entry)
 
 
 def _act(
@@ -171,8 +180,13 @@ def _act(
         nonlocal is_done
         console = Console()
         asked = asking(settings, desk)
+        waiting = await _waiting(settings, desk, meant, wish)
         with progress("asking owners", len(meant)) as advance:
             for entry in meant:
+                if entry.name not in waiting:
+                    is_done = False
+                    say(console, f"{entry.name}: nothing was done: nothing waits that this is about", "red")
+                    continue
                 try:
                     row = await asked.done(entry, wish)
                 except NobodyAnswersError as error:
@@ -186,6 +200,17 @@ def _act(
     run_at_desk(settings, run)
     if not is_done:
         raise typer.Exit(EXIT_NOT_DONE)
+
+
+async def _waiting(
+    settings: Settings, desk: ChannelDesk, meant: Sequence[Integration], wish: Wish
+) -> set[str]:
+    """Name those of which the act means something."""
+    awaited = _AWAITED.get(wish.kind)
+    if awaited is None:
+        return {entry.name for entry in meant}
+    stories = await Stories(settings, desk, meant).look()
+    return {story.integration.name for story in stories if awaited & story.parked.keys()}
 
 
 def _checked(

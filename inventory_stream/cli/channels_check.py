@@ -29,7 +29,8 @@ def check() -> None:
     """Check the registry and the mapping file, and whether each secret can be read here.
 
     Everything that is wrong is told at once, with the entry or the line number. Nothing is sent to anybody.
-    Exit 2 when a file is wrong, 1 when a secret is missing or an address is not one that may be asked.
+    Exit 2 when a file is wrong, 1 when a secret is missing or an address is not one that may be asked. Names
+    are not resolved here: where one points to is looked at for every connection.
 
     Example: inventory-stream channels check
     """

@@ -4,13 +4,11 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Final
 
-import typer
 from rich.console import Console
 
 from inventory_stream.adapters.kafka.dead_letter_box import KafkaDeadLetterBox
 from inventory_stream.cli.dead_letters import print_report, replay_inputs, run_at_box
 from inventory_stream.cli.reading import progress, say
-from inventory_stream.errors import InventoryStreamError
 from inventory_stream.flows.dead_letters import LetterFilter, waiting_letters
 from inventory_stream.flows.dead_letters_mend import AS_IT_WAS
 from inventory_stream.flows.dead_letters_replay import replay_letters
@@ -35,7 +33,7 @@ async def _letters_of(
             yield stored.key, stored.letter.reason, inbound
 
 
-def replay_deliveries(settings: Settings, entry: Integration, *, is_sure: bool) -> None:
+def replay_deliveries(settings: Settings, entry: Integration) -> None:
     """Send an account's letters to `channel-inbound` again, and take out what was sent."""
     topic = settings.topic(CHANNEL_INBOUND)
 
@@ -50,8 +48,6 @@ def replay_deliveries(settings: Settings, entry: Integration, *, is_sure: bool) 
         if not keys:
             say(Console(), f"{entry.name}: no delivery waits among the dead letters", "green")
             return
-        if not is_sure and not typer.confirm(f"Send {len(keys):,} deliveries again?", err=True):
-            raise InventoryStreamError("no delivery was sent")
         with progress("replaying", len(keys)) as advance:
             wanted = LetterFilter(frozenset(keys))
             report = await replay_letters(

@@ -30,6 +30,9 @@ _NOT_HOSTS_V4: Final = (
     IPv4Network("192.88.99.0/24"),  # relays of 6to4
 )
 
+_OURS: Final = (".localhost", ".local", ".internal", ".home.arpa")
+"""Ends of names that are in nobody's public DNS (RFC 6761, 6762, 8375, and ICANN's `.internal`)."""
+
 
 class AddressRefusedError(OSError):
     """A name points to where no channel may be."""
@@ -61,13 +64,17 @@ def why_refused(url: str, *, allow_loopback: bool, ports: Collection[int] = PORT
         return "is no URL"
     if host is None:
         return "is no absolute URL"
+    host = host.rstrip(".")
     is_ours = allow_loopback and _is_loopback(host)
+    is_here = allow_loopback and host == "localhost"
+    is_private = f".{host}".endswith(_OURS) or (_is_address(host) and not is_public(host))
     whys = (
         (parsed.user is not None or parsed.password is not None, "must not hold a user or a password"),
         (bool(parsed.query_string or parsed.fragment), "must end with its path"),
         (parsed.scheme != "https" and not (is_ours and parsed.scheme == "http"), "must be https"),
         (not is_ours and port not in ports, f"must be on port {' or '.join(map(str, sorted(ports)))}"),
-        (not is_ours and _is_address(host) and not is_public(host), "is in a private or reserved network"),
+        (not is_ours and not is_here and is_private, "is in a private or reserved network"),
+        (_is_odd_address(host), "is an address in an odd form: a name, or four numbers with dots"),
     )
     return next((why for is_wrong, why in whys if is_wrong), None)
 
@@ -92,6 +99,17 @@ def _is_address(host: str) -> bool:
     try:
         ip_address(host)
     except ValueError:
+        return False
+    return True
+
+
+def _is_odd_address(host: str) -> bool:
+    """Say whether it is no name, and resolved all the same: `2130706433`, `127.1`, `0x7f.0.0.1`."""
+    if _is_address(host):
+        return False
+    try:
+        socket.inet_aton(host)
+    except (OSError, UnicodeError):
         return False
     return True
 

@@ -1,14 +1,15 @@
 """`channels` without a broker: files are checked, and what cannot be meant is said before it is asked."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from inventory_stream.cli import channels, channels_reach
+from inventory_stream.cli import channels, channels_acts, channels_reach
 from inventory_stream.errors import InventoryStreamError, SettingsError
 from inventory_stream.settings import load_settings
-from models.channels import STATUS, StatusRow, outcome_key
+from models.channels import ACCOUNT, STATUS, AccountRow, Inbound, StatusRow, outcome_key
 from tests.fakes.channel_desk import FakeChannelDesk
 
 REGISTRY = """
@@ -75,6 +76,9 @@ def test_check_says_when_an_address_will_not_be_asked(files: Path, monkeypatch: 
     refused = run("check")
     assert refused.exit_code == 1
     assert "p1: nothing will be sent: its url must be https (channels.allow_loopback)" in refused.stdout
+    (files / "registry.toml").write_text(REGISTRY.format(name="p1").replace("p1.example", "localhost"))
+    refused = run("check")
+    assert (refused.exit_code, "its url is in a private or reserved network" in refused.stdout) == (1, True)
     monkeypatch.setenv("INVENTORY_STREAM_CHANNELS__ALLOW_LOOPBACK", "true")
     assert run("check").exit_code == 0
 
@@ -131,6 +135,46 @@ def test_kill_asks_first() -> None:
     assert isinstance(result.exception, InventoryStreamError)
     assert str(result.exception) == "nothing was done"
     assert "take everything off sale at p1, p2?" in result.output
+
+
+def test_replay_asks_before_anything_is_sent() -> None:
+    """Neither dead pushes nor deliveries: who does not say yes has done nothing."""
+    result = CliRunner().invoke(channels.app, ["replay", "p1"], input="n\n")
+    assert isinstance(result.exception, InventoryStreamError)
+    assert str(result.exception) == "nothing was done"
+    assert "Send again all that p1 has given up?" in result.output
+
+
+@pytest.mark.parametrize(
+    ("kind", "parked", "is_asked"),
+    [
+        ("approve", {}, False),
+        ("approve", {"auth": "http-401"}, False),
+        ("approve", {"mass_change": "20 of 40"}, True),
+        ("approve", {"mass_drift": "20 of 40"}, True),
+        ("refuse", {"mass_drift": "20 of 40"}, False),
+        ("refuse", {"mass_change": "20 of 40"}, True),
+    ],
+)
+def test_an_approval_of_nothing_says_so(
+    kind: str, parked: dict[str, str], monkeypatch: pytest.MonkeyPatch, *, is_asked: bool
+) -> None:
+    """Only what waits can be approved or refused: else nobody is asked, and the exit is 1."""
+    settings = load_settings()
+    entry = channels_reach.integrations(settings)[0]
+    partition = channels_reach.partition_of_account(settings, entry)
+    key = outcome_key("partner", "p1", ACCOUNT)
+
+    def owner(_: Inbound, asked: int) -> None:
+        desk.write(asked, key, AccountRow(last_act_id=desk.acts[-1].act_id))
+
+    desk = FakeChannelDesk(owner)
+    desk.write(partition, key, AccountRow(parked=parked))
+    monkeypatch.setattr(channels_acts, "run_at_desk", lambda _, work: asyncio.run(work(desk)))
+    result = run(kind, "p1")
+    assert [act.kind for act in desk.acts] == [kind] * is_asked
+    assert result.exit_code == (0 if is_asked else 1)
+    assert ("nothing was done" in result.stdout) == (not is_asked)
 
 
 def test_every_command_teaches() -> None:
