@@ -198,7 +198,8 @@ class ListingRow(Struct, frozen=True, tag="listing", omit_defaults=True):
 
     `generation_ms` and `offset` are the ledger's version that was sent; both 0: nothing was ever
     acknowledged. `sent_on_day` counts the requests of the UTC day `day` (days since the epoch). `sku`: whose
-    version it is; versions of two SKUs cannot be compared.
+    version it is, `partition`: of which of the ledger's (R30); versions of two SKUs or of two partitions
+    cannot be compared.
     """
 
     generation_ms: int
@@ -209,6 +210,7 @@ class ListingRow(Struct, frozen=True, tag="listing", omit_defaults=True):
     day: int = 0
     sent_on_day: int = 0
     sku: str = ""
+    partition: int = 0
 
 
 class AccountRow(Struct, frozen=True, tag="account", omit_defaults=True):

@@ -43,6 +43,7 @@ class Push(NamedTuple):
     believed to show, for channels that compare (`Caps.has_cas`); None: not known. `sku`: whose version it is;
     a listing may be mapped to another. `after_ms`: when the listing was last acknowledged, 0: never; it tells
     later units of the same version (a policy that changed, zeros of an operator) from earlier ones.
+    `partition`: the ledger's that the version is of; versions of two cannot be compared.
     """
 
     listing: str
@@ -52,6 +53,7 @@ class Push(NamedTuple):
     expected_units: int | None = None
     sku: str = ""
     after_ms: int = 0
+    partition: int = 0
 
 
 class Ended(NamedTuple):

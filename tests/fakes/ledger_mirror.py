@@ -16,6 +16,7 @@ class FakeMirror:
         self._stated: dict[str, SkuStatements] = {}
         self._heard: list[OnChange] = []
         self._offset = 0
+        self.partitions: dict[str, int] = {}
         self.is_read = True
         self.is_told = True
         self.now_ms = 1_000
@@ -41,6 +42,10 @@ class FakeMirror:
     def version(self, sku: str) -> Version | None:
         """See the protocol."""
         return self._versions.get(sku)
+
+    def partition(self, sku: str) -> int:
+        """See the protocol."""
+        return self.partitions.get(sku, 0)
 
     def changed_ms(self, sku: str) -> int:
         """See the protocol."""

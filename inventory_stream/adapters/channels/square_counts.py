@@ -19,8 +19,8 @@ AGE_MS_MAX: Final = 23 * 3_600_000
 clocks that disagree and for tries that wait."""
 
 RETIMED_MS: Final = 60_000
-"""A count that is too old, or from the future by our clock, is given the minute before this one: the same for
-tries within a minute, and never later than a newer row of the ledger."""
+"""A count that is too old is given the minute before this one: the same for tries within a minute, and never
+later than a newer row of the ledger."""
 
 
 class Count(Struct):
@@ -63,9 +63,12 @@ def units_of(quantity: str) -> int:
 
 
 def moment_of(push: Push, now_ms: int) -> int:
-    """Say when a count was true, in a time that Square takes."""
-    if now_ms - AGE_MS_MAX <= push.at_ms <= now_ms:
-        return push.at_ms
+    """Say when a count was true, in a time that Square takes.
+
+    One from the future, as the broker's clock is ahead of ours, is of now: later than any row before it.
+    """
+    if push.at_ms >= now_ms - AGE_MS_MAX:
+        return min(push.at_ms, now_ms)
     return (now_ms // RETIMED_MS - 1) * RETIMED_MS
 
 

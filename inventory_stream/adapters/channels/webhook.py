@@ -168,7 +168,7 @@ def event_of(source: str, batch: Sequence[Push], key: str) -> bytes:
                         "listing": push.listing,
                         "available": push.units,
                         "sequence": sequence_of(push),
-                        "stock": stock_of(push.sku),
+                        "stock": stock_of(push),
                     }
                     for push in batch
                 ]
@@ -186,9 +186,9 @@ def sequence_of(push: Push) -> str:
     return f"{push.version.generation_ms:015d}-{push.version.offset:019d}-{push.after_ms:015d}"
 
 
-def stock_of(sku: str) -> str:
-    """Name what a listing shows: sequences of two SKUs say nothing about each other."""
-    return sha256(sku.encode()).hexdigest()[:STOCK_CHARACTERS]
+def stock_of(push: Push) -> str:
+    """Name what a listing shows: sequences of two SKUs, or partitions, say nothing about each other."""
+    return sha256(f"{push.partition} {push.sku}".encode()).hexdigest()[:STOCK_CHARACTERS]
 
 
 def _see_status(answer: Answer) -> None:

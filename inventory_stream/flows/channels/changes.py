@@ -27,7 +27,9 @@ HEARD_MAX: Final = 100_000
 class Wants(Protocol):
     """Of the board, what changes need."""
 
-    def want(self, listing: str, version: Version, units: int, at_ms: int, now_ms: int) -> None:
+    def want(
+        self, listing: str, version: Version, units: int, at_ms: int, now_ms: int, *, partition: int
+    ) -> None:
         """Note what a listing has to show."""
 
     def is_waiting(self, listing: str) -> bool:
@@ -158,7 +160,7 @@ class Changes:
             self.is_scan_due |= not self._mirror.is_sku_read(mapped.sku)
             return
         listing = mapped.listing
-        board.want(listing, found.version, found.units, found.at_ms, now_ms)
+        board.want(listing, found.version, found.units, found.at_ms, now_ms, partition=found.partition)
         if not board.is_waiting(listing):
             self.forget(listing)  # a buffer or a bound took the change up: there is nothing to time
         elif heard_ms is not None and (listing in self._heard or len(self._heard) < HEARD_MAX):

@@ -15,6 +15,9 @@ class LedgerMirror(Protocol):
     def version(self, sku: str) -> Version | None:
         """Give the version of a SKU; None: it is not known."""
 
+    def partition(self, sku: str) -> int:
+        """Give the ledger's partition that the version is of."""
+
     def changed_ms(self, sku: str) -> int:
         """Give the record time of the newest row that the version reflects."""
 
@@ -35,11 +38,15 @@ class LedgerMirror(Protocol):
 
 
 class Wanted(NamedTuple):
-    """What a listing has to show by one version of its SKU; `at_ms` is that version's record time."""
+    """What a listing has to show by one version of its SKU.
+
+    `at_ms` is that version's record time, `partition` the ledger's that it is of.
+    """
 
     version: Version
     units: int
     at_ms: int
+    partition: int
 
 
 def wanted(mirror: LedgerMirror, mapped: MappedListing, channel: str, units_max: int) -> Wanted | None:
@@ -72,4 +79,4 @@ def wanted(mirror: LedgerMirror, mapped: MappedListing, channel: str, units_max:
     # A channel with neither a policy nor a ring-fence is not named: it may sell what is common.
     units = channel_units(common, fences, backorder, stated.policies).get(channel)
     shown = sum(common.values()) if units is None else units
-    return Wanted(version, min(shown, units_max), mirror.changed_ms(sku))
+    return Wanted(version, min(shown, units_max), mirror.changed_ms(sku), mirror.partition(sku))

@@ -128,6 +128,10 @@ class MemoryShelf:
         entry = self._skus.get(sku)
         return None if entry is None or not entry.is_known else self._version(entry)
 
+    def partition(self, sku: str) -> int:
+        """Give the partition that `version` is of: versions of two say nothing about each other."""
+        return self._partition(sku)
+
     def changed_ms(self, sku: str) -> int:
         """Give the record time of the newest row that `version` reflects; 0 for a SKU that is not known.
 

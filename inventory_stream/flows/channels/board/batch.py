@@ -47,7 +47,7 @@ def batch_of(
     # a push says is in the key: a channel refuses a key that comes with other bytes.
     ordered = sorted(zip(pushes, repairs, strict=True))
     parts = [
-        f"{push.listing}:{push.version}:{push.units}:{push.at_ms}:{push.sku!r}:{push.after_ms}"
+        f"{push.listing}:{push.version}:{push.units}:{push.at_ms}:{push.sku!r}:{push.after_ms}:{push.partition}"
         + ("" if push.expected_units is None else f":was {push.expected_units}")
         + ("" if repair is None else f":since {repair}")
         for push, repair in ordered

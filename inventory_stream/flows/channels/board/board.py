@@ -71,6 +71,7 @@ class Board(Mapped):
         is_same_sku = row.sku == state.columns.skus[place]
         if row.acknowledged_ms:
             version = Version(row.generation_ms, row.offset) if is_same_sku else Version(0, 0)
+            state.columns.partition[place] = row.partition
             state.columns.acknowledge(place, version, row.units, row.acknowledged_ms)
             if now_ms < row.acknowledged_ms + state.holds.hold_ms:
                 state.looked_ms[place] = row.acknowledged_ms  # the former owner may have seen it alone
@@ -82,7 +83,9 @@ class Board(Mapped):
         state.days.restore(place, row.day, row.sent_on_day)
         state.sort(place, now_ms)
 
-    def want(self, listing: str, version: Version, units: int, at_ms: int, now_ms: int) -> None:
+    def want(
+        self, listing: str, version: Version, units: int, at_ms: int, now_ms: int, *, partition: int = 0
+    ) -> None:
         """Hear what the ledger says now. Ignored when it is older than what was heard or acknowledged.
 
         Args:
@@ -91,12 +94,19 @@ class Board(Mapped):
             units: What the channel shall show, 0 or more.
             at_ms: Record time of the row.
             now_ms: The time.
+            partition: The ledger's that the version is of. If it is another than before, the listing is told
+                anew, as with another SKU: versions of two cannot be compared (R30).
         """
         state = self._state
         columns = state.columns
         place = columns.index.get(listing)
         if place is None:
             return
+        if partition != columns.partition[place]:
+            is_told = columns.acknowledged_ms[place] or place in state.dead
+            if is_told or columns.wanted_units[place] != UNKNOWN:
+                state.remap(place, columns.skus[place], now_ms)
+            columns.partition[place] = partition
         is_first = columns.wanted_units[place] == UNKNOWN
         if not is_first and units == columns.wanted_units[place] and version == columns.wanted(place):
             return

@@ -15,7 +15,7 @@ class Columns:
 
     `wanted_*`: what the ledger says now. `acknowledged_*`: what the channel took last. `since_ms`: from when
     on the channel is not known to show what is wanted; 0: it does, or nothing can be done. `exposed_units`:
-    its share of the account's exposure.
+    its share of the account's exposure. `partition`: the ledger's that both versions are of.
     """
 
     def __init__(self) -> None:
@@ -34,6 +34,7 @@ class Columns:
         self.acknowledged_ms: Final = array("q")
         self.since_ms: Final = array("q")
         self.exposed_units: Final = array("q")
+        self.partition: Final = array("i")
         self.counts: Final = [0] * STATES
         self.acknowledged_count: int = 0
         self.wanted_count: int = 0
@@ -53,6 +54,7 @@ class Columns:
             (self.acknowledged_ms, 0),
             (self.since_ms, 0),
             (self.exposed_units, 0),
+            (self.partition, 0),
         )
 
     def add(self, listing: str, sku: str) -> int:

@@ -103,7 +103,8 @@ class Ends:
         # Where the channel compared, none can but those whose end nobody knows: late, they may find what they
         # compare with shown again.
         is_compared = state.caps.has_cas and push.expected_units is not None
-        if is_compared and (check is None or check.units == UNKNOWN):
+        is_sure = place not in state.failed and (check is None or check.units == UNKNOWN)
+        if is_compared and is_sure:
             state.checks.drop(place)
         elif check is not None or (state.caps.can_read_back and is_crowded):
             state.checks.look(place, now_ms + state.settle_ms)

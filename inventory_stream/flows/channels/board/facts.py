@@ -136,6 +136,7 @@ class Facts:
             None if expected == UNKNOWN else expected,
             columns.skus[place],
             columns.acknowledged_ms[place],
+            columns.partition[place],
         )
 
     def row(self, place: int, now_ms: int) -> ListingRow:
@@ -151,4 +152,5 @@ class Facts:
             day if count else 0,
             count,
             columns.skus[place],
+            columns.partition[place],
         )

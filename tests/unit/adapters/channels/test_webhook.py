@@ -42,10 +42,10 @@ def test_an_event_is_written_to_the_byte() -> None:
         b'"data":{"listings":['
         b'{"listing":"A/1","available":6,'
         b'"sequence":"001700000000000-0000000000000000042-001700000050000","stock":"'
-        + stock_of("SKU-1").encode()
+        + stock_of(batch[0]).encode()
         + b'"},{"listing":"B","available":0,'
         b'"sequence":"001700000000000-0000000000000000007-000000000000000","stock":"'
-        + stock_of("SKU-2").encode()
+        + stock_of(batch[1]).encode()
         + b'"}]}}'
     )
 

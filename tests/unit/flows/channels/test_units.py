@@ -110,3 +110,13 @@ def test_nothing_is_said_of_what_is_not_known() -> None:
     mirror.set("SKU", 1)
     mirror.is_read = False
     assert wanted(mirror, EVERYWHERE, "shop", 999) is None
+
+
+def test_whose_version_it_is_is_said() -> None:
+    """A SKU that changed its product is in another partition, and its versions are another count (R30)."""
+    mirror = FakeMirror()
+    mirror.set("SKU", 3)
+    mirror.partitions["SKU"] = 5
+    found = wanted(mirror, HERE, "shop", 100)
+    assert found is not None
+    assert (found.version, found.partition) == (mirror.version("SKU"), 5)

@@ -6,6 +6,7 @@ import pytest
 
 from inventory_stream.flows.channels.board.again import TRIES_AS_ONE, TRIES_MAX
 from inventory_stream.ports.channel import Ended, Result
+from inventory_stream.ports.projection import Version
 from models.channels import ListingRow
 from tests.unit.flows.channels.board.told import HOLD_MS, NOW_MS, REQUEST_MS, SETTLE_MS, Told, told
 
@@ -321,6 +322,18 @@ def test_a_lost_request_finds_what_it_compares_with_again() -> None:
     assert account.sent(110 + SETTLE_MS) == {"a": 5}
 
 
+def test_a_request_that_failed_may_land_as_late_as_one_that_nobody_answered_for() -> None:
+    """A proxy's 5xx says nothing of the server behind it: one look, though what followed was compared."""
+    account = told({"a": 5}, has_cas=True)
+    account.want("a", 8)
+    account.sent()
+    account.end("retryable", 10)
+    account.want("a", 2, 100)
+    assert account.sent(100) == {"a": 2}
+    account.end(at=110)
+    assert account.board.to_read_back(NOW_MS + 110 + SETTLE_MS) == ["a"]
+
+
 def test_a_look_over_a_stale_push_does_not_end_a_doubt() -> None:
     """It is made at once; the lost request may still land after it, and is looked after when it cannot."""
     account = Told("a", has_cas=True)
@@ -369,3 +382,19 @@ def test_what_a_former_owner_told_of_another_sku_is_looked_at() -> None:
         account.want(listing, 10, -3_600_000, offset=7)
     assert account.board.in_step == 2
     assert account.board.to_read_back(NOW_MS + REQUEST_MS + SETTLE_MS) == ["a"]
+
+
+def test_a_sku_that_changed_its_product_is_told_on() -> None:
+    """Its rows are in another partition, whose versions may be lower for ever (R30)."""
+    account = Told("ab")
+    for listing in "ab":
+        row = ListingRow(1, 1_000_000, 0, NOW_MS - 600_000, sku=listing.upper(), partition=4)
+        account.board.known(listing, row, NOW_MS)
+    account.board.begin(NOW_MS)
+    account.board.want("a", Version(1, 10), 50, NOW_MS, NOW_MS, partition=2)
+    account.board.want("b", Version(1, 10), 50, NOW_MS, NOW_MS, partition=4)
+    assert account.sent(HOLD_MS) == {"a": 50}
+    row = account.end(at=HOLD_MS)["a"]
+    assert (row.offset, row.partition) == (10, 2)
+    account.board.want("a", Version(1, 9), 60, NOW_MS + HOLD_MS, NOW_MS + HOLD_MS, partition=2)
+    assert account.board.in_step == 1
