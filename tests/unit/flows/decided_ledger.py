@@ -98,6 +98,8 @@ def _command(chance: random.Random, number: int, now_ms: int) -> c.Command:
                 name, reservation, sku, units * 3, place, ordered_at=chance.choice((None, when))
             ),
         ),
+        (3, lambda: c.RecordOrder(name, reservation, sku, units, place, as_of=when)),
+        (1, lambda: c.Cancel(name, reservation, sku, as_of=when)),
         (2, lambda: c.Adjust(name, sku, place, chance.choice((-5, -1, 3, 9)), when)),
         (3, lambda: c.TillSale(name, sku, place, units, when)),
         (1, lambda: c.Sync(name, sku, place, chance.randrange(5, 40), when)),
