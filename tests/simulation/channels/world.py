@@ -115,7 +115,11 @@ class World:
                 self._change(name, 0)
             self.met["mass"] += 1
         else:
-            self._change(self.rng.choice(self.names))
+            name = self.rng.choice(self.names)
+            row = self.rows.get(name)
+            # Back to what was told: a cancel, or a count that agrees.
+            is_back = row is not None and self.rng.random() < 0.3
+            self._change(name, row.units if row is not None and is_back else None)
 
     def _on_effect(self, effect: Effect) -> None:
         self.shop.apply(effect)
