@@ -254,8 +254,13 @@ class World:
 
     def _take_over(self) -> None:
         self._is_alive = True
+        is_mass_change = self.board.mass_change is not None
         self.board = self._new_board()
-        self.board.begin(self.now_ms, is_all_doubtful=self.now_ms - self._killed_ms < FORMER_OWNER_MS)
+        self.board.begin(
+            self.now_ms,
+            is_all_doubtful=self.now_ms - self._killed_ms < FORMER_OWNER_MS,
+            is_mass_change=is_mass_change,
+        )
         self.board.set_listings(self.skus, self.now_ms)
         for listing, row in self.rows.items():
             self.board.known(listing, row, self.now_ms)
