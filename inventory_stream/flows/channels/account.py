@@ -117,7 +117,7 @@ class Account:
 
     def remap(self) -> None:
         """Follow the mapping as it is now, in portions, while the account runs."""
-        self.changes.remap(self.gate.row.stopped_listings)
+        self.changes.remap(lambda: self.gate.row.stopped_listings)
         self.sender.wake()
 
     def known(self, last: str, row: OutcomeRow | None) -> None:

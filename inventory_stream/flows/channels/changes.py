@@ -50,10 +50,10 @@ class Wants(Protocol):
 class _Move:
     """How far a changed mapping was followed: what went first, then what came or shows another SKU."""
 
-    def __init__(self, listings: Sequence[MappedListing], stopped: Collection[str]) -> None:
+    def __init__(self, listings: Sequence[MappedListing], stopped: Callable[[], Collection[str]]) -> None:
         self.place: int | None = 0
         self.rows: Final = ((mapped.listing, mapped.sku) for mapped in listings)
-        self.stopped: Final = frozenset(stopped)
+        self.stopped: Final = stopped
 
 
 class Changes:
@@ -100,11 +100,11 @@ class Changes:
         self.is_scan_due = False
         self._scan = iter(self.listings)
 
-    def remap(self, stopped: Collection[str]) -> None:
+    def remap(self, stopped: Callable[[], Collection[str]]) -> None:
         """Follow the mapping as it is now, from now on; then all listings are to be looked at.
 
         Args:
-            stopped: Listings that an operator stopped: one of them that comes is not told.
+            stopped: Gives listings that an operator has stopped by then: one of them that comes is not told.
         """
         self._scan = None
         self._move = _Move(self.listings, stopped)
@@ -144,7 +144,7 @@ class Changes:
             move.place = end if is_more else None
             return
         portion = list(islice(move.rows, MOVED_AT_ONCE))
-        board.follow(portion, now_ms, move.stopped)
+        board.follow(portion, now_ms, frozenset(move.stopped()))
         if not portion:
             self._move = None
 

@@ -168,16 +168,17 @@ async def test_paused_listings_wait_and_the_others_go_on() -> None:
 
 
 async def test_a_stopped_listing_is_stopped_when_the_mapping_brings_it_back() -> None:
-    """Also one that is mapped only after its stop."""
+    """Also one that is stopped before the new mapping was followed to its line."""
     async with account_world() as world:
         await world.until(lambda: len(world.channel.shown) == 3)
         rows = world.mapping.listings("", "")
-        world.act("pause", listings=["L0", "L3"])
+        world.act("pause", listings=["L0"])
         world.mapping.put(rows[1:])
         world.account.remap()
         await world.until(lambda: "L0" not in world.account.board.listings)
         world.mapping.put([*rows, MappedListing("L3", "S3", (), 3)])
         world.account.remap()
+        world.act("pause", listings=["L3"])
         world.account.scan()
         for number in range(4):
             world.mirror.set(f"S{number}", 7)
@@ -572,7 +573,7 @@ async def test_listings_without_stock_to_show_are_told() -> None:
         await world.until(lambda: world.account.board.in_step == 3)
         rows = world.mapping.listings("", "")
         world.mapping.put([rows[0]._replace(sku="nobody's"), *rows[1:]])
-        world.account.map_listings()
+        world.account.remap()
         world.account.scan()
         await world.until(lambda: world.account.changes.is_all_looked_at)
         world.account._tell_once()

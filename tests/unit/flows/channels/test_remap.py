@@ -54,7 +54,7 @@ def test_a_new_mapping_is_followed_in_portions_and_then_looked_at() -> None:
     """What went goes first, a portion a turn, then what came; in the end all show the ledger's units."""
     board, changes, mapping, _ = world()
     mapping.show("b")
-    changes.remap([])
+    changes.remap(list)
     assert changes.is_scan_due
     changes.scan()
     turns = 0
@@ -74,7 +74,7 @@ def test_zeros_do_not_wait_for_a_mapping_that_is_being_followed() -> None:
     """A SKU that sells out meanwhile is the next request, where its listing did not change."""
     board, changes, mapping, mirror = world()
     mapping.show("a")
-    changes.remap([])
+    changes.remap(list)
     changes.drain(board, NOW_MS)
     mirror.set("S7", 0)
     changes.note(["S7"], NOW_MS)
@@ -92,7 +92,7 @@ def test_units_of_a_listings_new_sku_wait_until_it_shows_that_sku() -> None:
     mapping._by_sku["S9"] = [moved]
     mapping.put([moved])
     mirror.set("S9", 3)
-    changes.remap([])
+    changes.remap(list)
     changes.note(["S9"], NOW_MS)
     changes.drain(board, NOW_MS)
     assert board.sides("a0", NOW_MS).published == 10
@@ -106,11 +106,11 @@ def test_a_mapping_that_changes_again_is_followed_from_its_begin() -> None:
     """Of the one between nothing is left."""
     board, changes, mapping, _ = world()
     mapping.show("b")
-    changes.remap([])
+    changes.remap(list)
     for _ in range(6):
         changes.drain(board, NOW_MS)
     mapping.show("c")
-    changes.remap(["c1"])
+    changes.remap(lambda: ["c1"])
     while changes.has_more:
         changes.drain(board, NOW_MS)
     assert {name[0] for name in board.listings} == {"c"}
