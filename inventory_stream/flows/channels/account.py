@@ -366,6 +366,9 @@ class Account:
                 f"{change.zeros} of {change.acknowledged} listings would go to zero and {change.jumps} jump "
                 "within a minute: `channels approve` or `channels refuse`",
             )
+        drift = board.mass_drift
+        if drift is not None:
+            self.gate.park(MASS_DRIFT, f"{drift.listings} of {drift.acknowledged} listings differ")
         was_met = self.standing_sla.is_met
         # What an operator keeps back is not late.
         now_ms = self._now_ms()

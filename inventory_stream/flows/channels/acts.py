@@ -83,6 +83,7 @@ class Acting:
             board.resume(act.listings, now_ms)
         elif act.kind == "resume":
             board.end_zeros(now_ms)
+            board.forget_drift(now_ms)
             account.breaker.answered()
             account.gate.knocks.over()
             account.parts.mended()

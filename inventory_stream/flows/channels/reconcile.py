@@ -43,9 +43,18 @@ class Compared(Protocol):
         """Give what it knows of a listing; a listing that it does not have is not idle."""
 
     def observed(
-        self, listing: str, units: int, now_ms: int, asked_ms: int | None = None
+        self,
+        listing: str,
+        units: int,
+        now_ms: int,
+        asked_ms: int | None = None,
+        *,
+        is_guarded: bool = True,
     ) -> tuple[str, ListingRow] | None:
         """Hear what the channel shows; what differs from the wanted quantity is sent again, by its lane."""
+
+    def hold_drift(self) -> None:
+        """Keep back what is heard of from now on: it counts as exposure, and is not sent."""
 
 
 class Looked(NamedTuple):
@@ -203,17 +212,24 @@ class _Run:
             share = self._drifted / self._compared
             if share > self._looked.mass_change_share:
                 self._is_mass_drift = True
+                if self._repairs:
+                    self._looked.board.hold_drift()
+                    self._tell_board()
                 return _MASS_DRIFT
         if self._repairs and self._block:
-            now_ms = self._looked.now_ms()
-            for listing, observed, asked_ms in self._block:
-                # A change that came since is on its way already, and newer than what was seen.
-                if self._looked.board.sides(listing, now_ms).is_idle:
-                    self._looked.board.observed(listing, observed, now_ms, asked_ms)
-                    self._repaired += 1
+            self._repaired += self._tell_board()
             self._looked.wake()
         self._block.clear()
         return ""
+
+    def _tell_board(self) -> int:
+        """Hand what differs to the board; give how many were."""
+        board, now_ms = self._looked.board, self._looked.now_ms()
+        # A change that came since is on its way already, and newer than what was seen.
+        block = [seen for seen in self._block if board.sides(seen[0], now_ms).is_idle]
+        for listing, observed, asked_ms in block:
+            board.observed(listing, observed, now_ms, asked_ms, is_guarded=not self._allows_mass)
+        return len(block)
 
     def report(self, error: str) -> ReportRow:
         """Tell how it ended."""

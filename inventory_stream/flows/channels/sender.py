@@ -313,7 +313,9 @@ class Sender:
             self._gate.unpark(AUTH)
         now_ms = self._now_ms()
         rows = [
-            self._board.observed(listing, shown.get(listing), now_ms, asked_ms=asked_ms)
+            self._board.observed(
+                listing, shown.get(listing), now_ms, asked_ms=asked_ms, is_guarded=not self.is_dry
+            )
             for listing in listings
         ]
         if not self.is_dry:

@@ -28,9 +28,21 @@ class Asked(Standing):
             self._state.sort(place, now_ms)
 
     def approve(self, now_ms: int) -> None:
-        """Let a mass change go."""
-        for place in self._state.guard.approve():
+        """Let a mass change go, and have a mass drift mended."""
+        for place in (*self._state.guard.approve(), *self._state.drift.end()):
             self._state.sort(place, now_ms)
+
+    def hold_drift(self) -> None:
+        """Mend nothing that looks find changed from now on: a comparison found a mass drift."""
+        self._state.drift.trip(self._state.columns.acknowledged_count)
+
+    def forget_drift(self, now_ms: int) -> None:
+        """Go on without mending a mass drift: what was seen counts no more, the next look is guarded anew."""
+        state = self._state
+        for place in state.drift.end():
+            state.observed.pop(place, None)
+            state.repairs.pop(place, None)
+            state.sort(place, now_ms)
 
     def refuse(self, now_ms: int) -> list[tuple[str, ListingRow]]:
         """Bury what a mass change keeps back, each listing until its next change or a replay.

@@ -126,7 +126,13 @@ class Board(Mapped):
             state.sort(place, now_ms)
 
     def observed(
-        self, listing: str, units: int | None, now_ms: int, asked_ms: int | None = None
+        self,
+        listing: str,
+        units: int | None,
+        now_ms: int,
+        asked_ms: int | None = None,
+        *,
+        is_guarded: bool = True,
     ) -> tuple[str, ListingRow] | None:
         """Hear what the channel shows; None: it has no such listing.
 
@@ -137,6 +143,7 @@ class Board(Mapped):
             units: As read back.
             now_ms: The time.
             asked_ms: When the question was put; None: now.
+            is_guarded: Whether too many that show something else are kept back as a mass drift.
 
         Returns:
             The row to keep, where the channel shows what is wanted but had not acknowledged it.
@@ -159,8 +166,14 @@ class Board(Mapped):
         if asked_ms < ready_ms:
             state.checks.look(place, ready_ms)
             return None
+        is_drift = is_guarded and (units or 0) != state.target(place) and state.is_drift(place, now_ms)
         state.checks.seen(place, asked_ms)
-        return self._believe(place, units or 0, now_ms)
+        kept = self._believe(place, units or 0, now_ms)
+        if is_drift:
+            for other in (place, *state.drift.note(place, columns.acknowledged_count, now_ms)):
+                state.dissolve(other, now_ms)
+                state.sort(other, now_ms)
+        return kept
 
     def hinted(self, listing: str, units: int, at_ms: int, now_ms: int) -> None:
         """Hear what the channel says that it showed: if it is news, somebody looks.

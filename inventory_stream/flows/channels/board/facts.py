@@ -8,6 +8,7 @@ from inventory_stream.flows.channels.board.columns import UNKNOWN, Columns
 from inventory_stream.flows.channels.board.days import Days
 from inventory_stream.flows.channels.board.lanes import Ages, Holds, Lanes
 from inventory_stream.flows.channels.board.mass_change import MassGuard
+from inventory_stream.flows.channels.board.mass_drift import OWN_MS, DriftGuard
 from inventory_stream.ports.channel import Caps, Push
 from inventory_stream.ports.projection import Version
 from models.channels import DeadPush, ListingRow
@@ -39,6 +40,7 @@ class Facts:
         self.checks: Final = Checks(self.settle_ms)
         self.repeats: Final = Repeats()
         self.guard: Final = MassGuard(mass_change_share)
+        self.drift: Final = DriftGuard(mass_change_share)
         self.days: Final = Days(caps.daily_pushes_max)
         self.flights: Final[dict[int, tuple[Batch, Push]]] = {}
         self.dead: Final[dict[int, DeadPush]] = {}
@@ -88,6 +90,15 @@ class Facts:
             return False
         check = self.checks.get(place)
         return check is None or (check.units == UNKNOWN and not check.is_blocking)
+
+    def is_drift(self, place: int, now_ms: int) -> bool:
+        """Say whether another number than was told, if a look shows it, is not our own doing."""
+        columns = self.columns
+        if self.is_killed or columns.acknowledged_units[place] != self.target(place) or place in self.failed:
+            return False
+        check = self.checks.get(place)
+        own_ms = 0 if self.drift.is_tripped else OWN_MS
+        return now_ms >= columns.acknowledged_ms[place] + own_ms and (check is None or check.units == UNKNOWN)
 
     def dead_version(self, place: int) -> Version:
         """Give the version of a dead push that is there."""

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from inventory_stream.flows.channels.board.columns import UNKNOWN
 from inventory_stream.flows.channels.board.mass_change import MassChange
+from inventory_stream.flows.channels.board.mass_drift import MassDrift
 from inventory_stream.flows.channels.board.state import State
 from inventory_stream.flows.channels.board.states import (
     AGAIN,
@@ -108,6 +109,11 @@ class Standing:
     def mass_change(self) -> MassChange | None:
         """What awaits approval."""
         return self._state.guard.change
+
+    @property
+    def mass_drift(self) -> MassDrift | None:
+        """What is not mended before somebody approves."""
+        return self._state.drift.drift
 
     def oldest_waiting_ms(self, now_ms: int) -> int:
         """For how long the oldest is out of step that nobody keeps back."""

@@ -154,6 +154,7 @@ class State(Facts):
         for rare in (self.dead, self.tries, self.repairs):
             if rare:
                 rare.pop(place, None)
+        self.drift.held.discard(place)
 
     def remap(self, place: int, sku: str, now_ms: int) -> None:
         """Have a listing show another SKU: what was told counts, the versions of it do not."""
@@ -178,6 +179,7 @@ class State(Facts):
             if rare:
                 rare.pop(place, None)
         self.released_ms.pop(place, None)
+        self.drift.held.discard(place)
         # What was in flight when an operator refused the wish after it says nothing of that one.
         if self.dead and place in self.dead and version >= self.dead_version(place):
             del self.dead[place]
@@ -188,6 +190,7 @@ class State(Facts):
         self.ages.end(place)
         self.checks.drop(place)
         self.guard.drop(place)
+        self.drift.drop(place)
         self.days.drop(place)
         self.failed.pop(place, None)
         self.released_ms.pop(place, None)
@@ -205,7 +208,7 @@ class State(Facts):
         if not self.is_killed:
             if place in self.stopped:
                 return STOPPED
-            if place in self.guard.held:
+            if place in self.guard.held or place in self.drift.held:
                 return MASS
         if place in self.dead:
             return DEAD

@@ -23,7 +23,7 @@ DEAD: Final = 9
 STOPPED: Final = 10
 """An operator stopped it."""
 MASS: Final = 11
-"""Part of a mass change that nobody has approved."""
+"""Part of a mass change or a mass drift that nobody has approved."""
 BUDGET: Final = 12
 """The channel takes no more changes of it today."""
 

@@ -435,6 +435,27 @@ async def test_a_comparison_that_was_asked_for_is_reported(kind: ActKind) -> Non
         assert (report.act_id, report.error) == ("act-1", "")
 
 
+async def test_a_mass_drift_waits_for_approval_also_right_after_a_resume() -> None:
+    """It is shown as exposure, a resume mends nothing of it, and the next comparison keeps it back again."""
+    async with account_world(listings=40) as world:
+        board, channel = world.account.board, world.channel
+        await world.until(lambda: all(board.sides(f"L{n}", now_ms()).is_idle for n in range(40)))
+        channel.shown.update({f"L{n}": 99 for n in range(30)})
+        pushes = len(channel.pushes)
+        for _ in range(2):
+            world.act("reconcile")
+            await world.until(lambda: "mass_drift" in world.account.gate.row.parked)
+            assert (board.exposure_units, board.in_step) == (30 * 89, 10)
+            world.act("resume")
+            assert (world.account.gate.row.parked, board.exposure_units) == ({}, 0)
+            await world.until(lambda: not world.account.acting.is_comparing)
+        world.act("reconcile")
+        await world.until(lambda: "mass_drift" in world.account.gate.row.parked)
+        assert len(channel.pushes) == pushes
+        world.act("approve")
+        await world.until(lambda: set(channel.shown.values()) == {10})
+
+
 async def test_a_policy_for_every_sku_has_all_listings_looked_at() -> None:
     """So many changed SKUs at once are looked at by listing, in portions, and none is left out."""
     async with account_world() as world:

@@ -90,6 +90,18 @@ async def test_mass_drift_is_not_mended() -> None:
     assert (report.is_mass_drift, report.differing_count, report.repaired) == (True, 31, 0)
     assert "approve" in report.error
     assert stand.drain() == 0
+    assert stand.board.in_step == 69
+
+
+async def test_mass_drift_is_exposure() -> None:
+    """What shoppers may buy beyond what is there counts as soon as it was seen, though nobody is told."""
+    stand = Stand(100)
+    stand.shop.shown |= {f"l{number}": 15 for number in range(31)}
+    await reconcile(stand).run("r1", repairs=False)
+    assert stand.board.exposure_units == 0
+    await reconcile(stand).run("r2", repairs=True)
+    assert stand.board.exposure_units == 31 * 5
+    assert stand.drain() == 0
 
 
 async def test_approved_mass_drift_is_mended() -> None:
