@@ -102,6 +102,7 @@ class Sender:
             self._is_awake.clear()
             now_ms = self._now_ms()
             self._changes.drain(self._board, now_ms)
+            self._keep_undead(now_ms)
             self._read_back(now_ms)
             self._send_bulk(now_ms)
             if await self._send_one() or self._changes.has_more:
@@ -109,6 +110,11 @@ class Sender:
                 await asyncio.sleep(0)
                 continue
             await self._sleep(self._now_ms())
+
+    def _keep_undead(self, now_ms: int) -> None:
+        rows = self._board.rows_in_step_again(now_ms)
+        if rows and not self.is_dry:
+            self._hears.kept(rows)
 
     async def settle(self) -> None:
         """Wait for requests under way, for `STOP_SECONDS_MAX` at most."""

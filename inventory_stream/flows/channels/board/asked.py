@@ -75,6 +75,7 @@ class Asked(Standing):
         state = self._state
         places = list(state.dead) if listings is None else self._places(listings)
         revived = [place for place in places if state.dead.pop(place, None) is not None]
+        state.undead.update(revived)
         for place in revived:
             state.sort(place, now_ms)
         return len(revived)

@@ -5,9 +5,7 @@ from typing import Final
 from inventory_stream.flows.channels.board.columns import UNKNOWN
 from inventory_stream.flows.channels.board.mapped import Mapped
 from inventory_stream.flows.channels.board.state import State
-from inventory_stream.flows.channels.board.states import (
-    IDLE,
-)
+from inventory_stream.flows.channels.board.states import IDLE
 from inventory_stream.ports.channel import Caps
 from inventory_stream.ports.projection import Version
 from models.channels import ListingRow
@@ -115,7 +113,7 @@ class Board(Mapped):
             return
         columns.want(place, version, units, at_ms)
         # What was refused at the former owner is refused here: neither told again, nor counted as a change.
-        is_dead = is_first and self._is_still_dead(place)
+        is_dead = is_first and state.is_still_dead(place)
         if not is_dead:
             state.wish_changed(place, now_ms)
         if is_first and self._may_be_overwritten(place, at_ms):
@@ -198,19 +196,21 @@ class Board(Mapped):
         elif units != state.columns.acknowledged_units[place] and at_ms >= acknowledged_ms - CLOCKS_MS:
             state.checks.look(place, max(now_ms, acknowledged_ms + state.settle_ms))
 
+    def rows_in_step_again(self, now_ms: int) -> list[tuple[str, ListingRow]]:
+        """Give the rows to keep of listings that were dead, and came into step without a push.
+
+        Once each; until then nobody who reads the rows knows.
+        """
+        state = self._state
+        columns = state.columns
+        found = [place for place in state.in_step_again if columns.wanted_units[place] != UNKNOWN]
+        state.in_step_again.clear()
+        return [(columns.names[place], state.row(place, now_ms)) for place in found]
+
     def orders_through(self, at_ms: int) -> None:
         """Hear that the channel's orders up to a time have come in."""
         holds = self._state.holds
         holds.orders_through_ms = max(holds.orders_through_ms, at_ms)
-
-    def _is_still_dead(self, place: int) -> bool:
-        state = self._state
-        dead = state.dead.get(place)
-        return (
-            dead is not None
-            and dead.units == state.target(place)
-            and state.dead_version(place) == state.columns.wanted(place)
-        )
 
     def _guard(self, place: int, now_ms: int) -> None:
         state = self._state

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from inventory_stream.flows.channels.board.again import Repeats
-from inventory_stream.flows.channels.board.checks import Checks
+from inventory_stream.flows.channels.board.checks import Check, Checks
 from inventory_stream.flows.channels.board.columns import UNKNOWN, Columns
 from inventory_stream.flows.channels.board.days import Days
 from inventory_stream.flows.channels.board.lanes import Ages, Holds, Lanes
@@ -27,6 +27,8 @@ class Facts:
     `failed`: the most that requests told which failed since one was taken, and when the last one did: a proxy
     answers with 5xx for what the server behind it has applied.
     `released_ms`: until when the wish that waits was kept back.
+    `undead`: their rows still say that they are dead, and no push has ended since they are not;
+    `in_step_again`: those of them that none will end for, until the rows are kept.
     `tries`: how often the wanted revision failed, and since when. `due_ms`: not before then.
     """
 
@@ -44,6 +46,8 @@ class Facts:
         self.days: Final = Days(caps.daily_pushes_max)
         self.flights: Final[dict[int, tuple[Batch, Push]]] = {}
         self.dead: Final[dict[int, DeadPush]] = {}
+        self.undead: Final[set[int]] = set()
+        self.in_step_again: Final[set[int]] = set()
         self.observed: Final[dict[int, int]] = {}
         self.repairs: Final[dict[int, int]] = {}
         self.looked_ms: Final[dict[int, int]] = {}
@@ -165,3 +169,31 @@ class Facts:
             columns.skus[place],
             columns.partition[place],
         )
+
+    def is_still_dead(self, place: int) -> bool:
+        """Say whether what was refused is what is wanted now."""
+        dead = self.dead.get(place)
+        return (
+            dead is not None
+            and dead.units == self.target(place)
+            and self.dead_version(place) == self.columns.wanted(place)
+        )
+
+    def is_above_seen(self, place: int, units: int, check: Check | None) -> bool:
+        """Say whether a look showed fewer, so that what is less than was told is a raise all the same."""
+        is_sure = place not in self.blind and (check is None or check.units == UNKNOWN)
+        return is_sure and bool(self.observed) and units > self.observed.get(place, units)
+
+    def weigh(self, place: int) -> None:
+        """Count what buyers may be shown beyond what may be sold."""
+        columns = self.columns
+        target = self.target(place)
+        exposed = 0
+        if target != UNKNOWN:
+            most = self.shown_most(place)
+            flight = self.flights.get(place)
+            if flight is not None:
+                most = max(most, flight[1].units)
+            exposed = max(0, most - target)
+        self.exposure_units += exposed - columns.exposed_units[place]
+        columns.exposed_units[place] = exposed

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from inventory_stream.flows.channels.board.batch import Batch
-from inventory_stream.flows.channels.board.checks import NO_VERSION, Check
+from inventory_stream.flows.channels.board.checks import NO_VERSION
 from inventory_stream.flows.channels.board.columns import UNKNOWN
 from inventory_stream.flows.channels.board.facts import Facts
 from inventory_stream.flows.channels.board.states import (
@@ -49,7 +49,7 @@ class State(Facts):
         """Put a listing where it belongs now; called after anything about it has changed."""
         columns = self.columns
         if columns.state[place] == FLIGHT:
-            self._weigh(place)
+            self.weigh(place)
             return
         state = self._state_of(place, now_ms)
         was = columns.state[place]
@@ -65,11 +65,14 @@ class State(Facts):
             self.alarm(place, self.due_ms[place])
         elif state == BUDGET and was != BUDGET:
             self.alarm(place, self.days.next_ms(now_ms))
+        elif state == IDLE and place in self.undead and self.target(place) != UNKNOWN:
+            self.undead.discard(place)
+            self.in_step_again.add(place)
         if state in RESTING:
             self.ages.end(place)
         else:
             self.ages.begin(place, now_ms)
-        self._weigh(place)
+        self.weigh(place)
 
     def _enter(self, place: int, was: int, state: int, now_ms: int) -> None:
         self.columns.enter(place, state)
@@ -133,7 +136,7 @@ class State(Facts):
                 self.holds.drop(place)
             self.columns.enter(place, FLIGHT)
             self.flights[place] = batch, push
-            self._weigh(place)
+            self.weigh(place)
 
     def land(self, place: int) -> None:
         """Note that a listing's request has ended; `sort` is to follow."""
@@ -151,7 +154,9 @@ class State(Facts):
         self.dissolve(place, now_ms)
         if self.due_ms and self.target(place) < self.shown_most(place):
             self.due_ms.pop(place, None)
-        for rare in (self.dead, self.tries, self.repairs):
+        if self.dead and self.dead.pop(place, None) is not None:
+            self.undead.add(place)
+        for rare in (self.tries, self.repairs):
             if rare:
                 rare.pop(place, None)
         self.drift.held.discard(place)
@@ -175,6 +180,7 @@ class State(Facts):
         """Note what the channel shows for sure, or says that it will."""
         self.columns.acknowledge(place, version, units, now_ms)
         self.blind.discard(place)
+        self.undead.discard(place)
         for rare in (self.observed, self.repairs, self.failed, self.tries, self.due_ms):
             if rare:
                 rare.pop(place, None)
@@ -196,8 +202,8 @@ class State(Facts):
         self.released_ms.pop(place, None)
         for rare in (self.observed, self.repairs, self.looked_ms, self.dead, self.tries, self.due_ms):
             rare.pop(place, None)
-        self.stopped.discard(place)
-        self.blind.discard(place)
+        for some in (self.stopped, self.blind, self.undead, self.in_step_again):
+            some.discard(place)
         self.exposure_units -= self.columns.exposed_units[place]
         self.columns.remove(place)
 
@@ -231,27 +237,8 @@ class State(Facts):
             return BUDGET
         if units == 0:
             return ZERO
-        if is_cut and not self._is_above_seen(place, units, check):
+        if is_cut and not self.is_above_seen(place, units, check):
             return CUT
         if self.caps.takes_orders and self.holds.holds(place, self.at_ms(place), now_ms):
             return HELD
         return RAISE
-
-    def _is_above_seen(self, place: int, units: int, check: Check | None) -> bool:
-        """Say whether a look showed fewer, so that what is less than was told is a raise all the same."""
-        is_sure = place not in self.blind and (check is None or check.units == UNKNOWN)
-        return is_sure and bool(self.observed) and units > self.observed.get(place, units)
-
-    def _weigh(self, place: int) -> None:
-        """Count what buyers may be shown beyond what may be sold."""
-        columns = self.columns
-        target = self.target(place)
-        exposed = 0
-        if target != UNKNOWN:
-            most = self.shown_most(place)
-            flight = self.flights.get(place)
-            if flight is not None:
-                most = max(most, flight[1].units)
-            exposed = max(0, most - target)
-        self.exposure_units += exposed - columns.exposed_units[place]
-        columns.exposed_units[place] = exposed

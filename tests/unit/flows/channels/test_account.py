@@ -20,6 +20,7 @@ from models.channels import (
     AccountRow,
     Act,
     ActKind,
+    ListingRow,
     OrderNamed,
     OrderTaken,
     ReportRow,
@@ -599,3 +600,15 @@ async def test_listings_without_stock_to_show_are_told() -> None:
         await world.until(lambda: world.account.changes.is_all_looked_at)
         world.account._tell_once()
         assert world.heard.stood[-1].unbacked == 1
+
+
+async def test_a_dead_push_of_yesterday_leaves_no_row_that_says_so() -> None:
+    """`channels diff --dead` reads rows: one that came into step again is written without the dead push."""
+    async with account_world(listings=1) as world:
+        await world.until(lambda: world.kept_units("L0") == 10)
+        world.channel.results = [Result.PERMANENT]
+        world.mirror.set("S0", 3)
+        await world.until(lambda: isinstance(row := world.row("L0"), ListingRow) and row.dead)
+        world.mirror.set("S0", 10)
+        await world.until(lambda: isinstance(row := world.row("L0"), ListingRow) and not row.dead)
+        assert len(world.channel.pushes) == 2

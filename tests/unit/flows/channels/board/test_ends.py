@@ -398,3 +398,22 @@ def test_a_sku_that_changed_its_product_is_told_on() -> None:
     assert (row.offset, row.partition) == (10, 2)
     account.board.want("a", Version(1, 9), 60, NOW_MS + HOLD_MS, NOW_MS + HOLD_MS, partition=2)
     assert account.board.in_step == 1
+
+
+def test_a_row_does_not_say_dead_for_ever_of_what_is_in_step_again() -> None:
+    """The ledger came back to what the channel shows, so that no push tells of it; the row is given once."""
+    account = cut("ab")
+    account.end("permanent")
+    for _ in "ab":
+        account.sent(LONG_MS)
+        account.end("permanent", LONG_MS)
+    assert account.board.dead == 2
+    account.want("a", 9, LONG_MS + 1)
+    account.want("b", 3, LONG_MS + 1)
+    rows = dict(account.board.rows_in_step_again(NOW_MS + LONG_MS + 1))
+    assert list(rows) == ["a"]
+    assert (rows["a"].units, rows["a"].dead) == (9, None)
+    assert account.board.rows_in_step_again(NOW_MS + LONG_MS + 1) == []
+    account.sent(LONG_MS + 2)
+    assert account.end(at=LONG_MS + 2)["b"].dead is None
+    assert account.board.rows_in_step_again(NOW_MS + LONG_MS + 2) == []
