@@ -81,7 +81,7 @@ class Standing:
 
     @property
     def dead(self) -> int:
-        """Listings that were refused for good."""
+        """Listings that were refused for good, by the channel or by an operator."""
         return self._state.columns.counts[DEAD]
 
     @property
