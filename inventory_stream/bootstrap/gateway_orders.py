@@ -9,10 +9,10 @@ from inventory_stream.bootstrap.gateway_part import Core, Part
 from inventory_stream.flows.orders.notes import OrderNotes
 from inventory_stream.flows.payments.consume import ConsumePayments
 from inventory_stream.flows.payments.settle import SettlePayment
-from inventory_stream.gateway.idempotency import sku_of
 from inventory_stream.gateway.routes.orders import OrderRoutes
 from inventory_stream.gateway.routes.payments import PaymentRoutes
 from inventory_stream.ports.payments import PAYMENT_EVENTS, PAYMENT_OUTCOMES, PAYMENTS_GROUP
+from models.reservation_ids import sku_of
 
 
 def orders_part(core: Core) -> Part:

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
 from inventory_stream.gateway.endpoint import Call
 from inventory_stream.gateway.problems import Problem
 from models.ids import ID_CHARACTERS_MAX
+from models.reservation_ids import escaped
 
 KEY_HEADER: Final = "Idempotency-Key"
 PUBLIC_KEY_CHARACTERS_MIN: Final = 16
@@ -23,12 +23,6 @@ _DIGITS: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS: Final = tuple(first + second for first in _DIGITS for second in _DIGITS)
 _LOW_BITS: Final = (1 << 70) - 1
 """128 bits and two that are 0 make 26 digits, 13 pairs of 10 bits: 6 pairs above, 7 below."""
-_KEPT: Final = re.compile(r"[A-Za-z0-9_-]+")
-_ESCAPED: Final = re.compile(rb"~([0-9A-F]{2})")
-_OURS: Final = re.compile(r"([A-Za-z0-9_~-]+)\.[a-z2-7]{26}")
-
-_REMEMBERED_SKUS: Final = 8_192
-"""Read out of ids: reading one takes 3 us, and a sale is of few. At most 128 characters each, 3 MB."""
 
 
 def check_key(headers: Mapping[str, str], *, is_public: bool = False) -> str:
@@ -83,34 +77,8 @@ def reservation_id_of(caller: str, key: str, sku: str, line: int | str = 0) -> s
     Where a SKU is so long that the id would pass 128 characters, the id has none of it.
     """
     digest = _digest(caller, key, f"line {line}")
-    named = f"{_escaped(sku)}.{digest}"
+    named = f"{escaped(sku)}.{digest}"
     return named if len(named) <= ID_CHARACTERS_MAX else digest
-
-
-def sku_of(reservation_id: str) -> str | None:
-    """Read the SKU out of an id that a gateway made; None where it is not such an id."""
-    found = _OURS.fullmatch(reservation_id)
-    return None if found is None else _unescaped(found[1])
-
-
-@lru_cache(_REMEMBERED_SKUS)
-def _unescaped(escaped: str) -> str | None:
-    raw = _ESCAPED.sub(lambda match: bytes((int(match[1], 16),)), escaped.encode())
-    try:
-        sku = raw.decode()
-    except UnicodeDecodeError:
-        return None
-    # Only the one spelling that we would give: another would be a second name of the same thing.
-    return sku if _escaped(sku) == escaped else None
-
-
-def _escaped(sku: str) -> str:
-    if _KEPT.fullmatch(sku):
-        return sku
-    return "".join(
-        chr(byte) if (chr(byte).isalnum() and byte < 0x80) or byte in b"_-" else f"~{byte:02X}"
-        for byte in sku.encode()
-    )
 
 
 def _digest(caller: str, key: str, step: str, secret: bytes = b"") -> str:

@@ -10,7 +10,7 @@ import msgspec
 from inventory_stream.errors import RetryableError
 from inventory_stream.gateway.admissions import ADMISSION_HEADER, Retry
 from inventory_stream.gateway.endpoint import Caller
-from inventory_stream.gateway.idempotency import command_id_of, reservation_id_of, sku_of
+from inventory_stream.gateway.idempotency import command_id_of, reservation_id_of
 from inventory_stream.gateway.outcomes import ANSWERS, numbers_of, problem_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reservation_answers import reservation_answer
@@ -23,6 +23,7 @@ from models.commands import Inspect, Reserve
 from models.ids import ID_CHARACTERS_MAX
 from models.outcomes import Outcome
 from models.paths import CHANNEL, COMMON, SALE
+from models.reservation_ids import sku_of
 from models.rows import ReservationRow
 
 _UNDECIDED_GRACE_MS: Final = 5_000

@@ -19,7 +19,6 @@ from inventory_stream.gateway.customers import CustomerHasher
 from inventory_stream.gateway.endpoint import Caller, Endpoint, Scope
 from inventory_stream.gateway.graphql.asked import Sources
 from inventory_stream.gateway.graphql.endpoint import GraphqlRoutes
-from inventory_stream.gateway.idempotency import sku_of
 from inventory_stream.gateway.key_notes import KeyNotes
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reserving import Reserving
@@ -40,6 +39,7 @@ from inventory_stream.gateway.routes.webhooks import WebhookRoutes
 from inventory_stream.gateway.waiting_room import WaitingRoomParts
 from inventory_stream.settings import GatewaySettings
 from models.commands import SetLocationGroup, Sync
+from models.reservation_ids import sku_of
 from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.desk import FakeDesk
 from tests.fakes.ledger_reader import FakeLedger

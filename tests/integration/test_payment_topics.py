@@ -19,10 +19,10 @@ from inventory_stream.devservers import KafkaServer
 from inventory_stream.flows.orders.notes import OrderNotes
 from inventory_stream.flows.payments.consume import ConsumePayments
 from inventory_stream.flows.payments.settle import SettlePayment
-from inventory_stream.gateway.idempotency import sku_of
 from inventory_stream.ports.payments import PAYMENT_EVENTS, PAYMENT_OUTCOMES, PAYMENTS_GROUP
 from inventory_stream.settings import KafkaSettings, Settings
 from models.payments import PaidLine, PaymentEvent, PaymentKind, encode_payment
+from models.reservation_ids import sku_of
 from tests.integration.event_topics import events_in
 from tests.unit.orders.shop import ANSWER_SECONDS
 from tests.unit.payments.paying import UNITS, Paying

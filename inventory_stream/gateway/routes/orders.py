@@ -21,7 +21,7 @@ from inventory_stream.flows.orders.place import (
 from inventory_stream.flows.orders.settle import HeldLine, SettleOrder
 from inventory_stream.gateway.admissions import ADMISSION_HEADER
 from inventory_stream.gateway.endpoint import Call, Endpoint, Handler, Reply
-from inventory_stream.gateway.idempotency import command_id_of, key_of, reservation_id_of, sku_of
+from inventory_stream.gateway.idempotency import command_id_of, key_of, reservation_id_of
 from inventory_stream.gateway.outcomes import ANSWERS, REPEAT_HEADER
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reserving import Door, HidesCustomers
@@ -37,6 +37,7 @@ from inventory_stream.ports.desk import Desk
 from models.commands import Inspect
 from models.paths import SALE
 from models.payments import Settled, SettledAs
+from models.reservation_ids import sku_of
 from models.rows import ReservationRow
 
 _ROOT: Final = "/v1/orders"

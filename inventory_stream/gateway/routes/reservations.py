@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from inventory_stream.gateway.endpoint import Call, Endpoint, Handler, Reply, Scope
-from inventory_stream.gateway.idempotency import command_id_of, key_of, sku_of
+from inventory_stream.gateway.idempotency import command_id_of, key_of
 from inventory_stream.gateway.outcomes import answer_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reservation_answers import explanation, reservation_answer
@@ -30,6 +30,7 @@ from inventory_stream.gateway.words.reservations import (
 )
 from inventory_stream.ports.desk import Decision, Desk, NotAnsweredError
 from models.commands import Cancel, Confirm, Extend, Fulfil, Inspect, Release, Return
+from models.reservation_ids import sku_of
 from models.rows import ReservationRow
 
 _Act = Extend | Confirm | Release | Cancel | Fulfil | Return

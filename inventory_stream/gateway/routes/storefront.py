@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 
 from inventory_stream.errors import SettingsError
 from inventory_stream.gateway.decode import decoded, raw_body_of
-from inventory_stream.gateway.idempotency import command_id_of, sku_of
+from inventory_stream.gateway.idempotency import command_id_of
 from inventory_stream.gateway.outcomes import answer_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reservation_answers import reservation_answer
@@ -28,6 +28,7 @@ from inventory_stream.gateway.words.reservations import State
 from inventory_stream.ports.desk import Desk
 from models.commands import Confirm, TtlSeconds
 from models.ids import Id
+from models.reservation_ids import sku_of
 
 PAGE: Final = "/storefront/"
 CHECKOUT: Final = PAGE + "checkout"

@@ -13,12 +13,12 @@ from inventory_stream.gateway.admissions import FINAL, Retry
 from inventory_stream.gateway.app import new_app
 from inventory_stream.gateway.customers import CustomerHasher
 from inventory_stream.gateway.endpoint import Caller, Scope
-from inventory_stream.gateway.idempotency import sku_of
 from inventory_stream.gateway.key_notes import KeyNotes
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.routes.orders import OrderRoutes
 from inventory_stream.gateway.routes.payments import PaymentRoutes
 from inventory_stream.gateway.security.signatures import SIGNATURE_HEADER, sign
+from models.reservation_ids import sku_of
 from tests.fakes.desk import FakeDesk
 from tests.fakes.notes import FakeNotes
 from tests.fakes.payments import FakePaymentOutcomes

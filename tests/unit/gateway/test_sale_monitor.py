@@ -10,13 +10,13 @@ from inventory_stream.flows.recent_reservations import RecentReservations
 from inventory_stream.flows.waiting_room.directory import RoomDirectory
 from inventory_stream.flows.waiting_room.keeper import Keeper
 from inventory_stream.gateway.endpoint import Caller, Reply
-from inventory_stream.gateway.idempotency import sku_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.reserving import Reserving
 from inventory_stream.gateway.security.audit import Auditor
 from inventory_stream.gateway.words.reservations import ReserveBody
 from models.commands import Sync
 from models.payments import PaymentKind
+from models.reservation_ids import sku_of
 from tests.contract.fake_gateway import FakeGateway
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.sale_monitor import FakeSaleMonitor

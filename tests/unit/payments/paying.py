@@ -6,9 +6,9 @@ from inventory_stream.flows.orders.notes import OrderNotes
 from inventory_stream.flows.orders.settle import HeldLine
 from inventory_stream.flows.payments.settle import SettlePayment
 from inventory_stream.flows.payments.table import ConfirmOn
-from inventory_stream.gateway.idempotency import sku_of
 from models.commands import Reserve
 from models.payments import PaidLine, PaymentEvent, PaymentKind, PaymentOutcome
+from models.reservation_ids import sku_of
 from tests.fakes.desk import FakeDesk
 from tests.fakes.notes import FakeNotes
 from tests.fakes.payments import FakePaymentOutcomes

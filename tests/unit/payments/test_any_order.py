@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from inventory_stream.flows.orders.notes import OrderNotes
 from inventory_stream.flows.payments.settle import SettlePayment
 from inventory_stream.flows.payments.table import ConfirmOn
-from inventory_stream.gateway.idempotency import sku_of
 from inventory_stream.ports.desk import Decision
 from models.commands import Command
 from models.payments import PaymentKind, PaymentOutcome, Settled, SettledAs
+from models.reservation_ids import sku_of
 from tests.fakes.desk import FakeDesk
 from tests.unit.orders.shop import AsksOneByOne, pass_time
 from tests.unit.payments.paying import ON_HAND, TTL_SECONDS, UNITS, Paying

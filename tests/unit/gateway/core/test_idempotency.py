@@ -4,16 +4,11 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from inventory_stream.gateway.idempotency import (
-    check_key,
-    command_id_of,
-    hidden_key,
-    reservation_id_of,
-    sku_of,
-)
+from inventory_stream.gateway.idempotency import check_key, command_id_of, hidden_key, reservation_id_of
 from inventory_stream.gateway.problems import Problem
 from inventory_stream.gateway.routes.reservations import address_of, asked_sku
 from models.ids import ID_CHARACTERS_MAX
+from models.reservation_ids import sku_of
 
 SKUS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=ID_CHARACTERS_MAX)
 
