@@ -362,7 +362,8 @@ class Cancel(Command, tag="cancel", frozen=True):
     """The order is off: units still allocated become free again (R16). Without `units`: all of them.
 
     `as_of`, without `units`: when it was off, among the tellings of an outside order (R20): a newer one takes
-    its units again. Without it nothing does.
+    its units again. Without it nothing does. `order_id`: of which order, where the reservation may be sold to
+    another one, whose units then stay.
     """
 
     reservation_id: Id
@@ -371,6 +372,7 @@ class Cancel(Command, tag="cancel", frozen=True):
     location: Id | None = None
     effective_at: When | None = None
     as_of: When | None = None
+    order_id: Id | None = None
 
 
 class Return(Command, tag="return", frozen=True):

@@ -72,6 +72,7 @@ class Outcome(IntEnum):
     SALE_CLOSED = 54  # the sale is over (R15)
     UNKNOWN_SALE = 55  # no pool of that sale for this SKU there
     CUSTOMER_REQUIRED = 56  # a purchase limit holds, and the command names no customer (R23)
+    ANOTHER_ORDER = 57  # its units are sold to another order already; nothing moved; an exception (R20)
 
     # Refusals of form: the command can never succeed as it is.
     RESERVATION_ID_REUSED = 60  # same reservation id, other content
@@ -133,6 +134,7 @@ EXCEPTIONS: Final = frozenset(
         Outcome.RECEIVED_SHORT,
         Outcome.PROMISE_SHORT,
         Outcome.PROMISE_LATE,
+        Outcome.ANOTHER_ORDER,
         Outcome.MEMORY_DROPPED,
         Outcome.WRONG_PARTITION,
         Outcome.PRODUCT_CHANGED,

@@ -55,6 +55,8 @@ WORDS: Final[dict[Outcome, str]] = {
     Outcome.SALE_CLOSED: "the sale was over when it arrived, or was closed before",
     Outcome.UNKNOWN_SALE: "there is no pool of that sale for the SKU there",
     Outcome.CUSTOMER_REQUIRED: "a purchase limit holds, and it names no customer to count for",
+    Outcome.ANOTHER_ORDER: "its units are sold to another order already, so nothing moved; "
+    "somebody must look at it",
     Outcome.RESERVATION_ID_REUSED: "the reservation id was used before for something else",
     Outcome.DOCUMENT_ID_REUSED: "the transfer or incoming id was used before for something else",
     Outcome.COMMAND_ID_REUSED: "the command id was used before for something else; a dead letter too, "

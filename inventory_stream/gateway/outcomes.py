@@ -82,6 +82,7 @@ ANSWERS: Final[dict[Outcome, Answer]] = {
     Outcome.MORE_THAN_HELD: Answer(409, "conflict", "the reservation has fewer units in that state"),
     Outcome.UNKNOWN_TRANSFER: Answer(404, "not-found", "no such transfer, or nothing of it is planned"),
     Outcome.UNKNOWN_INCOMING: Answer(404, "not-found", "no such incoming, or nothing of it is awaited"),
+    Outcome.ANOTHER_ORDER: Answer(409, "conflict", "its units are sold to another order: somebody must look"),
     Outcome.LIMIT_REACHED: Answer(409, "limit-reached", "the customer has as many as one may have"),
     Outcome.SALE_NOT_OPEN: Answer(409, "sale-not-open", "the sale has not started"),
     Outcome.SALE_CLOSED: Answer(409, "sale-closed", "the sale is over"),

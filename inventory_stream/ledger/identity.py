@@ -40,8 +40,12 @@ def content_hash(command: Command) -> bytes:
     content = [getattr(command, name) for name in names if name not in _NOT_CONTENT]
     if isinstance(command, Reserve) and content[-1] is False:
         del content[-1]  # `allow_backorder`, as ever: rows from before it was a word keep their hash
-    elif isinstance(command, RecordOrder | Cancel) and content[-1] is None:
+    elif isinstance(command, RecordOrder) and content[-1] is None:
         del content[-1]  # `as_of`, likewise
+    elif isinstance(command, Cancel) and content[-1] is None:
+        del content[-1]  # `order_id`, and then `as_of`
+        if content[-1] is None:
+            del content[-1]
     kind = type_name(type(command))
     try:
         encoded = _encode((kind, content))

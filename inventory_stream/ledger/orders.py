@@ -40,6 +40,17 @@ def off_as_of(command: Cancel) -> int:
     return _OFF_MS if command.as_of is None else epoch_ms(command.as_of) + 1
 
 
+def is_of_another(reservation: ReservationRow, order_id: str | None) -> bool:
+    """Say whether units of a reservation are sold, to another order than this one (R20).
+
+    What an order is called that gives no id, and what was reserved and not sold, is of any.
+    """
+    sold_to = reservation.paid_order_id or (reservation.order_id if reservation.recorded else None)
+    if order_id is None or sold_to is None or order_id == sold_to:
+        return False
+    return any(line.allocated or line.fulfilled or line.backorders_confirmed for line in reservation.lines)
+
+
 def extend(state: PartitionState, command: Extend, arrival_ms: int, batch: Batch) -> int:
     """Move the deadline of what is still reserved, up to the total life allowed (R19)."""
     reservation = known_reservation(state, command, arrival_ms, batch)
@@ -151,6 +162,8 @@ def cancel(state: PartitionState, command: Cancel, arrival_ms: int, batch: Batch
     reservation = known_reservation(state, command, arrival_ms, batch)
     if isinstance(reservation, int):
         return reservation
+    if is_of_another(reservation, command.order_id):
+        return answer(state, batch, reservation, command, Outcome.ANOTHER_ORDER)
     is_whole = bool(reservation.told_ms) and command.units is None and command.location is None
     if is_whole:
         off_ms = off_as_of(command)

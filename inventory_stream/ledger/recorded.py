@@ -21,7 +21,7 @@ from inventory_stream.ledger.lines import (
     line_made_at,
 )
 from inventory_stream.ledger.movements import effective_ms, end_if_over, settle
-from inventory_stream.ledger.orders import told_as_of
+from inventory_stream.ledger.orders import is_of_another, told_as_of
 from inventory_stream.ledger.paths import draw, offer, offered_more
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.together import decide_together
@@ -39,7 +39,8 @@ def record_order(
     One that carries a reservation's id is the confirm of that reservation, forced where R17 would
     refuse. One that is told again as of a later time takes or frees the difference (`as_of`).
     RECORDED_SHORT means that less than nothing is free afterwards. What was `shipped` before
-    it came is allocated no more (R21).
+    it came is allocated no more (R21). ANOTHER_ORDER: the reservation's units are sold to an order of
+    another id; nobody is given them twice, and somebody must look at it.
     """
     reservation = state.reservations.get(command.reservation_id)
     if reservation is None and command.reservation_id in state.early:
@@ -53,8 +54,11 @@ def record_order(
         # One that was only refused binds nobody: a paid order is never turned away for it (R20, R27).
         if reservation.lines and reservation.sku != command.sku:
             return answer(state, batch, reservation, command, Outcome.RESERVATION_ID_REUSED)
-        if reservation.released_early and not 0 < reservation.told_ms < told_as_of(command):
+        # `told_ms` 0: by a release, which has nothing to say about an order that was taken elsewhere.
+        if reservation.released_early and not reservation.told_ms < told_as_of(command):
             return answer(state, batch, reservation, command, Outcome.RELEASED_EARLY)
+        if is_of_another(reservation, command.order_id):
+            return answer(state, batch, reservation, command, Outcome.ANOTHER_ORDER)
     if reservation is None or not reservation.lines:
         misplaced = state.misplaced(command.sku)
         if misplaced is not None:

@@ -64,11 +64,9 @@ def decide_together(
     shipped, matched = _shipped(order, waiting, commands)
     if _is_called_off(order, [command for command in commands if command.id != order.id]):
         reservation = new_row()
-        cancels = [one for one in commands if isinstance(one, Cancel)]
-        is_off_by_them = all(isinstance(one, Cancel | Return) for one in commands)
-        if is_off_by_them and any(one.units is None for one in cancels):
-            # Only of such a cancel there may be a telling that is newer (R20).
-            reservation.told_ms = max(off_as_of(one) for one in cancels if one.units is None)
+        cancels = [one for one in commands if isinstance(one, Cancel) and one.units is None]
+        # A telling that is newer than these has the order on again (R20).
+        reservation.told_ms = max(map(off_as_of, cancels), default=0)
         outcome = _release_early(state, batch, order, reservation)
     else:
         try:
@@ -120,7 +118,8 @@ def _is_called_off(order: Order, commands: Sequence[EarlyCommand]) -> bool:
     """Whether what waits leaves nothing of the order: a cancel, or a release that no confirm preceded.
 
     What was shipped was wanted: then the order is decided, and the rest in its turn. So it is where units
-    are cancelled of an order that may be told again with more of them.
+    are cancelled of an order that may be told again with more of them. What a release gives back is
+    only held: an order that says as of when it was taken is not called off by one, whoever asked it.
     """
     told_ms = told_as_of(order) if isinstance(order, RecordOrder) else 0
     is_told = told_ms > 0
@@ -130,14 +129,24 @@ def _is_called_off(order: Order, commands: Sequence[EarlyCommand]) -> bool:
             return False
         confirmed = confirmed or isinstance(command, Confirm)
         whole = (
-            isinstance(command, Release | Cancel)
+            (isinstance(command, Cancel) or (isinstance(command, Release) and not is_told))
             and command.location in {None, order.location}
             and (command.units is None or (not is_told and command.units >= order.units))
-            and not (isinstance(command, Cancel) and off_as_of(command) < told_ms)
+            and not (isinstance(command, Cancel) and _is_apart(command, order, told_ms))
             and command.sku == order.sku
         )
         called_off = called_off or (whole and (isinstance(command, Cancel) or not confirmed))
     return called_off
+
+
+def _is_apart(command: Cancel, order: Order, told_ms: int) -> bool:
+    """Whether a cancel is older than what the order tells, or of another order (R20)."""
+    is_of_another = (
+        isinstance(order, RecordOrder)
+        and command.order_id is not None
+        and order.order_id not in {None, command.order_id}
+    )
+    return is_of_another or off_as_of(command) < told_ms
 
 
 def _release_early(state: PartitionState, batch: Batch, order: Order, reservation: ReservationRow) -> int:

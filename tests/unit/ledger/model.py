@@ -60,6 +60,7 @@ class Order:
     path: str = "common"
     customer: str | None = None
     limits: tuple[str, ...] = ()
+    sold_to: str | None = None
 
     def line(self, location: str) -> Line:
         """Give the line at a location, added when there is none."""

@@ -163,6 +163,16 @@ class Model:
         return "RETURN_UNMATCHED" if left else "RETURNED"
 
 
+def is_apart(command: c.Release | c.Cancel, order: c.Reserve | c.RecordOrder) -> bool:
+    """R20: whether a cancel is of another outside order."""
+    return (
+        isinstance(command, c.Cancel)
+        and isinstance(order, c.RecordOrder)
+        and None not in {command.order_id, order.order_id}
+        and command.order_id != order.order_id
+    )
+
+
 def is_called_off(order: c.Reserve | c.RecordOrder, waiting: Sequence[Waiting]) -> bool:
     """R21: nothing of it is wanted any more, as a cancel, or a release that no confirm precedes, says."""
     commands = [one.command for one in waiting]
@@ -174,6 +184,7 @@ def is_called_off(order: c.Reserve | c.RecordOrder, waiting: Sequence[Waiting]) 
             and command.location in {None, order.location}
             and command.sku == order.sku
             and (command.units is None or command.units >= order.units)
+            and not is_apart(command, order)
             and (
                 isinstance(command, c.Cancel) or not any(isinstance(one, c.Confirm) for one in commands[:at])
             )

@@ -83,11 +83,12 @@ def record_order(world: World, command: c.RecordOrder, now: int, arrival: int, s
     known = world.orders.get(command.reservation_id)
     ordered = effective(command.ordered_at, arrival)
     if known is not None and known.lines:
-        if known.sku != command.sku:
-            return "RESERVATION_ID_REUSED"
+        if known.sku != command.sku or is_of_another(known, command):
+            return "ANOTHER_ORDER" if known.sku == command.sku else "RESERVATION_ID_REUSED"
         missing = command.units - sum(line.firm + line.gone for line in known.lines.values())
         if missing <= 0:
             return "ALREADY_CONFIRMED"
+        known.sold_to = command.order_id or known.sold_to
         # What takes the place of units that are gone was not open before (R9).
         ends = (when for line in known.lines.values() for when, units in line.opened if units < 0)
         ordered = max(ordered, *ends, 0)
@@ -100,11 +101,18 @@ def record_order(world: World, command: c.RecordOrder, now: int, arrival: int, s
         return "RELEASED_EARLY"
     where = record_at(world, command, arrival)
     order = world.orders[command.reservation_id] = Order(command.sku, None, (now, command.reservation_id))
+    order.sold_to = command.order_id
     for location, units, when in shipped:
         line = order.line(location)
         line.gone += units
         line.opened += [(ordered, units), (when, -units)]
     return force(world, command, order, where, ordered, arrival)
+
+
+def is_of_another(order: Order, command: c.RecordOrder | c.Cancel) -> bool:
+    """R20: whether what is sold of it is sold to an order of another id."""
+    is_sold = any(line.firm + line.gone for line in order.lines.values())
+    return is_sold and None not in {order.sold_to, command.order_id} and order.sold_to != command.order_id
 
 
 def force(world: World, command: c.RecordOrder, order: Order, where: str, ordered: int, arrival: int) -> str:
@@ -201,8 +209,10 @@ def confirm(world: World, command: c.Confirm, order: Order, arrival: int) -> str
     if not covered:
         if not soft:
             return "RESERVATION_EXPIRED"
+        order.sold_to = command.order_id or order.sold_to
         firm_up(lines, soft, arrival)
         return "PARTIALLY_CONFIRMED"
+    order.sold_to = command.order_id or order.sold_to
     firm_up(lines, units - late, arrival)
     for location, line, taken, own in again:
         line.lost -= taken
@@ -247,6 +257,8 @@ def free_soft(world: World, order: Order, lines: list[tuple[str, Line]], units: 
 
 def cancel(world: World, command: c.Cancel, order: Order, arrival: int) -> str:
     """R16."""
+    if is_of_another(order, command):
+        return "ANOTHER_ORDER"
     lines = order.at(command.location)
     held = sum(line.firm for _, line in lines)
     units = held if command.units is None else command.units

@@ -7,6 +7,7 @@ import pytest
 from inventory_stream.ledger.identity import content_hash
 from inventory_stream.ledger.invariants import assert_sound
 from models.commands import Cancel, RecordOrder
+from models.outcomes import Outcome
 from tests.unit.ledger.table import NOON, SKU, Ledger
 
 TOLD = {
@@ -113,3 +114,60 @@ def test_a_record_without_a_time_keeps_its_hash() -> None:
     plain = RecordOrder("c", "O1", SKU, 2, location="L1", ordered_at=NOON)
     assert content_hash(plain).hex() == "a4df5da87be615ed"
     assert content_hash(plain) != content_hash(TOLD["two"])
+
+
+def test_a_reservation_is_sold_to_one_order() -> None:
+    """Another order that carries its id, and the cancel of that one, move nothing and are told."""
+    Ledger().run(
+        """
+        given on_hand=9
+        reserve R1 units=2                          -> GRANTED
+        confirm R1 order=H1                         -> CONFIRMED allocated=2
+        record R1 units=2 order=O1 asof=-60s        -> ANOTHER_ORDER allocated=2 said.units=0
+        record R1 units=5 order=O1 asof=-50s        -> ANOTHER_ORDER allocated=2
+        cancel R1 order=O1                          -> ANOTHER_ORDER allocated=2
+        record R1 units=2 order=H1                  -> ALREADY_CONFIRMED allocated=2
+        cancel R1 order=H1                          -> CANCELLED allocated=0
+        record R1 units=2 order=O1                  -> RECORDED allocated=2
+        record O2 units=1 at=L1 order=O2            -> RECORDED allocated=3
+        record O2 units=1 at=L1 order=O3            -> ANOTHER_ORDER allocated=3
+        cancel R3 order=O4                          -> REMEMBERED
+        record R3 units=1 at=L1 order=O3            -> RECORDED allocated=4
+        """
+    )
+    assert Outcome.ANOTHER_ORDER.is_exception
+    assert Outcome.ANOTHER_ORDER.is_final
+
+
+def test_a_release_does_not_call_off_an_order_that_was_taken_elsewhere() -> None:
+    """R20: whoever knows or invents its id, and whether a reserve of that id came between."""
+    Ledger().run(
+        """
+        given on_hand=9
+        release R1                                  -> REMEMBERED
+        record R1 units=2 at=L1 asof=-60s           -> RECORDED allocated=2
+        release R2                                  -> REMEMBERED
+        reserve R2 units=2                          -> RELEASED_EARLY
+        record R2 units=2 at=L1 asof=-60s           -> RECORDED allocated=4
+        cancel R3 units=2                           -> REMEMBERED
+        release R3                                  -> REMEMBERED
+        cancel R3                                   -> REMEMBERED
+        record R3 units=2 at=L1 asof=-60s           -> RELEASED_EARLY allocated=4
+        record R3 units=2 at=L1 asof=-50s id=again  -> RELEASED_EARLY allocated=4
+        """
+    )
+
+
+def test_a_cancel_without_an_order_keeps_its_hash() -> None:
+    """R27: as cancels had before they could name a time or an order."""
+    assert content_hash(Cancel("c", "O1", SKU)).hex() == "63f841399f95a723"
+    assert (
+        len(
+            {
+                content_hash(Cancel("c", "O1", SKU, as_of=when, order_id=order))
+                for when in (None, NOON)
+                for order in (None, "O")
+            }
+        )
+        == 4
+    )
