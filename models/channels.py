@@ -75,6 +75,7 @@ class LinesCancelled(Struct, frozen=True, tag="lines_cancelled", omit_defaults=T
     """Units that were not shipped will not be. `change_id` names the act, unique within the order.
 
     `as_of_ms` of lines without units: an order that is told as of a later time is on again. 0: never.
+    `ordered_ms`: when the order was placed, which says what its listings were then; 0: not told.
     """
 
     order_id: Id
@@ -82,25 +83,28 @@ class LinesCancelled(Struct, frozen=True, tag="lines_cancelled", omit_defaults=T
     at_ms: int
     lines: ChangedLines
     as_of_ms: int = 0
+    ordered_ms: int = 0
 
 
 class LinesReturned(Struct, frozen=True, tag="lines_returned", omit_defaults=True):
-    """Units that were shipped are back. Not `sellable`: they are unavailable."""
+    """Units that were shipped are back. Not `sellable`: unavailable. `ordered_ms` as of `LinesCancelled`."""
 
     order_id: Id
     change_id: Id
     at_ms: int
     lines: ChangedLines
     sellable: bool = True
+    ordered_ms: int = 0
 
 
 class LinesShipped(Struct, frozen=True, tag="lines_shipped", omit_defaults=True):
-    """Units left the building."""
+    """Units left the building. `ordered_ms` as of `LinesCancelled`."""
 
     order_id: Id
     change_id: Id
     at_ms: int
     lines: ChangedLines
+    ordered_ms: int = 0
 
 
 class TillSold(Struct, frozen=True, tag="till_sold", omit_defaults=True):
@@ -213,6 +217,24 @@ class ListingRow(Struct, frozen=True, tag="listing", omit_defaults=True):
     partition: int = 0
 
 
+class FormerSku(Struct, frozen=True):
+    """What a listing showed until a time, by our clock."""
+
+    sku: str
+    until_ms: int
+
+
+class MovedRow(Struct, frozen=True, tag="moved", omit_defaults=True):
+    """`<channel>/<account>/@moved:<listing>`: the mapping gave the listing another SKU.
+
+    `sku`: since then; "": it is mapped no more. `former`: the oldest first, at most three of 100 days. What
+    an order says of the listing means the SKU of when it was placed.
+    """
+
+    sku: str
+    former: tuple[FormerSku, ...] = ()
+
+
 class AccountRow(Struct, frozen=True, tag="account", omit_defaults=True):
     """`<channel>/<account>/@account`: what operators and trouble have set, kept until it is set anew.
 
@@ -305,11 +327,13 @@ class ReportRow(Struct, frozen=True, tag="report", omit_defaults=True):
     under_way: int = 0
 
 
-OutcomeRow = ListingRow | AccountRow | StatusRow | ReportRow
+OutcomeRow = ListingRow | MovedRow | AccountRow | StatusRow | ReportRow
 
 ACCOUNT: Final = "@account"
 STATUS: Final = "@status"
 REPORT: Final = "@report"
+MOVED: Final = "@moved:"
+"""Begins the last part of a `MovedRow`'s key, before its listing. No listing begins with an @."""
 
 _encoder: Final = msgspec.json.Encoder()
 _outcome: Final[msgspec.json.Decoder[OutcomeRow]] = msgspec.json.Decoder(OutcomeRow)

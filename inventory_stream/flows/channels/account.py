@@ -16,6 +16,7 @@ from inventory_stream.flows.channels.changes import Changes
 from inventory_stream.flows.channels.figures import Figures
 from inventory_stream.flows.channels.gate import AUTH, MASS_CHANGE, MASS_DRIFT, REVOKED, Gate
 from inventory_stream.flows.channels.knocks import PAUSE_MS_MAX
+from inventory_stream.flows.channels.moved import Moved
 from inventory_stream.flows.channels.parts import AccountParts
 from inventory_stream.flows.channels.reconcile import pause_seconds
 from inventory_stream.flows.channels.sender import Sender
@@ -26,6 +27,7 @@ from inventory_stream.flows.channels.tasks import begun
 from inventory_stream.ports.channel import ChannelError, Ended, Result
 from models.channels import (
     ACCOUNT,
+    MOVED,
     REPORT,
     STATUS,
     AccountRow,
@@ -33,6 +35,7 @@ from models.channels import (
     Act,
     ChannelEvent,
     ListingRow,
+    MovedRow,
     OrderNamed,
     OutcomeRow,
     ReportRow,
@@ -82,8 +85,14 @@ class Account:
             integration.mode, self.breaker, parts.is_leased, self._keep_account, self._parked
         )
         self.sla: Final = Sla(integration, parts.now_ms())
+        self.moved: Final = Moved(self.board.sku_of, self._keep_moved, parts.now_ms)
         self.changes: Final = Changes(
-            parts.mapping, integration.channel, integration.account, parts.mirror, caps.units_max
+            parts.mapping,
+            integration.channel,
+            integration.account,
+            parts.mirror,
+            caps.units_max,
+            self.moved.note,
         )
         self.figures: Final = Figures()
         self.shadow: Final = Shadow()
@@ -124,6 +133,9 @@ class Account:
         """Take a kept row, by the last part of its key; of one key the last one counts."""
         if isinstance(row, ListingRow):
             self.board.known(last, row, self._now_ms())
+            self.moved.told(last, row.sku)
+        elif last.startswith(MOVED) and (row is None or isinstance(row, MovedRow)):
+            self.moved.known(last.removeprefix(MOVED), row)
         elif isinstance(row, AccountRow):
             self.gate.row = row
 
@@ -132,9 +144,11 @@ class Account:
         row = former.gate.row
         through_ms = max(row.orders_through_ms, former._orders_through_ms)  # noqa: SLF001  # of one class
         self.gate.row = replace(row, orders_through_ms=through_ms)
+        self.moved.succeed(former.moved)
 
     def start(self) -> None:
         """Begin to send, as soon as the gate lets it."""
+        self.moved.begin()
         now_ms = self._now_ms()
         row = self.gate.row
         self.board.begin(
@@ -264,6 +278,18 @@ class Account:
             self._orders_through_ms = at_ms
         self.sender.wake()
 
+    async def moved_kept(self) -> None:
+        """Return when the notes that lines were read by are durable: a repeat is then read alike."""
+        keeper = self._parts.keeper
+        is_waiting = False
+        for listing, row in self.moved.take_asked().items():
+            key = self.key(f"{MOVED}{listing}")
+            if keeper.is_waiting(key):
+                keeper.keep_account(key, row)
+                is_waiting = True
+        if is_waiting:
+            await keeper.accounts_kept()
+
     # --- what becomes of requests ----------------------------------------------------------------
 
     def requested(self, batch: Batch, now_ms: int) -> None:
@@ -326,6 +352,9 @@ class Account:
     def _tell_outside(self, kind: ChannelExceptionKind, why: str, at_ms: int) -> None:
         integration = self.integration
         self._parts.exceptions.tell(kind, integration.channel, integration.account, at_ms=at_ms, reason=why)
+
+    def _keep_moved(self, listing: str, row: MovedRow | None) -> None:
+        self._parts.keeper.keep([(self.key(f"{MOVED}{listing}"), row)])
 
     def _keep_account(self, row: AccountRow) -> None:
         self._parts.keeper.keep_account(self.key(ACCOUNT), row)

@@ -60,13 +60,21 @@ class Changes:
     """Changed SKUs of an account that were not looked at yet; each waits once, however often it changes."""
 
     def __init__(
-        self, mapping: CatalogMapping, channel: str, account: str, mirror: LedgerMirror, units_max: int
+        self,
+        mapping: CatalogMapping,
+        channel: str,
+        account: str,
+        mirror: LedgerMirror,
+        units_max: int,
+        note_moved: Callable[[str, str], object] = lambda _listing, _sku: None,
     ) -> None:
+        """Begin with nothing changed; `note_moved` hears of listings that show another SKU from now on."""
         self._mapping = mapping
         self._channel = channel
         self._account = account
         self._mirror = mirror
         self._units_max = units_max
+        self._note_moved = note_moved
         # Emptied from its front: a dict would look at all that went before, each time.
         self._dirty: Final[OrderedDict[str, int]] = OrderedDict()
         self._scan: Iterator[MappedListing] | None = None
@@ -144,12 +152,19 @@ class Changes:
             move.place = end if is_more else None
             return
         portion = list(islice(move.rows, MOVED_AT_ONCE))
+        for listing, sku in portion:
+            if not board.is_followed(listing, sku):
+                # Of the mapping as it is now, which may be newer than what is followed.
+                self._note_moved(listing, self.sku_of(listing))
         board.follow(portion, now_ms, frozenset(move.stopped()))
         if not portion:
             self._move = None
 
     def _is_mapped(self, listing: str) -> bool:
-        return self._mapping.of_listing(self._channel, self._account, listing) is not None
+        is_mapped = self._mapping.of_listing(self._channel, self._account, listing) is not None
+        if not is_mapped:
+            self._note_moved(listing, "")
+        return is_mapped
 
     def _want(self, board: Wants, mapped: MappedListing, now_ms: int, heard_ms: int | None) -> None:
         if self._move is not None and not board.is_followed(mapped.listing, mapped.sku):

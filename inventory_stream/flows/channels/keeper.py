@@ -10,7 +10,7 @@ import structlog
 from inventory_stream.errors import UnreachableError
 from inventory_stream.flows.channels.tasks import Fail, begun
 from inventory_stream.ports.channel_log import ChannelLog
-from models.channels import AccountRow, OutcomeRow
+from models.channels import AccountRow, MovedRow, OutcomeRow
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +48,8 @@ class Keeper:
         self._is_due: Final = asyncio.Event()
         self._is_idle: Final = asyncio.Event()
         self._is_idle.set()
+        self._is_first_idle: Final = asyncio.Event()
+        self._is_first_idle.set()
         self._task: asyncio.Task[None] | None = None
 
     def keep(self, rows: Iterable[tuple[str, OutcomeRow | None]]) -> None:
@@ -55,8 +57,8 @@ class Keeper:
         self._waiting.update(rows)
         self._note()
 
-    def keep_account(self, key: str, row: AccountRow) -> None:
-        """Take what operators asked: it goes before all else, as a million listings may wait."""
+    def keep_account(self, key: str, row: AccountRow | MovedRow) -> None:
+        """Take what operators asked, or orders wait for: it goes first, as a million listings may wait."""
         self._first[key] = row
         self._note()
 
@@ -68,6 +70,14 @@ class Keeper:
     def start(self) -> None:
         """Begin to write."""
         self._task = begun(self._run(), self._fail)
+
+    def is_waiting(self, key: str) -> bool:
+        """Say whether a row of this key is not durable yet."""
+        return key in self._first or key in self._waiting
+
+    async def accounts_kept(self) -> None:
+        """Return when all that `keep_account` took is durable."""
+        await self._is_first_idle.wait()
 
     async def kept(self) -> None:
         """Return when all that was taken is durable."""
@@ -112,6 +122,10 @@ class Keeper:
             self._note()
 
     def _note(self) -> None:
+        if self._first:
+            self._is_first_idle.clear()
+        else:
+            self._is_first_idle.set()
         if self._first or self._waiting:
             self._is_idle.clear()
             self._is_due.set()

@@ -129,7 +129,7 @@ def _order(raw: bytes, at_ms: int) -> _Told:
     if taken:
         events.append(OrderTaken(order_id, placed_ms, tuple(taken), as_of_ms=at_ms))
     if off:
-        events.append(LinesCancelled(order_id, f"off-{at_ms}", at_ms, tuple(off)))
+        events.append(LinesCancelled(order_id, f"off-{at_ms}", at_ms, tuple(off), ordered_ms=placed_ms))
     return change.seller_id, tuple(events)
 
 

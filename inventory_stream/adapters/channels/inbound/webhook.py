@@ -86,6 +86,8 @@ def _checked(event: _Told) -> _Told:
         return event
     if isinstance(event, OrderTaken | LinesCancelled) and not 0 <= event.as_of_ms <= EPOCH_MS_MAX:
         raise MalformedError("as_of_ms is no time in ms", "as_of_ms")
+    if not 0 <= getattr(event, "ordered_ms", 0) <= EPOCH_MS_MAX:
+        raise MalformedError("ordered_ms is no time in ms", "ordered_ms")
     for name in ("order_id", "change_id", "sale_id"):
         if (value := getattr(event, name, None)) is not None:
             identifier(value, name)

@@ -53,6 +53,11 @@ class Mapped(Sending):
                 state.remap(place, sku, now_ms)
             state.leaving.discard(place)
 
+    def sku_of(self, listing: str) -> str | None:
+        """Give the SKU that a listing is followed with; None: it is not followed."""
+        place = self._state.columns.index.get(listing)
+        return None if place is None else self._state.columns.skus[place]
+
     def is_followed(self, listing: str, sku: str) -> bool:
         """Say whether a listing is followed with this SKU."""
         place = self._state.columns.index.get(listing)

@@ -93,12 +93,17 @@ class AccountCatalog:
 
         Channels name the item alone where a listing is the item at a place, or of a type.
         """
-        if listing is not None:
-            exact = self._mapping.of_listing(self._channel, self._account, listing)
-            found = (exact,) if exact is not None else self._beginning_with(listing + _SEPARATOR)
-            if found:
-                return found
+        found = self.of_listing(listing)
+        if found:
+            return found
         return self._mapping.of_sku(self._channel, self._account, sku) if sku is not None else ()
+
+    def of_listing(self, listing: str | None) -> Sequence[MappedListing]:
+        """Find the listings that a channel means, by their id alone."""
+        if listing is None:
+            return ()
+        exact = self._mapping.of_listing(self._channel, self._account, listing)
+        return (exact,) if exact is not None else self._beginning_with(listing + _SEPARATOR)
 
     def _beginning_with(self, prefix: str) -> Sequence[MappedListing]:
         # Sorted anew when the mapping changed: 1 s for a million listings, 8 bytes each.

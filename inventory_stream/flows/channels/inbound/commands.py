@@ -5,8 +5,9 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from inventory_stream.flows.channels.inbound.catalog import AccountCatalog, UnmappedError
+from inventory_stream.flows.channels.inbound.catalog import AccountCatalog, UnmappedError, Where
 from inventory_stream.flows.channels.inbound.names import HOLD, TAKEN, joined, may_be_joined
+from inventory_stream.flows.channels.moved import Moved
 from inventory_stream.ports.integrations import Integration
 from models.channels import (
     ChangedLine,
@@ -21,7 +22,8 @@ from models.channels import (
 )
 from models.commands import UNITS_MAX, Cancel, Command, Fulfil, RecordOrder, Release, Return, Sync, TillSale
 
-OrderEvent = OrderTaken | LinesCancelled | LinesReturned | LinesShipped
+_LinesChanged = LinesCancelled | LinesReturned | LinesShipped
+OrderEvent = OrderTaken | _LinesChanged
 ORDER_EVENTS: Final = (OrderTaken, LinesCancelled, LinesReturned, LinesShipped)
 """What moves the watermark of an account's orders."""
 _LinesEvent = OrderEvent | TillSold
@@ -50,10 +52,13 @@ class Commands:
     that carries its id is let go right before the line is recorded (R20): sold once, never refused. Never is
     the line recorded under that id, which came through the shopper's browser and may be another shopper's, or
     in two orders: each line takes its own units, and nobody's cancel frees those of another.
+
+    A listing means the SKU that it showed when the order was placed (`moved.py`), in all that is told of it.
     """
 
-    def __init__(self, integration: Integration, catalog: AccountCatalog) -> None:
+    def __init__(self, integration: Integration, catalog: AccountCatalog, moved: Moved) -> None:
         self._integration = integration
+        self._moved = moved
         self._catalog = catalog
         self._account = (integration.channel, integration.account)
 
@@ -110,7 +115,7 @@ class Commands:
                 return lambda line: self._till_sold(event, line)
 
     def _taken(self, event: OrderTaken, line: SoldLine) -> Iterator[Sent]:
-        where = self._catalog.where(line.listing, line.sku, line.location)
+        where = self._where(line, event.at_ms)
         yield from self._let_go(event.order_id, line, where.sku)
         # Each telling that may state other units is a command of its own; the ledger knows the newest (R20).
         told = f"{TAKEN}-{event.as_of_ms}-{line.units}" if event.as_of_ms else TAKEN
@@ -129,24 +134,27 @@ class Commands:
         yield Sent(record, where.sku)
 
     def _cancelled(self, event: LinesCancelled, line: ChangedLine) -> Iterator[Sent]:
-        sku = self._catalog.sku_of(line.listing, line.sku)
+        first, *others = self._skus_of(event, line)
         if line.units is None:
-            yield from self._let_go(event.order_id, line, sku)
+            yield from self._let_go(event.order_id, line, first)
         cancel = Cancel(
             id=self._change(event, line, "cancel"),
             reservation_id=self._own(event.order_id, line),
-            sku=sku,
+            sku=first,
             units=line.units,
             location=self._catalog.location_of(line.location),
             effective_at=event.at_ms,
             as_of=(event.as_of_ms or None) if line.units is None else None,
         )
-        yield Sent(cancel, sku)
+        yield Sent(cancel, first)
+        for sku in others:
+            # Moves nothing where the order is not: it is remembered there, and then dropped (R21).
+            yield Sent(replace(cancel, id=self._change(event, line, "cancel", sku), sku=sku), sku)
 
     def _returned(self, event: LinesReturned, line: ChangedLine) -> Iterator[Sent]:
         if line.units is None:
             raise UnmappedError(f"a return of line {line.line_id!r} does not say how many units")
-        sku = self._catalog.sku_of(line.listing, line.sku)
+        sku = self._only_sku_of(event, line)
         back = Return(
             id=self._change(event, line, "return"),
             reservation_id=self._own(event.order_id, line),
@@ -159,7 +167,7 @@ class Commands:
         yield Sent(back, sku)
 
     def _shipped(self, event: LinesShipped, line: ChangedLine) -> Iterator[Sent]:
-        sku = self._catalog.sku_of(line.listing, line.sku)
+        sku = self._only_sku_of(event, line)
         fulfil = Fulfil(
             id=self._change(event, line, "ship"),
             reservation_id=self._own(event.order_id, line),
@@ -171,7 +179,7 @@ class Commands:
         yield Sent(fulfil, sku)
 
     def _till_sold(self, event: TillSold, line: SoldLine) -> Iterator[Sent]:
-        where = self._catalog.where(line.listing, line.sku, line.location)
+        where = self._where(line, event.at_ms)
         if where.location is None:
             raise UnmappedError(f"a till sale of SKU {where.sku!r} does not name its place")
         sale = TillSale(
@@ -184,6 +192,39 @@ class Commands:
         )
         yield Sent(sale, where.sku)
 
+    def _where(self, line: SoldLine, at_ms: int) -> Where:
+        where = self._catalog.where(line.listing, line.sku, line.location)
+        rows = self._catalog.of_listing(line.listing)
+        if not rows:
+            return where
+        return where._replace(sku=self._moved.sku_then(rows[0].listing, where.sku, at_ms))
+
+    def _skus_of(self, event: _LinesChanged, line: ChangedLine) -> tuple[str, ...]:
+        """Give the SKU of the order's line; several where the listing showed several, and nobody says which.
+
+        The first one is what the listing showed when the change happened.
+        """
+        rows = self._catalog.of_listing(line.listing)
+        if not rows:
+            if line.sku is not None and self._moved.has_shown(line.sku):
+                return (line.sku,)
+            return (self._catalog.sku_of(line.listing, line.sku),)
+        listing, today = rows[0].listing, rows[0].sku
+        if event.ordered_ms:
+            return (self._moved.sku_then(listing, today, event.ordered_ms),)
+        skus = self._moved.skus_until(listing, today, event.at_ms)
+        return (line.sku,) if line.sku in skus else skus
+
+    def _only_sku_of(self, event: _LinesChanged, line: ChangedLine) -> str:
+        """Give it of a fact, which moves units at once, also before its order (R21): never of two SKUs."""
+        skus = self._skus_of(event, line)
+        if len(skus) > 1:
+            raise UnmappedError(
+                f"listing {line.listing!r} has shown the SKUs {', '.join(skus)}, and neither the time of the "
+                "order nor the SKU is told"
+            )
+        return skus[0]
+
     def _own(self, order_id: str, line: SoldLine | ChangedLine) -> str:
         return joined(*self._account, order_id, line.line_id)
 
@@ -194,12 +235,21 @@ class Commands:
         name = joined(*self._account, order_id, line.line_id, HOLD)
         yield Sent(Release(id=name, reservation_id=line.reservation_id, sku=sku), sku)
 
-    def _change(
-        self, event: LinesCancelled | LinesReturned | LinesShipped, line: ChangedLine, act: str
-    ) -> str:
+    def _change(self, event: _LinesChanged, line: ChangedLine, *act: str) -> str:
         # All that is left may be told of again, at another time: an act of its own, which finds nothing.
         when = () if line.units is not None else (str(event.at_ms),)
-        return joined(*self._account, event.order_id, line.line_id, event.change_id, *when, act)
+        return joined(*self._account, event.order_id, line.line_id, event.change_id, *when, *act)
+
+
+def dated(events: Sequence[ChannelEvent]) -> list[ChannelEvent]:
+    """Have changes of orders say when their order was placed, where the same telling has the order."""
+    placed = {event.order_id: event.at_ms for event in events if isinstance(event, OrderTaken)}
+    return [
+        replace(event, ordered_ms=placed.get(event.order_id, 0))
+        if isinstance(event, _LinesChanged) and not event.ordered_ms
+        else event
+        for event in events
+    ]
 
 
 def left_of(meanings: Sequence[Meaning]) -> tuple[tuple[ChannelEvent, ...], tuple[str, ...]]:

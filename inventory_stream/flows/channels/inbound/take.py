@@ -14,6 +14,7 @@ from inventory_stream.flows.channels.inbound.commands import (
     ORDER_EVENTS,
     Commands,
     Meaning,
+    dated,
     left_of,
 )
 from inventory_stream.flows.channels.inbound.patience import Patience
@@ -96,7 +97,8 @@ class TakeInbound:
             return
         integration, catalog = known
         events, unanswered, whys = await self._told(account, inbound, place)
-        meanings = self._meanings(integration, catalog, account, events)
+        meanings = self._meanings(integration, catalog, account, dated(events))
+        await account.moved_kept()
         for meaning in meanings:
             for command, sku in meaning.sent:
                 await self._sink.send(command, sku)
@@ -120,7 +122,7 @@ class TakeInbound:
         events: Sequence[ChannelEvent],
     ) -> list[Meaning]:
         """Read what the ledger is to hear, and tell the account what is for it."""
-        commands = Commands(integration, catalog)
+        commands = Commands(integration, catalog, account.moved)
         meanings: list[Meaning] = []
         for event in events:
             self._monitor.heard(integration.name, str(type(event).__struct_config__.tag))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
+from inventory_stream.flows.channels.moved import Moved
 from models.channels import AccountTroubled, ChannelEvent, Inbound, OrderNamed
 
 
@@ -42,6 +43,13 @@ class Account(Protocol):
         Raises:
             ChannelError: it does not tell.
         """
+
+    @property
+    def moved(self) -> Moved:
+        """Listings that show another SKU than before."""
+
+    async def moved_kept(self) -> None:
+        """Return when the notes of `moved` that lines were read by are durable."""
 
     @property
     def requests_answered(self) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from inventory_stream.flows.channels.inbound.take import TakeInbound
 from inventory_stream.flows.channels.inbound.taking import Account, Place
+from inventory_stream.flows.channels.moved import Moved
 from inventory_stream.ports.channel import ChannelError
 from inventory_stream.ports.integrations import Integration, MappedListing
 from models.channels import AccountTroubled, ChannelEvent, Inbound, OrderNamed
@@ -67,7 +68,17 @@ class OneAccount:
     seen: list[tuple[str, int, int]] = field(default_factory=list)
     troubles: list[AccountTroubled] = field(default_factory=list)
     through_ms: int = 0
+    shown: dict[str, str] = field(default_factory=dict)
+    now_ms: int = START_MS
+    moved: Moved = field(init=False)
     requests_answered: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin with no listing that showed another SKU; `shown` is what the board follows."""
+        self.moved = Moved(self.shown.get, lambda _listing, _row: None, lambda: self.now_ms)
+
+    async def moved_kept(self) -> None:
+        """See the port."""
 
     async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
         """See the port."""
