@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -258,6 +259,7 @@ async def test_empty_bucket_says_when_it_is_full_enough(tmp_path: Path) -> None:
     async with bench_of("shopify", tmp_path) as bench:
         await bench.channel.push(bench.batch(6), key_of(1))
         bucket = bench.fake.account.budgets[POINTS]
+        bucket._clock = partial(float, bucket._clock())  # nothing flows in while a busy machine pauses here
         bucket.take(bucket.left - 1)
         now_ms = bench.fake.account.now_ms()
         (end, *_) = await bench.channel.push(bench.batch(7, offset=2, expected=6), key_of(2))
