@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from inventory_stream.cli.channels_letters import replay_deliveries
+from inventory_stream.cli.channels_letters import print_waiting, replay_deliveries
 from inventory_stream.cli.channels_reach import (
     AllOption,
     ByOption,
@@ -72,9 +72,14 @@ def resume(
 ) -> None:
     """Send again, and mend what had parked the account: today's quantities, never those of before.
 
+    Orders that came while it could not be asked wait for `channels replay NAME`: it says how many.
+
     Example: inventory-stream channels resume shop-nl
     """
     _act(names, channel, listings, Wish("resume", who(by), reason), "sending", is_all=is_all)
+    if not listings:
+        settings = load_settings()
+        print_waiting(settings, chosen(integrations(settings), names or [], channel, is_all=is_all))
 
 
 def shadow(

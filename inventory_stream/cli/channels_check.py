@@ -67,10 +67,11 @@ def unmapped(
     limit: Annotated[int, typer.Option(min=0, max=10_000_000, help="SKUs listed.")] = LISTED_MAX,
     is_json: JsonOption = False,
 ) -> None:
-    """List SKUs that storefronts see and an account's mapping does not name, and orders of unknown listings.
+    """List SKUs that storefronts see and an account's mapping does not name, and deliveries that wait.
 
-    The first are not sold there, which may be meant. The second wait as dead letters: add the listing to the
-    mapping, then `channels replay NAME`. Exit 1 when orders wait.
+    The first are not sold there, which may be meant. The second are orders of unknown listings, and orders
+    that the channel did not tell: dead letters, by their reason. Mend the mapping or the access, then
+    `channels replay NAME`. Exit 1 when some wait.
 
     Example: inventory-stream channels unmapped shop-nl
     """
@@ -101,7 +102,7 @@ def unmapped(
             say(console, sku)
         say(console, f"{count:,} SKUs are not mapped for {entry.name}", "dim")
         for reason, times in waiting.most_common():
-            say(console, f"{times:,} lines of orders wait: {reason}", "red")
+            say(console, f"{times:,} deliveries wait: {reason}", "red")
     if waiting:
         raise typer.Exit(EXIT_MISSING)
 

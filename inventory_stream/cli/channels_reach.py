@@ -2,7 +2,7 @@
 
 import getpass
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Final
 from uuid import uuid4
@@ -177,10 +177,14 @@ class Stories:
         self._next = {partition_of_account(settings, entry): 0 for entry in entries}
         self._rows: dict[str, OutcomeRow] = {}
 
-    async def look(self) -> list[Story]:
-        """Read what was written since the last look."""
+    async def look(self, letters: Mapping[str, int] | None = None) -> list[Story]:
+        """Read what was written since the last look; `letters`: deliveries that wait, by account key."""
         for partition, offset in sorted(self._next.items()):
             rows, self._next[partition] = await self._desk.news(partition, offset, self._keys.__contains__)
             self._rows.update(rows)
         now = now_ms()
-        return [story_of(entry, self._rows, now) for entry in self._entries]
+        waiting = letters or {}
+        return [
+            story_of(entry, self._rows, now, waiting.get(account_key(entry.channel, entry.account), 0))
+            for entry in self._entries
+        ]

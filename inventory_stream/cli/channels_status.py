@@ -1,7 +1,10 @@
 """`channels status`: how accounts stand, and the way out of what does not."""
 
 import asyncio
+import math
 import sys
+import time
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -9,6 +12,7 @@ import orjson
 import typer
 from rich.console import Console
 
+from inventory_stream.cli.channels_letters import count_waiting
 from inventory_stream.cli.channels_reach import (
     ChannelOption,
     JsonOption,
@@ -26,6 +30,8 @@ from inventory_stream.settings import load_settings
 EXIT_TROUBLE: Final = 1
 WATCH_SECONDS: Final = 2.0
 """Between two looks: workers tell as often."""
+LETTERS_SECONDS: Final = 30.0
+"""Between two counts of the deliveries that wait: each reads all dead letters, some seconds for a million."""
 
 
 def status(
@@ -54,8 +60,12 @@ def status(
         nonlocal is_well
         console = Console()
         stories = Stories(settings, desk, meant)
+        letters: Counter[str] = Counter()
+        counted_at = -math.inf
         while True:
-            found = await stories.look()
+            if time.monotonic() - counted_at >= LETTERS_SECONDS:
+                letters, counted_at = await count_waiting(settings), time.monotonic()
+            found = await stories.look(letters)
             is_well = all(story.is_well for story in found)
             if is_watched and not is_json:
                 console.clear()

@@ -180,8 +180,11 @@ async def test_an_order_that_was_not_mapped_comes_back(
             await worker.until_ready()
             await world.until_right()
             await sold(settings, world, "o-1", "new-listing", 3)
-            waiting = await said("lines of orders wait", "unmapped", FAKE, "--limit", "0")
+            waiting = await said("deliveries wait", "unmapped", FAKE, "--limit", "0")
             assert waiting.exit_code == 1
+            told = await run("status", FAKE)
+            assert (told.exit_code, "1 deliveries wait unread" in told.stdout) == (1, True)
+            assert f"`channels replay {FAKE}`" in (await run("resume", FAKE)).stdout
             mapping = tmp_path / "mapping.csv"
             (tmp_path / "new.csv").write_text(f"{mapping.read_text()}{FAKE},new-listing,SKU-3,DC1\n")
             (tmp_path / "new.csv").replace(mapping)
@@ -189,3 +192,4 @@ async def test_an_order_that_was_not_mapped_comes_back(
             assert (await run("replay", FAKE, "--yes")).exit_code == 0
             world.stock["SKU-3"] -= 3
             await world.until_right()
+            assert "deliveries wait" not in (await run("status", FAKE)).stdout

@@ -41,13 +41,17 @@ OTHER_WAY_OUT: Final = "read the reason, mend it, then `channels resume {name}`"
 
 
 class Story(NamedTuple):
-    """All that is known of one account. `status` None: no worker ever told."""
+    """All that is known of one account. `status` None: no worker ever told.
+
+    `letters`: its deliveries that wait among the dead letters, of orders that were not told or not mapped.
+    """
 
     integration: Integration
     account: AccountRow
     status: StatusRow | None
     report: ReportRow | None
     now_ms: int
+    letters: int = 0
 
     @property
     def is_silent(self) -> bool:
@@ -71,6 +75,7 @@ class Story(NamedTuple):
         return (
             not self.is_silent
             and not self.parked
+            and not self.letters
             and status is not None
             and status.sla == "met"
             and not status.dead
@@ -86,7 +91,15 @@ def keys_of(integration: Integration) -> frozenset[str]:
     )
 
 
-def story_of(integration: Integration, rows: Mapping[str, OutcomeRow], now_ms: int) -> Story:
+def letters_wait(letters: int, name: str) -> Iterator[str]:
+    """Tell that deliveries wait among the dead letters."""
+    yield f"  {letters:,} deliveries wait unread; what they sold is still in stock here"
+    yield f"    way out: `channels unmapped {name}` says why; mend it, then `channels replay {name}`"
+
+
+def story_of(
+    integration: Integration, rows: Mapping[str, OutcomeRow], now_ms: int, letters: int = 0
+) -> Story:
     """Put an account's rows beside its entry in the registry."""
 
     def row(last: str) -> OutcomeRow | None:
@@ -99,6 +112,7 @@ def story_of(integration: Integration, rows: Mapping[str, OutcomeRow], now_ms: i
         status if isinstance(status, StatusRow) else None,
         report if isinstance(report, ReportRow) else None,
         now_ms,
+        letters,
     )
 
 
@@ -126,6 +140,8 @@ def lines(story: Story, today: date) -> Iterator[str]:
         yield f"    way out: {WAYS_OUT.get(kind, OTHER_WAY_OUT).format(name=integration.name)}"
     if status is not None:
         yield from _troubles(status, integration.name)
+    if story.letters:
+        yield from letters_wait(story.letters, integration.name)
     if story.is_silent:
         yield "  NO WORKER owns this account: start `inventory-stream worker channels`"
 
@@ -215,6 +231,7 @@ def as_json(story: Story) -> dict[str, Any]:
         "ways_out": {
             kind: WAYS_OUT.get(kind, OTHER_WAY_OUT).format(name=integration.name) for kind in story.parked
         },
+        "letters": story.letters,
         "account_row": whole(story.account),
         "status": whole(story.status),
         "report": whole(report),

@@ -135,3 +135,12 @@ def test_json_has_every_field_of_the_rows() -> None:
 def test_rows_of_the_account_alone_are_asked_for() -> None:
     """A million listings are not decoded for a status."""
     assert keys_of(SHOP) == {"web/shop%2F1/@account", "web/shop%2F1/@status", "web/shop%2F1/@report"}
+
+
+def test_deliveries_that_wait_unread_need_somebody() -> None:
+    """What they sold is in no stock: their number and the way out stand there though all else is well."""
+    told = story()._replace(letters=1_002)
+    assert not told.is_well
+    assert "1,002 deliveries wait unread" in text(told)
+    assert "`channels replay shop-nl`" in text(told)
+    assert as_json(told)["letters"] == 1_002
