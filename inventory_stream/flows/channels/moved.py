@@ -14,6 +14,8 @@ FORMER_MAX: Final = 3
 """Former SKUs of one listing: a line of the mapping is mended once or twice, not each day."""
 FORMER_MS: Final = 100 * 86_400_000
 """Former SKUs are known for 100 days: returns come within 30 to 90, and nothing else comes so late."""
+CLOCK_MS_MAX: Final = 15 * 60_000
+"""So far ahead a channel's clock is followed: one that is a year ahead must not keep a mapping for a year."""
 
 Keep = Callable[[str, MovedRow | None], None]
 
@@ -35,6 +37,8 @@ class Moved:
         self._told: Final[dict[str, str]] = {}
         """By listing: the SKU of what a former owner told, where it is not that of today."""
         self._asked: Final[set[str]] = set()
+        self._newest_ms = 0
+        """Of the orders that were read so far, by the channel's clock."""
 
     # --- from the rows of a former owner ---------------------------------------------------------
 
@@ -76,8 +80,10 @@ class Moved:
         self._note(listing, self._followed(listing), sku)
 
     def sku_then(self, listing: str, sku: str, at_ms: int) -> str:
-        """Give the SKU that a listing showed at a time; `sku` is that of the mapping as it is now."""
-        return next((then for then, until_ms in self._spans(listing, sku) if at_ms < until_ms), sku)
+        """Give the SKU that a listing showed when an order was placed; `sku` is that of the mapping now."""
+        found = next((then for then, until_ms in self._spans(listing, sku) if at_ms < until_ms), sku)
+        self._newest_ms = max(self._newest_ms, at_ms)
+        return found
 
     def skus_until(self, listing: str, sku: str, at_ms: int) -> tuple[str, ...]:
         """Give all SKUs that a listing is known to have shown up to a time, that of the time first."""
@@ -117,7 +123,9 @@ class Moved:
             return
         now_ms = self._now_ms()
         if before:
-            former = (*former, FormerSku(before, now_ms))[-FORMER_MAX:]
+            # After all that was read by the former mapping, also where the channel's clock runs ahead.
+            until_ms = max(now_ms, min(self._newest_ms + 1, now_ms + CLOCK_MS_MAX))
+            former = (*former, FormerSku(before, until_ms))[-FORMER_MAX:]
         former = tuple(one for one in former if now_ms - one.until_ms < FORMER_MS)
         self._rows[listing] = MovedRow(sku, former)
         self._keep(listing, self._rows[listing])

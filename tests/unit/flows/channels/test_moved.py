@@ -50,6 +50,15 @@ def test_the_first_line_that_is_read_by_a_new_mapping_makes_the_note() -> None:
     assert world.moved.take_asked() == {"L": MovedRow("B", (FormerSku("A", NOW_MS),))}
 
 
+def test_an_order_of_a_clock_that_runs_ahead_stays_with_the_sku_that_it_was_read_as() -> None:
+    """Told again after the listing moved it is read alike; a clock that is hours ahead is not followed."""
+    world = World(L="A")
+    for ahead_ms in (10_000, 3_600_000):
+        world.moved.sku_then("L", "A", NOW_MS + ahead_ms)
+    assert world.moved.sku_then("L", "B", NOW_MS + 10_000) == "A"
+    assert world.moved.sku_then("L", "B", NOW_MS + 3_600_000) == "B"
+
+
 def test_former_skus_are_few_and_end() -> None:
     """The newest three of 100 days are known; after that nothing is kept of the listing."""
     world = World(L="S0")
@@ -98,7 +107,7 @@ async def test_a_note_is_kept_before_a_line_is_sent_and_known_to_the_next_owner(
         remapped(world)
         now_ms = world.account.parts.now_ms()
         assert world.account.moved.sku_then("L0", "S9", now_ms - 1_000) == "S0"
-        await asyncio.wait_for(world.account.moved_kept(), 5)
+        await asyncio.wait_for(world.account.notes_kept(), 5)
         row = world.row(f"{MOVED}L0")
         assert isinstance(row, MovedRow)
         assert row.former[0].sku == "S0"
