@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -17,7 +18,10 @@ from inventory_stream.settings import KafkaSettings, RedisSettings, Settings
 from models.channels import (
     CHANNEL_INBOUND,
     CHANNEL_OUTCOMES,
+    ChangedLine,
+    ChannelEvent,
     Inbound,
+    LinesCancelled,
     OrderTaken,
     SoldLine,
     account_key,
@@ -85,17 +89,16 @@ async def until_zero(world: ChannelWorld) -> None:
     await until(lambda: not any(shown.values()), lambda: f"still shown: {shown}")
 
 
-async def sold(settings: Settings, world: ChannelWorld, order_id: str, listing: str, units: int) -> None:
-    """Have the channel tell of an order, as its webhook does."""
+async def told(settings: Settings, world: ChannelWorld, *events: ChannelEvent) -> None:
+    """Have the channel tell of orders, as its webhook does."""
     account, now_ms = world.fake(FAKE).entry().account, int(time.time() * 1_000)
-    order = OrderTaken(order_id, now_ms, (SoldLine("1", units, listing=listing),))
     desk = KafkaChannelDesk(
         KafkaConnection.of(settings.kafka),
         settings.topic(CHANNEL_INBOUND),
         settings.topic(CHANNEL_OUTCOMES),
     )
     await desk.ask(
-        Inbound(FAKE, account, f"d-{order_id}", now_ms, (order,)),
+        Inbound(FAKE, account, str(uuid4()), now_ms, events),
         partition_of(account_key(FAKE, account), PARTITIONS),
     )
     await desk.close()
@@ -168,7 +171,10 @@ async def test_an_evening_of_an_operator(settings: Settings, tmp_path: Path) -> 
 async def test_an_order_that_was_not_mapped_comes_back(
     settings: Settings, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its line waits as a dead letter, is named, and is recorded once the mapping knows the listing."""
+    """Its line waits as a dead letter, is named, and is recorded once the mapping knows the listing.
+
+    It stays of the SKU that the listing showed then, whatever follows: its repeat and its cancel find it.
+    """
     monkeypatch.setenv("INVENTORY_STREAM_REDIS__URL", redis_url)
     async with (
         channel_world(settings, tmp_path, [FAKE], SKUS) as world,
@@ -179,11 +185,15 @@ async def test_an_order_that_was_not_mapped_comes_back(
         async with world.worker() as worker:
             await worker.until_ready()
             await world.until_right()
-            await sold(settings, world, "o-1", "new-listing", 3)
+            shown = world.fake(FAKE).account.shown
+            shown["new-listing"] = 0
+            placed_ms = int(time.time() * 1_000)
+            order = OrderTaken("o-1", placed_ms, (SoldLine("1", 3, listing="new-listing"),))
+            await told(settings, world, order)
             waiting = await said("deliveries wait", "unmapped", FAKE, "--limit", "0")
             assert waiting.exit_code == 1
-            told = await run("status", FAKE)
-            assert (told.exit_code, "1 deliveries wait unread" in told.stdout) == (1, True)
+            stands = await run("status", FAKE)
+            assert (stands.exit_code, "1 deliveries wait unread" in stands.stdout) == (1, True)
             assert f"`channels replay {FAKE}`" in (await run("resume", FAKE)).stdout
             mapping = tmp_path / "mapping.csv"
             (tmp_path / "new.csv").write_text(f"{mapping.read_text()}{FAKE},new-listing,SKU-3,DC1\n")
@@ -193,3 +203,18 @@ async def test_an_order_that_was_not_mapped_comes_back(
             world.stock["SKU-3"] -= 3
             await world.until_right()
             assert "deliveries wait" not in (await run("status", FAKE)).stdout
+
+            # What follows the order is its SKU's, whatever its listing shows by then.
+            moved = mapping.read_text().replace("new-listing,SKU-3", "new-listing,SKU-4")
+            (tmp_path / "new.csv").write_text(moved)
+            (tmp_path / "new.csv").replace(mapping)
+            await until(lambda: shown.get("new-listing") == world.stock["SKU-4"], lambda: str(shown))
+            await told(settings, world, order)
+            await told(settings, world, OrderTaken("o-2", int(time.time() * 1_000), order.lines))
+            world.stock["SKU-4"] -= 3
+            await world.until_right()
+            off = ChangedLine("1", listing="new-listing")
+            now_ms = int(time.time() * 1_000)
+            await told(settings, world, LinesCancelled("o-1", "off", now_ms, (off,)))
+            world.stock["SKU-3"] += 3
+            await world.until_right()
