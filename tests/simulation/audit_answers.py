@@ -79,11 +79,10 @@ class AnswerAudit:
         self.decided: list[Decided] = []
         self._evidence = evidence
         self._sifted = sifted
-        self._letters: dict[Place, list[tuple[str, int]]] = defaultdict(list)
+        self._letters: dict[tuple[str, Place], list[tuple[str, int]]] = defaultdict(list)
         for letter in evidence.buried:
-            self._letters[letter.source, letter.offset, letter.pack_index].append(
-                (letter.reason, letter.log_end)
-            )
+            place = letter.source, letter.offset, letter.pack_index
+            self._letters[letter.by, place].append((letter.reason, letter.log_end))
         self._bound: dict[Name, tuple[object, tuple[Outcome, int, int]]] = {}
         self._by_receipt: dict[Name, bool] = {}
         self._ever_bound: set[Name] = set()
@@ -175,11 +174,11 @@ class AnswerAudit:
             for _, row in batch.rows
             if isinstance(row, ReservationRow) and row.repeat == NO_ANSWER
         )
-        for number, one in enumerate(asked):
+        for one in asked:
             if one.command is None:
                 self._check_letter(one, batch, "undecidable")
                 continue
-            if at < len(said) and self._is_answer(said[at][1], one, asked[number + 1 :]):
+            if at < len(said) and self._is_answer(said[at][1], one, batch):
                 index, answer = said[at]
                 at += 1
                 folded = self._forget(batch.rows, folded, index)
@@ -201,11 +200,11 @@ class AnswerAudit:
         for _, answer in said[at:]:
             self._find("I3", f"offset {batch.base}", f"an answer to nobody who asks there: {answer}")
 
-    def _is_answer(self, said: Said, asked: Asked, later: list[Asked]) -> bool:
+    def _is_answer(self, said: Said, asked: Asked, batch: LiveBatch) -> bool:
         """Whether an answer is this command's, and not one of a later command with the same id.
 
-        A letter alone does not tell: an owner that is fenced already may have buried what its
-        successor decides otherwise.
+        What the append's own owner buried it did not answer. Letters of others tell nothing: a former
+        owner may have buried, with an older state, what its successor answers.
         """
         command = asked.command
         assert command is not None
@@ -213,10 +212,8 @@ class AnswerAudit:
             return False
         if said.repeat != ID_REUSED_ANSWER and said.kind != type_name(type(command)):
             return False
-        reasons = {reason for reason, _ in self._letters[asked.place]} - {Outcome.COMMAND_ID_REUSED.name}
-        return not reasons or all(
-            other.command is None or _name_of(other.command) != said.name for other in later
-        )
+        reasons = {reason for reason, _ in self._letters[batch.by, asked.place]}
+        return reasons <= {Outcome.COMMAND_ID_REUSED.name}
 
     def _is_given_up(self, said: Said) -> bool:
         """Whether a command that waited is told that its order will not come any more (R21)."""
@@ -291,8 +288,8 @@ class AnswerAudit:
         self._ever_bound.add(said.name)
 
     def _check_letter(self, asked: Asked, batch: LiveBatch, why: str) -> None:
-        """A dead letter must be durable before the append that passes it."""
-        letters = self._letters[asked.place]
+        """A dead letter must be durable before the append that passes it, by whoever passes it."""
+        letters = self._letters[batch.by, asked.place]
         if any(log_end <= batch.base for _, log_end in letters):
             if why == "COMMAND_ID_REUSED" and all(reason != why for reason, _ in letters):
                 self._find("R27", asked.place, f"buried for {letters}, not for {why}")

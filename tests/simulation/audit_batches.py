@@ -123,12 +123,16 @@ class _Sifter:
     def _is_doubled(self, batch: LogBatch) -> bool:
         """Whether it is the append before it once more: the answer was lost, and so was the broker's memory.
 
-        Nothing changes by it, the same rows are the newest as before; whoever wrote it ends by P5.
+        Nothing changes by it, the same rows count as before; whoever wrote it ends by P5. What a fenced
+        owner wrote of these keys in between is rewritten by it, as far as compaction goes (P4).
         """
         content = [(record.key, record.value) for record in batch.rows]
         before, self._last = self._last, content
         forgot = any(end <= batch.base for end in self._evidence.forgot_at)
-        return forgot and content == before
+        is_doubled = forgot and content == before
+        if is_doubled:
+            self._voided -= {record.key for record in batch.rows}
+        return is_doubled
 
     def _take_void(self, batch: LogBatch, term: int) -> None:
         """A fenced owner wrote: only before its successor read the log, or where the broker forgot it."""

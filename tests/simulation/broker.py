@@ -186,11 +186,11 @@ class Broker:
             self._waiters[source].append(waiter)
         return waiter
 
-    def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep dead letters."""
+    def bury(self, letters: Sequence[DeadLetter], by: str) -> None:
+        """Keep a process's dead letters."""
         sources = {topic: source for source, topic in TOPICS.items()}
         self.evidence.buried += [
-            Buried(sources[letter.topic], letter.offset, letter.pack_index, letter.reason, self.end)
+            Buried(sources[letter.topic], letter.offset, letter.pack_index, letter.reason, self.end, by)
             for letter in letters
         ]
 

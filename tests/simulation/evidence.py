@@ -46,13 +46,14 @@ class Sent:
 
 
 class Buried(NamedTuple):
-    """A dead letter; `log_end` is where the ledger ended when it became durable."""
+    """A dead letter of the process `by`; `log_end` is where the ledger ended when it became durable."""
 
     source: Input
     offset: int
     pack_index: int | None
     reason: str
     log_end: int
+    by: str
 
 
 class Acknowledged(NamedTuple):

@@ -213,9 +213,9 @@ class SimulatedDeadLetters:
 
     async def write(self, letters: Sequence[DeadLetter]) -> None:
         """Keep letters; a letter that comes again is kept again, as the topic does until it is compacted."""
-        broker = self._edge.broker
+        process, broker = self._edge.process, self._edge.broker
         try:
-            await self._edge.process.ask("dead letters", lambda: broker.bury(letters))
+            await process.ask("dead letters", lambda: broker.bury(letters, process.name))
         except Exception as error:
             raise LedgerLogError(f"dead letters were not kept: {error}") from error
 
