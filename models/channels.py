@@ -235,6 +235,17 @@ class MovedRow(Struct, frozen=True, tag="moved", omit_defaults=True):
     former: tuple[FormerSku, ...] = ()
 
 
+class CarriedRow(Struct, frozen=True, tag="carried"):
+    """`<channel>/<account>/@carried:<reservation id>`: the one line of an order that is this reservation.
+
+    `at_ms`: when the line was last heard of, by our clock, to the day.
+    """
+
+    order_id: str
+    line_id: str
+    at_ms: int
+
+
 class AccountRow(Struct, frozen=True, tag="account", omit_defaults=True):
     """`<channel>/<account>/@account`: what operators and trouble have set, kept until it is set anew.
 
@@ -327,11 +338,13 @@ class ReportRow(Struct, frozen=True, tag="report", omit_defaults=True):
     under_way: int = 0
 
 
-OutcomeRow = ListingRow | MovedRow | AccountRow | StatusRow | ReportRow
+OutcomeRow = ListingRow | MovedRow | CarriedRow | AccountRow | StatusRow | ReportRow
 
 ACCOUNT: Final = "@account"
 STATUS: Final = "@status"
 REPORT: Final = "@report"
+CARRIED: Final = "@carried:"
+"""Begins the last part of a `CarriedRow`'s key, before its reservation id."""
 MOVED: Final = "@moved:"
 """Begins the last part of a `MovedRow`'s key, before its listing. No listing begins with an @."""
 

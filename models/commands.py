@@ -363,7 +363,7 @@ class Cancel(Command, tag="cancel", frozen=True):
 
     `as_of`, without `units`: when it was off, among the tellings of an outside order (R20): a newer one takes
     its units again. Without it nothing does. `order_id`: of which order, where the reservation may be sold to
-    another one, whose units then stay.
+    another one, whose units then stay; with `as_of` it may come before the order that confirms it.
     """
 
     reservation_id: Id

@@ -10,7 +10,7 @@ import models.channels
 import models.rows
 from inventory_stream.contracts.schemas import Schema, components, document
 from inventory_stream.ports.audit import AuditRow
-from models.channels import AccountRow, Inbound, ListingRow, MovedRow, ReportRow, StatusRow
+from models.channels import AccountRow, CarriedRow, Inbound, ListingRow, MovedRow, ReportRow, StatusRow
 from models.codec import PACK_COMMANDS_MAX, RECORD_BYTES_MAX
 from models.commands import ORDER_COMMANDS, POSITIONAL, STOCK_COMMANDS, Command, type_name
 from models.events import AvailabilityChanged, ExceptionRaised
@@ -164,7 +164,7 @@ def channel_inbound_document(topic: str) -> Schema:
 
 def channel_outcomes_document(topic: str) -> Schema:
     """Describe channel-outcomes."""
-    refs, parts = components([ListingRow, MovedRow, AccountRow, StatusRow, ReportRow])
+    refs, parts = components([ListingRow, MovedRow, CarriedRow, AccountRow, StatusRow, ReportRow])
     return _channel_document(topic, {"oneOf": refs, "$defs": parts})
 
 

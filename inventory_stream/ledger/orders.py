@@ -140,6 +140,12 @@ def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Bat
     return answer(state, batch, reservation, command, Outcome.CONFIRMED_LATE, units, movements=movements)
 
 
+def _is_ahead(reservation: ReservationRow, command: Cancel) -> bool:
+    """Say whether a cancel came before the order that is to confirm the reservation (R20, R21)."""
+    is_of_an_order = command.order_id is not None and command.as_of is not None
+    return is_of_an_order and not reservation.recorded and reservation.paid_order_id is None
+
+
 def release(state: PartitionState, command: Release, arrival_ms: int, batch: Batch) -> int:
     """Free soft units; without a location the last sourced line goes first (R16, R22)."""
     reservation = known_reservation(state, command, arrival_ms, batch)
@@ -158,13 +164,18 @@ def release(state: PartitionState, command: Release, arrival_ms: int, batch: Bat
 
 
 def cancel(state: PartitionState, command: Cancel, arrival_ms: int, batch: Batch) -> int:
-    """Free paid units that were not shipped; the last sourced line goes first (R16, R22)."""
+    """Free paid units that were not shipped; the last sourced line goes first (R16, R22).
+
+    Of an order that is yet to confirm the reservation, RELEASED: what is off is not held for it.
+    """
     reservation = known_reservation(state, command, arrival_ms, batch)
     if isinstance(reservation, int):
         return reservation
     if is_of_another(reservation, command.order_id):
         return answer(state, batch, reservation, command, Outcome.ANOTHER_ORDER)
-    is_whole = bool(reservation.told_ms) and command.units is None and command.location is None
+    is_ahead = _is_ahead(reservation, command)
+    is_told = bool(reservation.told_ms) or is_ahead
+    is_whole = is_told and command.units is None and command.location is None
     if is_whole:
         off_ms = off_as_of(command)
         if off_ms < reservation.told_ms:
@@ -173,7 +184,17 @@ def cancel(state: PartitionState, command: Cancel, arrival_ms: int, batch: Batch
     lines = lines_at(reservation, command.location)
     allocated = sum(line.allocated + line.backorders_confirmed for line in lines)
     if not allocated:
-        return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
+        held = sum(line.reserved + line.backordered for line in lines) if is_ahead else 0
+        if is_ahead and command.units is not None:
+            # Its order takes as many fewer, whenever it was told (R20, R21).
+            reservation.told_ms = max(1, reservation.told_ms)
+            reservation.told_units += command.units
+            held = min(held, command.units)
+        if not held:
+            return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
+        release_lines(state, batch, reservation, lines, held)
+        end_if_over(state, batch, reservation)
+        return answer(state, batch, reservation, command, Outcome.RELEASED, held)
     units = allocated if command.units is None else command.units
     if units > allocated:
         return answer(state, batch, reservation, command, Outcome.MORE_THAN_HELD)

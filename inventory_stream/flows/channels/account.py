@@ -12,6 +12,7 @@ from inventory_stream.flows.channels.acts import Acting
 from inventory_stream.flows.channels.board import FORMER_OWNER_MS, Batch, Board
 from inventory_stream.flows.channels.bounds import report_within, text_within
 from inventory_stream.flows.channels.breaker import AccountBreaker
+from inventory_stream.flows.channels.carried import Carried
 from inventory_stream.flows.channels.changes import Changes
 from inventory_stream.flows.channels.figures import Figures
 from inventory_stream.flows.channels.gate import AUTH, MASS_CHANGE, MASS_DRIFT, REVOKED, Gate
@@ -27,12 +28,14 @@ from inventory_stream.flows.channels.tasks import begun
 from inventory_stream.ports.channel import ChannelError, Ended, Result
 from models.channels import (
     ACCOUNT,
+    CARRIED,
     MOVED,
     REPORT,
     STATUS,
     AccountRow,
     AccountTroubled,
     Act,
+    CarriedRow,
     ChannelEvent,
     ListingRow,
     MovedRow,
@@ -86,6 +89,7 @@ class Account:
         )
         self.sla: Final = Sla(integration, parts.now_ms())
         self.moved: Final = Moved(self.board.sku_of, self._keep_moved, parts.now_ms)
+        self.carried: Final = Carried(self._keep_carried, parts.now_ms)
         self.changes: Final = Changes(
             parts.mapping,
             integration.channel,
@@ -136,6 +140,8 @@ class Account:
             self.moved.told(last, row.sku)
         elif last.startswith(MOVED) and (row is None or isinstance(row, MovedRow)):
             self.moved.known(last.removeprefix(MOVED), row)
+        elif last.startswith(CARRIED) and (row is None or isinstance(row, CarriedRow)):
+            self.carried.known(last.removeprefix(CARRIED), row)
         elif isinstance(row, AccountRow):
             self.gate.row = row
 
@@ -145,10 +151,12 @@ class Account:
         through_ms = max(row.orders_through_ms, former._orders_through_ms)  # noqa: SLF001  # of one class
         self.gate.row = replace(row, orders_through_ms=through_ms)
         self.moved.succeed(former.moved)
+        self.carried.succeed(former.carried)
 
     def start(self) -> None:
         """Begin to send, as soon as the gate lets it."""
         self.moved.begin()
+        self.carried.begin()
         now_ms = self._now_ms()
         row = self.gate.row
         self.board.begin(
@@ -278,10 +286,10 @@ class Account:
             self._orders_through_ms = at_ms
         self.sender.wake()
 
-    async def moved_kept(self) -> None:
+    async def notes_kept(self) -> None:
         """Return when the notes that lines were read by are durable: a repeat is then read alike."""
         keeper = self._parts.keeper
-        is_waiting = False
+        is_waiting = self.carried.take_asked()
         for listing, row in self.moved.take_asked().items():
             key = self.key(f"{MOVED}{listing}")
             if keeper.is_waiting(key):
@@ -355,6 +363,9 @@ class Account:
 
     def _keep_moved(self, listing: str, row: MovedRow | None) -> None:
         self._parts.keeper.keep([(self.key(f"{MOVED}{listing}"), row)])
+
+    def _keep_carried(self, reservation_id: str, row: CarriedRow | None) -> None:
+        self._parts.keeper.keep_account(self.key(f"{CARRIED}{reservation_id}"), row)
 
     def _keep_account(self, row: AccountRow) -> None:
         self._parts.keeper.keep_account(self.key(ACCOUNT), row)

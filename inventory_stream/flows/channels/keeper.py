@@ -10,7 +10,7 @@ import structlog
 from inventory_stream.errors import UnreachableError
 from inventory_stream.flows.channels.tasks import Fail, begun
 from inventory_stream.ports.channel_log import ChannelLog
-from models.channels import AccountRow, MovedRow, OutcomeRow
+from models.channels import AccountRow, CarriedRow, MovedRow, OutcomeRow
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class Keeper:
         self._waiting.update(rows)
         self._note()
 
-    def keep_account(self, key: str, row: AccountRow | MovedRow) -> None:
+    def keep_account(self, key: str, row: AccountRow | MovedRow | CarriedRow | None) -> None:
         """Take what operators asked, or orders wait for: it goes first, as a million listings may wait."""
         self._first[key] = row
         self._note()

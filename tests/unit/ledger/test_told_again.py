@@ -171,3 +171,23 @@ def test_a_cancel_without_an_order_keeps_its_hash() -> None:
         )
         == 4
     )
+
+
+def test_a_cancel_may_come_before_the_order_that_confirms_a_reservation() -> None:
+    """R20, R21: what is off is not taken when the order comes; told as of later, it is on again."""
+    Ledger().run(
+        """
+        given on_hand=9
+        reserve R1 units=2                          -> GRANTED
+        cancel R1 order=O1 asof=-50s                -> RELEASED reserved=0
+        record R1 units=2 order=O1 asof=-60s        -> ALREADY_CONFIRMED allocated=0 reserved=0
+        reserve R2 units=2                          -> GRANTED
+        cancel R2 order=O2 units=1 asof=-50s        -> RELEASED reserved=1
+        record R2 units=2 order=O2 asof=-60s        -> CONFIRMED allocated=1
+        cancel R2 order=O2                          -> CANCELLED allocated=0
+        reserve R3 units=2                          -> GRANTED
+        cancel R3 order=O3 asof=-60s                -> RELEASED
+        record R3 units=2 order=O3 asof=-60s        -> ALREADY_CONFIRMED allocated=0
+        record R3 units=2 order=O3 asof=-50s        -> RECORDED allocated=2
+        """
+    )

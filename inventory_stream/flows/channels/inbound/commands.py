@@ -1,12 +1,14 @@
 """What an event of a channel means as commands of the ledger. Pure; ids follow from the event (R27)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from inventory_stream.flows.channels.carried import Carried
 from inventory_stream.flows.channels.inbound.catalog import AccountCatalog, UnmappedError, Where
-from inventory_stream.flows.channels.inbound.names import HOLD, TAKEN, joined, may_be_joined
+from inventory_stream.flows.channels.inbound.names import TAKEN, joined
 from inventory_stream.flows.channels.moved import Moved
 from inventory_stream.ports.integrations import Integration
 from models.channels import (
@@ -20,7 +22,8 @@ from models.channels import (
     StockSeen,
     TillSold,
 )
-from models.commands import UNITS_MAX, Cancel, Command, Fulfil, RecordOrder, Release, Return, Sync, TillSale
+from models.commands import UNITS_MAX, Cancel, Command, Fulfil, RecordOrder, Return, Sync, TillSale
+from models.reservation_ids import sku_of
 
 _LinesChanged = LinesCancelled | LinesReturned | LinesShipped
 OrderEvent = OrderTaken | _LinesChanged
@@ -37,6 +40,14 @@ class Sent(NamedTuple):
     sku: str
 
 
+class _Named(NamedTuple):
+    """The reservation that a line is; several SKUs where nobody says which one the line is of."""
+
+    reservation_id: str
+    skus: tuple[str, ...]
+    is_carried: bool
+
+
 class Meaning(NamedTuple):
     """What an event means. `left`: the event with only the lines that could not be read, and why."""
 
@@ -48,19 +59,30 @@ class Meaning(NamedTuple):
 class Commands:
     """Reads the events of one account.
 
-    The reservation of a line is `channel:account:order:line`. What a reservation of ours holds for the line
-    that carries its id is let go right before the line is recorded (R20): sold once, never refused. Never is
-    the line recorded under that id, which came through the shopper's browser and may be another shopper's, or
-    in two orders: each line takes its own units, and nobody's cancel frees those of another.
+    The reservation of a line is `channel:account:order:line`; of the first line that carries the id of a
+    reservation of ours it is that one (`carried.py`): recorded under it, it is its confirm (R20).
 
     A listing means the SKU that it showed when the order was placed (`moved.py`), in all that is told of it.
     """
 
-    def __init__(self, integration: Integration, catalog: AccountCatalog, moved: Moved) -> None:
+    def __init__(
+        self, integration: Integration, catalog: AccountCatalog, moved: Moved, carried: Carried
+    ) -> None:
         self._integration = integration
         self._moved = moved
+        self._carried = carried
         self._catalog = catalog
         self._account = (integration.channel, integration.account)
+
+    def bind(self, events: Sequence[ChannelEvent]) -> None:
+        """Find, before all else, which lines are reservations: the first to tell of one may not carry it."""
+        for event in events:
+            if isinstance(event, ORDER_EVENTS):
+                read = self._reader(event)
+                for line in event.lines:
+                    if line.reservation_id is not None:
+                        with suppress(UnmappedError):
+                            tuple(read(line))
 
     def of(self, event: _LinesEvent) -> Meaning:
         """Give the commands of an event, line by line; what one line lacks does not hold up the others."""
@@ -116,36 +138,42 @@ class Commands:
 
     def _taken(self, event: OrderTaken, line: SoldLine) -> Iterator[Sent]:
         where = self._where(line, event.at_ms)
-        yield from self._let_go(event.order_id, line, where.sku)
+        name = self._named(event.order_id, line, (where.sku,))
+        # What says as of when is not called off by who releases a reservation id that he made up (R21).
+        as_of_ms = event.as_of_ms or (event.at_ms if name.is_carried else 0)
         # Each telling that may state other units is a command of its own; the ledger knows the newest (R20).
-        told = f"{TAKEN}-{event.as_of_ms}-{line.units}" if event.as_of_ms else TAKEN
+        told = f"{TAKEN}-{as_of_ms}-{line.units}" if as_of_ms else TAKEN
         record = RecordOrder(
             id=joined(*self._account, event.order_id, line.line_id, told),
-            reservation_id=self._own(event.order_id, line),
-            sku=where.sku,
+            reservation_id=name.reservation_id,
+            sku=name.skus[0],
             units=line.units,
             location=where.location,
             group=where.group,
             channel=self._integration.channel,
             order_id=event.order_id,
             ordered_at=event.at_ms,
-            as_of=event.as_of_ms or None,
+            as_of=as_of_ms or None,
         )
-        yield Sent(record, where.sku)
+        yield Sent(record, record.sku)
 
     def _cancelled(self, event: LinesCancelled, line: ChangedLine) -> Iterator[Sent]:
-        first, *others = self._skus_of(event, line)
-        if line.units is None:
-            yield from self._let_go(event.order_id, line, first)
+        name = self._named(event.order_id, line, self._skus_of(event, line))
+        first, *others = name.skus
+        location = self._catalog.location_of(line.location)
         cancel = Cancel(
             id=self._change(event, line, "cancel"),
-            reservation_id=self._own(event.order_id, line),
+            reservation_id=name.reservation_id,
             sku=first,
             units=line.units,
-            location=self._catalog.location_of(line.location),
+            # A reservation of ours was made where it was made, whatever place the channel has for the line.
+            location=None if name.is_carried else location,
             effective_at=event.at_ms,
             as_of=(event.as_of_ms or None) if line.units is None else None,
         )
+        if name.is_carried:
+            # It may come before its order; and what is paid over HTTP, or in another account, stays sold.
+            cancel = replace(cancel, as_of=event.as_of_ms or event.at_ms, order_id=event.order_id)
         yield Sent(cancel, first)
         for sku in others:
             # Moves nothing where the order is not: it is remembered there, and then dropped (R21).
@@ -154,10 +182,10 @@ class Commands:
     def _returned(self, event: LinesReturned, line: ChangedLine) -> Iterator[Sent]:
         if line.units is None:
             raise UnmappedError(f"a return of line {line.line_id!r} does not say how many units")
-        sku = self._only_sku_of(event, line)
+        reservation_id, sku = self._fact(event, line)
         back = Return(
             id=self._change(event, line, "return"),
-            reservation_id=self._own(event.order_id, line),
+            reservation_id=reservation_id,
             sku=sku,
             units=line.units,
             location=self._catalog.location_of(line.location),
@@ -167,10 +195,10 @@ class Commands:
         yield Sent(back, sku)
 
     def _shipped(self, event: LinesShipped, line: ChangedLine) -> Iterator[Sent]:
-        sku = self._only_sku_of(event, line)
+        reservation_id, sku = self._fact(event, line)
         fulfil = Fulfil(
             id=self._change(event, line, "ship"),
-            reservation_id=self._own(event.order_id, line),
+            reservation_id=reservation_id,
             sku=sku,
             units=line.units,
             location=self._catalog.location_of(line.location),
@@ -215,25 +243,22 @@ class Commands:
         skus = self._moved.skus_until(listing, today, event.at_ms)
         return (line.sku,) if line.sku in skus else skus
 
-    def _only_sku_of(self, event: _LinesChanged, line: ChangedLine) -> str:
-        """Give it of a fact, which moves units at once, also before its order (R21): never of two SKUs."""
-        skus = self._skus_of(event, line)
+    def _fact(self, event: _LinesChanged, line: ChangedLine) -> tuple[str, str]:
+        """Give reservation and SKU of what moves units at once, before its order, too (R21): never of two."""
+        reservation_id, skus, _ = self._named(event.order_id, line, self._skus_of(event, line))
         if len(skus) > 1:
             raise UnmappedError(
                 f"listing {line.listing!r} has shown the SKUs {', '.join(skus)}, and neither the time of the "
                 "order nor the SKU is told"
             )
-        return skus[0]
+        return reservation_id, skus[0]
 
-    def _own(self, order_id: str, line: SoldLine | ChangedLine) -> str:
-        return joined(*self._account, order_id, line.line_id)
-
-    def _let_go(self, order_id: str, line: SoldLine | ChangedLine, sku: str) -> Iterator[Sent]:
-        """Free what is still held by the reservation that a line carries; what is sold stays sold."""
-        if line.reservation_id is None or may_be_joined(line.reservation_id):
-            return
-        name = joined(*self._account, order_id, line.line_id, HOLD)
-        yield Sent(Release(id=name, reservation_id=line.reservation_id, sku=sku), sku)
+    def _named(self, order_id: str, line: SoldLine | ChangedLine, skus: tuple[str, ...]) -> _Named:
+        """Name the reservation that a line is, which may be of one of these SKUs."""
+        carried = self._carried.of_line(order_id, line.line_id, line.reservation_id, skus)
+        if carried is None:
+            return _Named(joined(*self._account, order_id, line.line_id), skus, is_carried=False)
+        return _Named(carried, (sku_of(carried) or skus[0],), is_carried=True)
 
     def _change(self, event: _LinesChanged, line: ChangedLine, *act: str) -> str:
         # All that is left may be told of again, at another time: an act of its own, which finds nothing.

@@ -8,12 +8,7 @@ from models.ids import ID_CHARACTERS_MAX
 TAKEN: Final = "taken"
 """The event by which a line of an order is recorded; with the time and units of a telling that has a time."""
 
-HOLD: Final = "hold"
-"""The event by which a reservation that a line carries lets go of what it holds."""
-
 _HASHED: Final = "sha256-"
-_COLONS: Final = 3
-"""Of the id of an order's line, `channel:account:order:line`."""
 
 
 def joined(*parts: str) -> str:
@@ -25,8 +20,3 @@ def joined(*parts: str) -> str:
     if len(text) <= ID_CHARACTERS_MAX:
         return text
     return f"{_HASHED}{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def may_be_joined(word: str) -> bool:
-    """Say whether an id that somebody else gave may be that of an order's line, told or yet to be told."""
-    return word.startswith(_HASHED) or word.count(":") >= _COLONS

@@ -98,7 +98,7 @@ class TakeInbound:
         integration, catalog = known
         events, unanswered, whys = await self._told(account, inbound, place)
         meanings = self._meanings(integration, catalog, account, dated(events))
-        await account.moved_kept()
+        await account.notes_kept()
         for meaning in meanings:
             for command, sku in meaning.sent:
                 await self._sink.send(command, sku)
@@ -122,7 +122,8 @@ class TakeInbound:
         events: Sequence[ChannelEvent],
     ) -> list[Meaning]:
         """Read what the ledger is to hear, and tell the account what is for it."""
-        commands = Commands(integration, catalog, account.moved)
+        commands = Commands(integration, catalog, account.moved, account.carried)
+        commands.bind(events)
         meanings: list[Meaning] = []
         for event in events:
             self._monitor.heard(integration.name, str(type(event).__struct_config__.tag))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
+from inventory_stream.flows.channels.carried import Carried
 from inventory_stream.flows.channels.moved import Moved
 from models.channels import AccountTroubled, ChannelEvent, Inbound, OrderNamed
 
@@ -48,8 +49,12 @@ class Account(Protocol):
     def moved(self) -> Moved:
         """Listings that show another SKU than before."""
 
-    async def moved_kept(self) -> None:
-        """Return when the notes of `moved` that lines were read by are durable."""
+    @property
+    def carried(self) -> Carried:
+        """Lines that are a reservation of ours."""
+
+    async def notes_kept(self) -> None:
+        """Return when the notes of `moved` and `carried` that lines were read by are durable."""
 
     @property
     def requests_answered(self) -> int:

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from inventory_stream.errors import UnreachableError
+from inventory_stream.flows.channels.carried import Carried
 from inventory_stream.flows.channels.inbound.take import TakeInbound
 from inventory_stream.flows.channels.inbound.taking import Account, Place
 from inventory_stream.flows.channels.moved import Moved
 from inventory_stream.ports.channel import ChannelError
 from inventory_stream.ports.integrations import Integration, MappedListing
-from models.channels import AccountTroubled, ChannelEvent, Inbound, OrderNamed
+from models.channels import AccountTroubled, CarriedRow, ChannelEvent, Inbound, OrderNamed
 from models.commands import Command, Sync
 from tests.fakes.dead_letters import FakeDeadLetters
 from tests.fakes.desk import START_MS, FakeDesk
@@ -71,14 +73,27 @@ class OneAccount:
     shown: dict[str, str] = field(default_factory=dict)
     now_ms: int = START_MS
     moved: Moved = field(init=False)
+    notes: dict[str, CarriedRow | None] = field(default_factory=dict)
+    carried: Carried = field(init=False)
+    is_away: bool = False
     requests_answered: int = 0
 
     def __post_init__(self) -> None:
         """Begin with no listing that showed another SKU; `shown` is what the board follows."""
         self.moved = Moved(self.shown.get, lambda _listing, _row: None, lambda: self.now_ms)
+        self.take_up()
 
-    async def moved_kept(self) -> None:
-        """See the port."""
+    def take_up(self) -> None:
+        """Begin anew with the notes that were kept."""
+        self.carried = Carried(self.notes.__setitem__, lambda: self.now_ms)
+        for reservation_id, row in list(self.notes.items()):
+            self.carried.known(reservation_id, row)
+        self.carried.begin()
+
+    async def notes_kept(self) -> None:
+        """See the port; what is kept is what a next owner reads."""
+        if self.is_away:
+            raise UnreachableError("no broker answers")
 
     async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
         """See the port."""

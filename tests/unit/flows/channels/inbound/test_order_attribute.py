@@ -18,6 +18,7 @@ from tests.unit.adapters.channels.inbound import deliveries as sent
 from tests.unit.flows.channels.inbound.inbound_world import World
 
 PLACED, EDITED_AT = "2023-11-14T22:12:00Z", "2023-11-14T22:12:30Z"
+HELD = "A." + "o" * 26
 WORD = "inventory_stream_reservation"
 LAST_PAGE = {"hasNextPage": False}
 
@@ -27,7 +28,7 @@ CREATED = sent.shopify(
         "id": 7,
         "created_at": PLACED,
         "financial_status": "paid",
-        "note_attributes": [{"name": WORD, "value": "ours"}],
+        "note_attributes": [{"name": WORD, "value": HELD}],
         "line_items": [{"id": 5, "sku": "A", "variant_id": 5, "quantity": 2}],
     },
     event="created",
@@ -68,7 +69,7 @@ def asked(*sales: tuple[str, str, Sequence[dict[str, Any]]]) -> ShopifyOrder:
     order = {
         "createdAt": PLACED,
         "displayFinancialStatus": "PAID",
-        "customAttributes": [{"key": WORD, "value": "ours"}],
+        "customAttributes": [{"key": WORD, "value": HELD}],
         "agreements": {"pageInfo": LAST_PAGE, "nodes": agreements},
     }
     return msgspec.convert(order, ShopifyOrder)
@@ -84,7 +85,14 @@ async def ended(deliveries: Sequence[Delivery], order: ShopifyOrder) -> object:
     """Take deliveries over two held units of A; gives all positions at the end."""
     world = World()
     world.stock(A=9, B=9)
-    hold = Reserve(id="hold", reservation_id="ours", sku="A", units=2, ttl_seconds=600, location="DC1")
+    hold = Reserve(
+        id="hold",
+        reservation_id=HELD,
+        sku="A",
+        units=2,
+        ttl_seconds=600,
+        location="DC1",
+    )
     world.desk.decide(hold)
     world.account.answers["7"] = events_of_order("7", order)
     listener = ShopifyListener(sent.integration("shopify", "shop.example"), Secrets({}))

@@ -21,8 +21,9 @@ from models.commands import Reserve
 from tests.fakes.desk import START_MS
 from tests.unit.flows.channels.inbound.inbound_world import PLACED_MS, World
 
+HELD = "C." + "o" * 26
 LINE_A = SoldLine("1", 2, sku="A")
-LINE_C = SoldLine("3", 2, sku="C", reservation_id="ours")
+LINE_C = SoldLine("3", 2, sku="C", reservation_id=HELD)
 LINES = (LINE_A, SoldLine("2", 1, listing="11/1"))
 
 CREATED = (OrderTaken("O", PLACED_MS, (*LINES, LINE_C), is_paid=False, as_of_ms=PLACED_MS),)
@@ -55,7 +56,13 @@ async def ended(deliveries: Sequence[tuple[ChannelEvent, ...]]) -> object:
     world = World()
     world.stock(A=10, B=10, C=10)
     hold = Reserve(
-        id="hold", reservation_id="ours", sku="C", units=2, ttl_seconds=600, location="DC1", channel="shop"
+        id="hold",
+        reservation_id=HELD,
+        sku="C",
+        units=2,
+        ttl_seconds=600,
+        location="DC1",
+        channel="shop",
     )
     world.desk.decide(hold)
     for events in deliveries:

@@ -18,7 +18,8 @@ from tests.unit.adapters.channels.inbound import deliveries as sent
 from tests.unit.flows.channels.inbound.inbound_world import World
 
 PLACED = "2023-11-14T22:12:00Z"
-OURS = [{"name": "inventory_stream_reservation", "value": "ours"}]
+HELD = "C." + "o" * 26
+OURS = [{"name": "inventory_stream_reservation", "value": HELD}]
 
 
 def order(**changes: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON
@@ -97,7 +98,14 @@ async def ended(deliveries: Sequence[Delivery], secrets: Secrets) -> object:
     """Verify, read and take deliveries; gives all positions at the end."""
     world = World()
     world.stock(A=10, C=10)
-    hold = Reserve(id="hold", reservation_id="ours", sku="C", units=1, ttl_seconds=600, location="DC1")
+    hold = Reserve(
+        id="hold",
+        reservation_id=HELD,
+        sku="C",
+        units=1,
+        ttl_seconds=600,
+        location="DC1",
+    )
     world.desk.decide(hold)
     world.account.answers["7"] = events_of_order("7", msgspec.convert(ASKED, ShopifyOrder))
     listener = ShopifyListener(sent.integration("shopify", "shop.example"), secrets)
