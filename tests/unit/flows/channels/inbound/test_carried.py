@@ -14,7 +14,7 @@ from models.channels import (
     OrderTaken,
     SoldLine,
 )
-from models.commands import Confirm, OpenPool, RecordOrder, Release, Reserve, SetPurchaseLimit
+from models.commands import Confirm, OpenPool, RecordOrder, Release, Reserve, SetPurchaseLimit, Sync
 from models.outcomes import Outcome
 from tests.fakes.desk import START_MS
 from tests.unit.flows.channels.inbound.inbound_world import PLACED_MS, World
@@ -235,6 +235,18 @@ async def test_a_change_of_the_same_telling_is_of_the_reservation_though_it_come
     await world.take(off(units=1), order("O", line(), as_of_ms=PLACED_MS))
     assert world.desk.state.reservations[OURS].lines[0].allocated == 1
     assert {getattr(command, "reservation_id", None) for command in world.sink.sent} == {OURS}
+
+
+async def test_a_cancel_finds_the_reservation_where_it_was_made() -> None:
+    """The place that a channel names for its line need not be that of our reservation."""
+    world = World()
+    world.desk.decide(Sync("count", "A", "DC2", on_hand=5, effective_at=PLACED_MS))
+    world.desk.decide(Reserve("h", OURS, "A", 2, 60, location="DC2"))
+    await world.take(order("O", line()))
+    assert world.units("A", "DC2") == (5, 0, 2, 0)
+    changed = ChangedLine("1", 1, sku="A", location="p1")
+    await world.take(LinesCancelled("O", "c", PLACED_MS + 10, (changed,)))
+    assert world.all_units() == {("A", "DC2"): (5, 0, 1, 0)}
 
 
 async def test_what_was_shipped_and_comes_back_is_the_reservations() -> None:
