@@ -111,6 +111,7 @@ def _operators(named: Callable[[str], str]) -> list[Right]:
     return [
         Right(Resource.TOPIC, named(CHANNEL_INBOUND), (_WRITE,)),
         Right(Resource.TOPIC, named(CHANNEL_OUTCOMES), (_READ,)),
+        Right(Resource.TOPIC, named(DEAD_LETTERS), (_READ,)),
     ]
 
 
