@@ -140,10 +140,14 @@ def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Bat
     return answer(state, batch, reservation, command, Outcome.CONFIRMED_LATE, units, movements=movements)
 
 
+def is_of_an_order(command: Cancel) -> bool:
+    """Say whether a cancel is of an outside order that names itself, and so may come before it (R20)."""
+    return command.order_id is not None and command.as_of is not None
+
+
 def _is_ahead(reservation: ReservationRow, command: Cancel) -> bool:
     """Say whether a cancel came before the order that is to confirm the reservation (R20, R21)."""
-    is_of_an_order = command.order_id is not None and command.as_of is not None
-    return is_of_an_order and not reservation.recorded and reservation.paid_order_id is None
+    return is_of_an_order(command) and not reservation.recorded and reservation.paid_order_id is None
 
 
 def release(state: PartitionState, command: Release, arrival_ms: int, batch: Batch) -> int:

@@ -8,7 +8,7 @@ from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.early import EarlyCommand, command_of, settle_alone
 from inventory_stream.ledger.identity import answer, id_hash
 from inventory_stream.ledger.lines import Shipped
-from inventory_stream.ledger.orders import cancel, confirm, off_as_of, release, told_as_of
+from inventory_stream.ledger.orders import cancel, confirm, is_of_an_order, off_as_of, release, told_as_of
 from inventory_stream.ledger.shipping import fulfil, return_units, take_back
 from inventory_stream.ledger.state import PartitionState
 from models.commands import Cancel, Confirm, Fulfil, RecordOrder, Release, Reserve, Return
@@ -141,11 +141,11 @@ def _is_called_off(order: Order, commands: Sequence[EarlyCommand]) -> bool:
 
 def _is_apart(command: Cancel, order: Order, told_ms: int) -> bool:
     """Whether a cancel is older than what the order tells, or of another order (R20)."""
-    is_of_another = (
-        isinstance(order, RecordOrder)
-        and command.order_id is not None
-        and order.order_id not in {None, command.order_id}
-    )
+    if isinstance(order, RecordOrder):
+        is_of_another = command.order_id is not None and order.order_id not in {None, command.order_id}
+    else:
+        # Of the order that is yet to confirm what is reserved: it is decided behind the reserve.
+        is_of_another = is_of_an_order(command)
     return is_of_another or off_as_of(command) < told_ms
 
 

@@ -189,5 +189,8 @@ def test_a_cancel_may_come_before_the_order_that_confirms_a_reservation() -> Non
         cancel R3 order=O3 asof=-60s                -> RELEASED
         record R3 units=2 order=O3 asof=-60s        -> ALREADY_CONFIRMED allocated=0
         record R3 units=2 order=O3 asof=-50s        -> RECORDED allocated=2
+        cancel R4 order=O4 units=1 asof=-50s        -> REMEMBERED
+        reserve R4 units=1                          -> GRANTED reserved=0
+        record R4 units=1 order=O4 asof=-60s        -> ALREADY_CONFIRMED allocated=2
         """
     )
