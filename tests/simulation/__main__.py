@@ -93,6 +93,8 @@ def _tell(seed: int, crash: int | None) -> int:
         _say(line)
     for violation in run.violations:
         _say(f"BROKEN {violation.rule}: {violation.where}: {violation.detail}")
+    for violation in run.excused:
+        _say(f"KNOWN GAP {violation.rule}: {violation.where}: {violation.detail}")
     _say(f"seed {seed}: {run.steps} steps, {len(run.evidence.rows)} rows, {len(run.violations)} violations")
     return 1 if run.violations else 0
 

@@ -16,7 +16,7 @@ from inventory_stream.ports.inputs import Input, InputRecord
 from inventory_stream.ports.ledger_log import RowRecord
 from models.commands import Command
 from models.rows import TERM_HEADER
-from tests.simulation.evidence import Acknowledged, Buried, Evidence, LogBatch, Sent, StoredRow
+from tests.simulation.evidence import Acknowledged, Buried, Crossed, Evidence, LogBatch, Sent, StoredRow
 
 START_MS: Final = 1_795_000_000_000
 """Epoch ms at which the virtual time 0 lies for a clock that is right."""
@@ -122,6 +122,7 @@ class Broker:
             if epoch == known.epoch and known.batches:
                 repeat = next((old for old in known.batches if old[:2] == (sequence, last)), None)
                 if repeat is not None:
+                    self._note_crossed(repeat[2], by)
                     return repeat[2], self.rows[repeat[2]].timestamp
                 if last <= known.batches[-1][1]:
                     return DUPLICATE, self.now_ms()
@@ -142,6 +143,11 @@ class Broker:
         known.batches = [*known.batches[1 - BATCHES_REMEMBERED :], (sequence, last, base)]
         known.written_at = self._seconds()
         return base, at_ms
+
+    def _note_crossed(self, base: int, by: str) -> None:
+        writer = next(batch.by for batch in reversed(self.evidence.batches) if batch.base == base)
+        if writer != by:
+            self.evidence.crossed.append(Crossed(base, by))
 
     def forget_producers(self) -> None:
         """Lose all producer state, as a leader without its snapshots: nobody is refused any more (P4)."""

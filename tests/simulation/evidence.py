@@ -65,6 +65,13 @@ class Acknowledged(NamedTuple):
     by: str
 
 
+class Crossed(NamedTuple):
+    """The broker took an append of `by` for a repeat of the one at `base`, which somebody else wrote."""
+
+    base: int
+    by: str
+
+
 @dataclass
 class Evidence:
     """All of it. Times are ms since the Unix epoch, by the clock that each field names."""
@@ -75,6 +82,7 @@ class Evidence:
     acknowledged: list[Acknowledged] = field(default_factory=list)
     forgot_at: list[int] = field(default_factory=list)
     """Ends of the log at which the broker lost its producers' state."""
+    crossed: list[Crossed] = field(default_factory=list)
     revokes: bool = True
     """Whether the rules revoke on a shortfall (R11)."""
     ended_ms: int = 0

@@ -1,6 +1,7 @@
 """The judge on small logs written by hand: what it must tell, and what it must let pass."""
 
 from collections.abc import Sequence
+from random import Random
 from typing import Final
 
 from inventory_stream.ports.inputs import Input
@@ -21,24 +22,26 @@ from models.rows import (
 )
 from tests.simulation.audit_answers import AnswerAudit
 from tests.simulation.audit_batches import sift
-from tests.simulation.evidence import Buried, Evidence, LogBatch, Sent, StoredRow
+from tests.simulation.audit_gap import is_in_the_gap
+from tests.simulation.broker import Broker
+from tests.simulation.evidence import Buried, Crossed, Evidence, LogBatch, Sent, StoredRow
 
 NOW_MS: Final = 1_795_000_000_000
 ADJUST: Final = Adjust("c1", "sku-0", "DC1", 5, NOW_MS)
 
 
-def _append(evidence: Evidence, by: str, *rows: RowRecord) -> int:
+def _append(evidence: Evidence, by: str, *rows: RowRecord, epoch: int = 0) -> int:
     """Have a process append a batch; gives its base offset."""
     base = len(evidence.rows)
     stored = tuple(StoredRow(base + number, NOW_MS, *row) for number, row in enumerate(rows))
-    evidence.batches.append(LogBatch(base, stored, 7_000, 0, NOW_MS, by))
+    evidence.batches.append(LogBatch(base, stored, 7_000, epoch, NOW_MS, by))
     return base
 
 
-def _claim(evidence: Evidence, by: str) -> int:
+def _claim(evidence: Evidence, by: str, epoch: int = 0) -> int:
     """Have a process claim; gives its term."""
-    row = ClaimRow(0, 7_000, 0, by, fenced=False, generation_ms=0)
-    return _append(evidence, by, (claim_key(7_000), encode_row(row)))
+    row = ClaimRow(0, 7_000, epoch, by, fenced=False, generation_ms=0)
+    return _append(evidence, by, (claim_key(7_000), encode_row(row)), epoch=epoch)
 
 
 def _receipt(term: int, repeat: int = FIRST_ANSWER, units: int = 5) -> RowRecord:
@@ -120,3 +123,30 @@ def test_what_a_fenced_owner_wrote_is_rewritten_by_the_next_one() -> None:
         repairs = [_receipt(term)] if is_rewritten else []
         _append(evidence, "w3", *repairs, _progress(term, 1))
         assert ("P4" in _broken(evidence)) is not is_rewritten
+
+
+def test_the_gap_is_both_faults_and_an_acknowledgement_that_crossed() -> None:
+    """Runs are excused for the known gap alone: each of its three parts is needed."""
+    for is_forgotten, is_crossed, is_one_epoch in (
+        (True, True, True),
+        (False, True, True),
+        (True, False, True),
+        (True, True, False),
+    ):
+        evidence = Evidence()
+        first = _claim(evidence, "w1")
+        if is_forgotten:
+            evidence.forgot_at.append(len(evidence.rows))
+        _claim(evidence, "w2", epoch=0 if is_one_epoch else 1)
+        base = _append(evidence, "w1", _progress(first, 0))
+        if is_crossed:
+            evidence.crossed.append(Crossed(base, "w2"))
+        assert is_in_the_gap(evidence) is (is_forgotten and is_crossed and is_one_epoch)
+
+
+def test_the_broker_tells_whose_append_it_took_for_a_repeat() -> None:
+    """Evidence of the gap is the acknowledgement that went to another process; an own repeat is none."""
+    broker = Broker(Random(1), lambda: 0.0, expiry_seconds=1e9, twin_share=0.0, rotate_share=0.0)
+    for by in ("w1", "w1", "w2"):
+        assert broker.append(7_000, 0, 0, [_progress(0, 0)], 0, by)[0] == 0
+    assert broker.evidence.crossed == [Crossed(0, "w2")]

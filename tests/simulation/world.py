@@ -45,6 +45,8 @@ class Run:
     state: PartitionState | None = None
     """The last owner's state in memory, closed in quiet; None if the run never got there."""
     violations: list[Violation] = field(default_factory=list)
+    excused: list[Violation] = field(default_factory=list)
+    """What came of the gap that the protocol is known to have (audit_gap.py): told, not held against it."""
     notes: list[tuple[float, str, str]] = field(default_factory=list)
     """(virtual seconds, who, what) of everything that befell somebody."""
     steps: int = 0
