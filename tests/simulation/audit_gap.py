@@ -6,27 +6,35 @@ claims hold, both number their rows from there, and one gets the acknowledgement
 """
 
 from models.rows import CLAIM_PREFIX, ClaimRow, decode_row
-from tests.simulation.evidence import Evidence, LogBatch
+from tests.simulation.evidence import Crossed, Evidence, LogBatch
 
 
 def is_in_the_gap(evidence: Evidence) -> bool:
-    """Whether an owner was acknowledged an append that its twin wrote, both claims having held."""
-    by_base = {batch.base: batch for batch in evidence.batches}
-    claims = [batch for batch in evidence.batches if _is_claim(batch)]
+    """Whether an owner was acknowledged an append that its twin wrote, where its own was to follow (P5)."""
+    return any(_is_believed(evidence, crossed) for crossed in evidence.crossed)
+
+
+def _is_believed(evidence: Evidence, crossed: Crossed) -> bool:
+    before = [batch for batch in evidence.batches if batch.base < crossed.base]
+    (taken,) = (batch for batch in evidence.batches if batch.base == crossed.base)
+    # A claim's acknowledgement is believed only with its nonce, any other where the last one ended.
+    if _is_control(taken) or not before or before[-1].by != crossed.by:
+        return False
+    claims = [batch for batch in before if _is_claim(batch)]
     return any(
         _are_parted_twins(evidence, twin, own)
-        for crossed in evidence.crossed
         for own in claims
         for twin in claims
-        if own.by == crossed.by and twin.by == by_base[crossed.base].by and own.base < crossed.base
+        if own.by == crossed.by and twin.by == taken.by
     )
 
 
+def _is_control(batch: LogBatch) -> bool:
+    return batch.rows[0].key.startswith(CLAIM_PREFIX)
+
+
 def _is_claim(batch: LogBatch) -> bool:
-    record = batch.rows[0]
-    if not record.key.startswith(CLAIM_PREFIX):
-        return False
-    row = decode_row(record.key, record.value or b"")
+    row = decode_row(batch.rows[0].key, batch.rows[0].value or b"") if _is_control(batch) else None
     return isinstance(row, ClaimRow) and not row.fenced
 
 

@@ -126,22 +126,22 @@ def test_what_a_fenced_owner_wrote_is_rewritten_by_the_next_one() -> None:
 
 
 def test_the_gap_is_both_faults_and_an_acknowledgement_that_crossed() -> None:
-    """Runs are excused for the known gap alone: each of its three parts is needed."""
-    for is_forgotten, is_crossed, is_one_epoch in (
-        (True, True, True),
-        (False, True, True),
-        (True, False, True),
-        (True, True, False),
-    ):
+    """Runs are excused for the known gap alone: each of its four parts is needed."""
+    parts = ("forgotten", "crossed", "one epoch", "where it was next")
+    for missing in (None, *parts):
+        is_forgotten, is_crossed, is_one_epoch, is_next = (part != missing for part in parts)
         evidence = Evidence()
         first = _claim(evidence, "w1")
+        evidence.crossed.append(Crossed(first, "w2"))  # which its nonce tells
         if is_forgotten:
             evidence.forgot_at.append(len(evidence.rows))
         _claim(evidence, "w2", epoch=0 if is_one_epoch else 1)
+        if not is_next:
+            _append(evidence, "w1", _progress(first, 0))
         base = _append(evidence, "w1", _progress(first, 0))
         if is_crossed:
             evidence.crossed.append(Crossed(base, "w2"))
-        assert is_in_the_gap(evidence) is (is_forgotten and is_crossed and is_one_epoch)
+        assert is_in_the_gap(evidence) is (missing is None)
 
 
 def test_the_broker_tells_whose_append_it_took_for_a_repeat() -> None:
