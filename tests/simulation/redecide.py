@@ -3,6 +3,7 @@
 The one judge that uses the ledger itself: the promise is about it.
 """
 
+from itertools import pairwise
 from typing import Final
 
 from msgspec.structs import replace
@@ -70,7 +71,9 @@ def redecide(evidence: Evidence, sifted: Sifted, rules: Rules) -> tuple[list[Vio
             default=0,
         )
         sweep_ms = progress.swept_ms if progress.swept_ms > before.swept_ms else 0
-        if not sweep_ms and any(_due_ms(state, batch, row) >= max(1, arrived) for _, row in batch.rows):
+        # What a late confirm expires itself is told right before its answer, under the same key.
+        swept = [row for (key, row), (after, _) in pairwise((*batch.rows, (None, None))) if key != after]
+        if not sweep_ms and any(_due_ms(state, batch, row) >= max(1, arrived) for row in swept):
             sweep_ms = FOREVER_MS  # cut short by a full append: to where is not written yet
         deciding = decide_batch(state, stock, orders, progress.now_ms, sweep_ms)
         again = next(deciding).rows
