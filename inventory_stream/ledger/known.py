@@ -11,6 +11,7 @@ from inventory_stream.ledger.identity import (
     repeated_receipt,
 )
 from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.telling import off_as_of
 from models.commands import (
     Cancel,
     Confirm,
@@ -44,6 +45,10 @@ def known_reservation(
     if reservation.sku != command.sku:
         return answer(state, batch, reservation, command, Outcome.RESERVATION_ID_REUSED)
     if not reservation.lines:
+        is_timed = isinstance(command, Cancel) and command.as_of is not None
+        if isinstance(command, Cancel) and command.units is None and (reservation.released_early or is_timed):
+            # Off once more: what is told as of before that takes nothing (R20).
+            reservation.told_ms = max(reservation.told_ms, off_as_of(command))
         return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
     return reservation
 

@@ -1,7 +1,5 @@
 """What happens to a reservation after it was made: extend, confirm, release, cancel."""
 
-from typing import Final
-
 from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.claims import is_live
 from inventory_stream.ledger.expiry import expire
@@ -15,29 +13,14 @@ from inventory_stream.ledger.lines import (
     lines_at,
     release_lines,
 )
-from inventory_stream.ledger.movements import effective_ms, end_if_over, epoch_ms
+from inventory_stream.ledger.movements import effective_ms, end_if_over
 from inventory_stream.ledger.paths import breakdown_on, pool_at
 from inventory_stream.ledger.state import PartitionState
-from models.commands import EPOCH_MS_MAX, Cancel, Confirm, Extend, RecordOrder, Release
+from inventory_stream.ledger.telling import off_as_of
+from models.commands import EPOCH_MS_MAX, Cancel, Confirm, Extend, Release
 from models.outcomes import Outcome
 from models.paths import SALE
 from models.rows import ReservationRow
-
-_OFF_MS: Final = EPOCH_MS_MAX + 2
-"""Newer than all that an order's tellings may say."""
-
-
-def told_as_of(command: RecordOrder) -> int:
-    """Give when an outside order was as it is told, in ms; 0: not said.
-
-    As it was told: clamped to a clock, which telling is the newest would depend on when each arrived (R20).
-    """
-    return 0 if command.as_of is None else max(1, epoch_ms(command.as_of))
-
-
-def off_as_of(command: Cancel) -> int:
-    """Give when an order was off as a whole, in ms: right after what else was told as of that time (R20)."""
-    return _OFF_MS if command.as_of is None else epoch_ms(command.as_of) + 1
 
 
 def is_of_another(reservation: ReservationRow, order_id: str | None) -> bool:
@@ -178,11 +161,17 @@ def cancel(state: PartitionState, command: Cancel, arrival_ms: int, batch: Batch
     if is_of_another(reservation, command.order_id):
         return answer(state, batch, reservation, command, Outcome.ANOTHER_ORDER)
     is_ahead = _is_ahead(reservation, command)
-    is_told = bool(reservation.told_ms) or is_ahead
+    # Of one that was recorded without a time an off with one is the first telling.
+    is_first = not reservation.told_ms and (is_ahead or (reservation.recorded and command.as_of is not None))
+    is_told = is_first or bool(reservation.told_ms)
     is_whole = is_told and command.units is None and command.location is None
+    if is_first:
+        reservation.told_units = sum(
+            line.allocated + line.fulfilled + line.backorders_confirmed for line in reservation.lines
+        )
     if is_whole:
         off_ms = off_as_of(command)
-        if off_ms < reservation.told_ms:
+        if command.as_of is not None and off_ms <= reservation.told_ms:
             return answer(state, batch, reservation, command, Outcome.NOT_LIVE)
         reservation.told_ms = off_ms
     lines = lines_at(reservation, command.location)

@@ -21,9 +21,10 @@ from inventory_stream.ledger.lines import (
     line_made_at,
 )
 from inventory_stream.ledger.movements import effective_ms, end_if_over, settle
-from inventory_stream.ledger.orders import is_of_another, told_as_of
+from inventory_stream.ledger.orders import is_of_another
 from inventory_stream.ledger.paths import draw, offer, offered_more
 from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.telling import told_as_of
 from inventory_stream.ledger.together import decide_together
 from models.commands import RecordOrder
 from models.outcomes import Outcome
@@ -55,7 +56,8 @@ def record_order(
         if reservation.lines and reservation.sku != command.sku:
             return answer(state, batch, reservation, command, Outcome.RESERVATION_ID_REUSED)
         # `told_ms` 0: by a release, which has nothing to say about an order that was taken elsewhere.
-        if reservation.released_early and not reservation.told_ms < told_as_of(command):
+        is_off = not reservation.lines and (reservation.released_early or reservation.told_ms > 0)
+        if is_off and (command.as_of is None or told_as_of(command) < reservation.told_ms):
             return answer(state, batch, reservation, command, Outcome.RELEASED_EARLY)
         if is_of_another(reservation, command.order_id):
             return answer(state, batch, reservation, command, Outcome.ANOTHER_ORDER)

@@ -8,9 +8,10 @@ from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.early import EarlyCommand, command_of, settle_alone
 from inventory_stream.ledger.identity import answer, id_hash
 from inventory_stream.ledger.lines import Shipped
-from inventory_stream.ledger.orders import cancel, confirm, is_of_an_order, off_as_of, release, told_as_of
+from inventory_stream.ledger.orders import cancel, confirm, is_of_an_order, release
 from inventory_stream.ledger.shipping import fulfil, return_units, take_back
 from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.telling import off_as_of, told_as_of
 from models.commands import Cancel, Confirm, Fulfil, RecordOrder, Release, Reserve, Return
 from models.outcomes import Outcome
 from models.rows import ID_REUSED_ANSWER, ReceiptRow, ReservationRow, receipt_key
@@ -146,7 +147,7 @@ def _is_apart(command: Cancel, order: Order, told_ms: int) -> bool:
     else:
         # Of the order that is yet to confirm what is reserved: it is decided behind the reserve.
         is_of_another = is_of_an_order(command)
-    return is_of_another or off_as_of(command) < told_ms
+    return is_of_another or off_as_of(command) <= told_ms
 
 
 def _release_early(state: PartitionState, batch: Batch, order: Order, reservation: ReservationRow) -> int:

@@ -18,6 +18,11 @@ TOLD = {
     "off": Cancel("off", "O1", SKU, effective_at=NOON + 3_000),
     "off for now": Cancel("pause", "O1", SKU, effective_at=NOON + 1_500, as_of=NOON + 1_500),
     "off, told": RecordOrder("taken-4", "O1", SKU, 5, location="L1", ordered_at=NOON, as_of=NOON + 1_500),
+    "off again": Cancel("pause-2", "O1", SKU, effective_at=NOON + 2_500, as_of=NOON + 2_500),
+    "off again, told": RecordOrder(
+        "taken-5", "O1", SKU, 5, location="L1", ordered_at=NOON, as_of=NOON + 2_500
+    ),
+    "a ms later": RecordOrder("taken-6", "O1", SKU, 3, location="L1", ordered_at=NOON, as_of=NOON + 1_501),
 }
 
 
@@ -35,6 +40,11 @@ TOLD = {
         (("two", "five", "off for now", "off, told", "four"), 4),
         (("off for now", "off, told"), 0),
         (("off for now", "off, told", "four"), 4),
+        (("off for now", "off, told", "off again", "off again, told"), 0),
+        (("off for now", "off, told", "four", "off again"), 0),
+        (("off for now", "off, told", "off again", "off"), 0),
+        (("two", "off for now", "a ms later"), 3),
+        (("off for now", "off, told", "a ms later"), 3),
     ],
 )
 def test_the_newest_telling_counts_in_any_order(names: tuple[str, ...], allocated: int) -> None:
@@ -192,5 +202,31 @@ def test_a_cancel_may_come_before_the_order_that_confirms_a_reservation() -> Non
         cancel R4 order=O4 units=1 asof=-50s        -> REMEMBERED
         reserve R4 units=1                          -> GRANTED reserved=0
         record R4 units=1 order=O4 asof=-60s        -> ALREADY_CONFIRMED allocated=2
+        """
+    )
+
+
+def test_an_off_of_an_order_without_a_time_is_its_first_telling() -> None:
+    """One that was recorded before tellings had a time is off by one that has, and on again by a later."""
+    Ledger().run(
+        """
+        given on_hand=9
+        record O1 units=2 at=L1               -> RECORDED allocated=2
+        cancel O1 asof=-40s                   -> CANCELLED allocated=0
+        record O1 units=2 at=L1 asof=-50s     -> ALREADY_CONFIRMED allocated=0
+        record O1 units=2 at=L1 asof=-30s     -> RECORDED allocated=2
+        """
+    )
+
+
+def test_what_was_shipped_before_the_first_telling_is_not_allocated_again() -> None:
+    """An off that comes ahead of the order counts what has left already."""
+    Ledger().run(
+        """
+        given on_hand=9
+        reserve R1 units=2 at=L1 ttl=60s                -> GRANTED
+        fulfil R1 units=2                               -> FULFILLED on_hand=7
+        cancel R1 order=O1 asof=-60s                    -> NOT_LIVE
+        record R1 units=2 at=L1 order=O1 asof=-50s      -> ALREADY_CONFIRMED allocated=0 on_hand=7
         """
     )
