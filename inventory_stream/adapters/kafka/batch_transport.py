@@ -69,6 +69,7 @@ class BatchConsumer(SameLoopConsumer):
         self._quiesce: Callable[[], Any] = self.app.quiesce
         self._first_untaken: Callable[[int], int | None] = self.app.first_untaken
         self._done: dict[TP, int] = {}
+        self._is_rebalancing = False
 
     def new_kafka_consumer(self) -> AIOKafkaConsumer:
         """Build the aiokafka consumer."""
@@ -155,9 +156,15 @@ class BatchConsumer(SameLoopConsumer):
         ours that finishes now is never refused and costs no process.
         """
         self.stop_flow()  # Faust does not when the assignment was empty
+        self._is_rebalancing = True
         self.chain.suspend()
         await super().on_partitions_revoked(revoked)
         await self._quiesce()
+
+    async def on_partitions_assigned(self, assigned: Collection[Any], generation_id: int = 0) -> None:
+        """Follow what the group decided; its seek comes later."""
+        self._is_rebalancing = False
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
         """Go on at @progress, whatever offset the group committed (P9).
@@ -165,6 +172,10 @@ class BatchConsumer(SameLoopConsumer):
         Faust calls this last before it resumes the streams; a seek any earlier is undone by it.
         """
         await super().perform_seek()
+        if self._is_rebalancing:
+            # The seek of a rebalance that the next one has overtaken: that one ends with its own. Until then
+            # aiokafka reads from the committed offset, which would be taken for a jump back.
+            return
         positions = {
             place: offset
             for place in self.assignment()

@@ -46,6 +46,7 @@ TOUCHED: Final[tuple[tuple[object, str, str], ...]] = (
     (base_consumer.Consumer, "perform_seek", "self"),
     (base_consumer.Consumer, "stop_flow", "self"),
     (base_consumer.Consumer, "on_partitions_revoked", "self revoked"),
+    (base_consumer.Consumer, "on_partitions_assigned", "self assigned generation_id"),
     (base_consumer.Consumer, "on_buffer_full", "self tp"),
     (base_consumer.Consumer, "on_buffer_drop", "self tp"),
     (base_consumer.ThreadDelegateConsumer, "_new_consumer_thread", "self"),
