@@ -1,5 +1,9 @@
-"""What the group commits of what was handed over."""
+"""What the group commits of what was handed over, and when a rebalance lets the fetch go on."""
 
+import asyncio
+from types import SimpleNamespace
+
+import pytest
 from faust.types import TP
 
 from inventory_stream.adapters.kafka.batch_transport import BatchConsumer
@@ -11,3 +15,27 @@ def test_the_group_passes_over_nothing_that_its_owner_still_needs() -> None:
     consumer._done = {TP("inbound", 0): 50, TP("inbound", 1): 60, TP("inbound", 2): 70}
     consumer._first_untaken = {0: 7, 1: None, 2: 90}.__getitem__
     assert consumer.committable() == {TP("inbound", 0): 7, TP("inbound", 1): 60, TP("inbound", 2): 70}
+
+
+@pytest.mark.parametrize(
+    ("assigned", "resumed", "is_active"),
+    [
+        ({TP("inbound", 0)}, 2, True),
+        ({TP("inbound", 0)}, 1, False),
+        ({TP("inbound", 0)}, None, False),
+        (set(), 1, True),
+    ],
+    ids=["its own", "overtaken while it sought", "overtaken before it sought", "nothing to fetch"],
+)
+def test_a_rebalance_resumes_the_fetch_only_when_no_other_has_overtaken_it(
+    *, assigned: set[TP], resumed: int | None, is_active: bool
+) -> None:
+    """Faust resumes after the seek whatever came meanwhile: the fetch then had no position, or an old one."""
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer.app = SimpleNamespace(rebalancing_count=2)
+    consumer.assignment = lambda: assigned
+    consumer._rebalance_resumed = resumed
+    consumer.can_resume_flow, consumer.suspend_flow = asyncio.Event(), asyncio.Event()
+    consumer.flow_active = False
+    consumer.resume_flow()
+    assert consumer.flow_active is is_active

@@ -70,6 +70,7 @@ class BatchConsumer(SameLoopConsumer):
         self._first_untaken: Callable[[int], int | None] = self.app.first_untaken
         self._done: dict[TP, int] = {}
         self._is_rebalancing = False
+        self._rebalance_resumed: int | None = None
 
     def new_kafka_consumer(self) -> AIOKafkaConsumer:
         """Build the aiokafka consumer."""
@@ -171,10 +172,10 @@ class BatchConsumer(SameLoopConsumer):
 
         Faust calls this last before it resumes the streams; a seek any earlier is undone by it.
         """
+        rebalance = None if self._is_rebalancing else self.app.rebalancing_count
         await super().perform_seek()
-        if self._is_rebalancing:
-            # The seek of a rebalance that the next one has overtaken: that one ends with its own. Until then
-            # aiokafka reads from the committed offset, which would be taken for a jump back.
+        self._rebalance_resumed = rebalance
+        if self._is_overtaken():
             return
         positions = {
             place: offset
@@ -187,6 +188,19 @@ class BatchConsumer(SameLoopConsumer):
         self.chain.restart({Place(*place): offset for place, offset in positions.items()})
         if positions:
             await self.seek_wait(positions)
+
+    def resume_flow(self) -> None:
+        """Hand over again, unless the next rebalance has begun: that one resumes when it is done.
+
+        Faust asks only before the seek. Resumed in the middle of a rebalance, the fetch reads partitions that
+        have no position yet, or one that the seek has still to undo: either ended the worker.
+        """
+        if not self._is_overtaken():
+            super().resume_flow()
+
+    def _is_overtaken(self) -> bool:
+        # Without partitions there was nothing to seek, and there is nothing to fetch.
+        return bool(self.assignment()) and self._rebalance_resumed != self.app.rebalancing_count
 
 
 class BatchTransport(driver.Transport):  # type: ignore[misc]  # Faust is untyped here
