@@ -173,9 +173,6 @@ class Channel(Protocol):
             ChannelError: it does not tell.
         """
 
-    async def close(self) -> None:
-        """Let go of connections; bounded."""
-
 
 MISFIT: Final = "misfit"
 """Code of an answer that is not what the adapter reads any more: the same question has the same again."""

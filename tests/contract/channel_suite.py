@@ -217,7 +217,6 @@ async def bench_of(
             yield bench
         finally:
             async with asyncio.timeout(5):
-                await channel.close()
                 await exchanges.close()
 
 

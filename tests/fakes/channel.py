@@ -35,7 +35,6 @@ class FakeChannel:
         self.asked: list[str] = []
         self.orders: dict[str, Sequence[ChannelEvent] | Exception] = {}
         self.is_held = False
-        self.is_closed = False
         self._held = asyncio.Event()
 
     @property
@@ -82,7 +81,3 @@ class FakeChannel:
         if isinstance(told, Exception):
             raise told
         return told
-
-    async def close(self) -> None:
-        """See the port."""
-        self.is_closed = True

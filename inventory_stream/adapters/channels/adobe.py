@@ -27,10 +27,10 @@ from inventory_stream.adapters.channels.answers import all_ended, decoded, ended
 from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.halving import push_in_halves
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.plain import PlainChannel
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
 from inventory_stream.ports.integrations import Integration
-from models.channels import ChannelEvent, OrderNamed
 
 BATCH_MAX: Final = 20
 """Items of one synchronous request where the shop's input limits are on (channels.md 1a)."""
@@ -71,38 +71,28 @@ class AdobeOptions(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 120.0
 
 
-class AdobeCommerce:
+class AdobeCommerce(PlainChannel):
     """One shop."""
 
     def __init__(self, needs: Needs) -> None:
         self._options = options = options_of(needs.integration, AdobeOptions)
-        self._caps = Caps(
-            batch_max=options.batch_max,
-            in_flight_max=options.in_flight,
-            limits=(Limit(REQUESTS, options.requests_per_second, 1.0),),
-            read_back_max=READ_BACK_MAX,
-            bulk_max=BULK_MAX if options.bulk else 0,
-            bulk_from=BULK_FROM if options.bulk else 0,
-            settle_seconds=options.settle_seconds,
-            request_seconds=20.0,  # a save runs indexers where these are not left to the schedule
-            units_max=UNITS_MAX,
+        super().__init__(
+            Caps(
+                batch_max=options.batch_max,
+                in_flight_max=options.in_flight,
+                limits=(Limit(REQUESTS, options.requests_per_second, 1.0),),
+                read_back_max=READ_BACK_MAX,
+                bulk_max=BULK_MAX if options.bulk else 0,
+                bulk_from=BULK_FROM if options.bulk else 0,
+                settle_seconds=options.settle_seconds,
+                request_seconds=20.0,  # a save runs indexers where these are not left to the schedule
+                units_max=UNITS_MAX,
+            )
         )
         self._secrets = needs.secrets
         self._drift = needs.drift
         self._pace = needs.pace
-        self._exchange = needs.exchanges.of(
-            needs.integration.url or "", pace=needs.pace, request_seconds=self._caps.request_seconds
-        )
-
-    @property
-    def caps(self) -> Caps:
-        """Options of the account over the defaults."""
-        return self._caps
-
-    def group_of(self, listing: str) -> str:
-        """Any source items go together."""
-        del listing
-        return ""
+        self._exchange = needs.exchange(self._caps.request_seconds)
 
     async def push(self, batch: Sequence[Push], key: str, *, dry_run: bool = False) -> Sequence[Ended]:
         """Send one request. `key` is not sent: Adobe Commerce has no place for it, and sets are absolute."""
@@ -113,9 +103,8 @@ class AdobeCommerce:
 
     async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
         """Hand items to the shop's queue, one operation each, and ask until all are done or time is up."""
-        del key
         if not self._caps.bulk_max:
-            return all_ended(batch, Result.PERMANENT, "no-bulk")
+            return await super().push_bulk(batch, key)
         try:
             return await push_as_bulk(
                 batch,
@@ -133,14 +122,6 @@ class AdobeCommerce:
         for start in range(0, len(listings), READ_BACK_MAX):
             found |= await self._found(listings[start : start + READ_BACK_MAX])
         return found
-
-    async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
-        """Say that nothing names an order: no webhook of Adobe Commerce is read."""
-        del named
-        raise ChannelError(Result.PERMANENT, "orders-not-read")
-
-    async def close(self) -> None:
-        """Nothing is held: connections are the process's."""
 
     async def _save(self, batch: Sequence[Push]) -> Sequence[Ended]:
         answer = await self._send("POST", "/V1/inventory/source-items", body=body_of(batch), limit=None)

@@ -29,10 +29,10 @@ from inventory_stream.adapters.channels.amazon_words import (
 from inventory_stream.adapters.channels.answers import code_of
 from inventory_stream.adapters.channels.inbound import amazon as inbound
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.plain import PlainChannel
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Push, Result
 from inventory_stream.ports.integrations import Integration
-from models.channels import ChannelEvent, OrderNamed
 from models.ids import decode_id, encode_id
 
 LOGIN_URL: Final = "https://api.amazon.com/auth/o2/token"
@@ -89,12 +89,12 @@ def caps_of(options: AmazonOptions) -> Caps:
     )
 
 
-class Amazon:
+class Amazon(PlainChannel):
     """One seller at one marketplace."""
 
     def __init__(self, needs: Needs) -> None:
         options = options_of(needs.integration, AmazonOptions)
-        self._caps = caps_of(options)
+        super().__init__(caps_of(options))
         self._marketplace = options.marketplace
         self._seller = needs.integration.account
         self._api = AmazonApi(needs, login_url(needs.integration), self._caps.request_seconds)
@@ -104,16 +104,6 @@ class Amazon:
             options.marketplace,
             FeedTimes(options.feed_poll_seconds, options.feed_seconds_max),
         )
-
-    @property
-    def caps(self) -> Caps:
-        """What it can do."""
-        return self._caps
-
-    def group_of(self, listing: str) -> str:
-        """Give nothing: a PATCH has one listing, and a feed has any."""
-        del listing
-        return ""
 
     async def push(self, batch: Sequence[Push], key: str, *, dry_run: bool = False) -> Sequence[Ended]:
         """Send one PATCH; a dry run is Amazon's own preview. `key` is not sent: there is no place for it."""
@@ -145,13 +135,6 @@ class Amazon:
             for live in item.fulfillment_availability
             if live.fulfillment_channel_code == "DEFAULT" and live.quantity is not None
         }
-
-    async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
-        """Nothing names an order only: Amazon's notifications carry the order's lines."""
-        raise ChannelError(Result.PERMANENT, f"order-not-asked:{named.order_id}")
-
-    async def close(self) -> None:
-        """Nothing is held: connections are the process's."""
 
     async def _patched(self, push: Push, *, dry_run: bool) -> Ended:
         sku, product_type = parts_of(push.listing)

@@ -32,14 +32,10 @@ class AmazonApi:
 
     def __init__(self, needs: Needs, token_url: str, request_seconds: float) -> None:
         self._needs = needs
-        self._exchange = needs.exchanges.of(
-            needs.integration.url or "", pace=needs.pace, request_seconds=request_seconds
-        )
+        self._exchange = needs.exchange(request_seconds)
         login = URL(token_url)
         self._login_path = login.raw_path
-        self._login = needs.exchanges.of(
-            str(login.origin()), pace=needs.pace, request_seconds=request_seconds
-        )
+        self._login = needs.exchange(request_seconds, str(login.origin()))
         # The refresh token of Login with Amazon stays the same.
         self._tokens = Tokens(self._new_token, needs.secrets, needs.now_ms)
 
@@ -112,9 +108,7 @@ class AmazonApi:
         place = URL(url, encoded=True)
         if why_refused(str(place.origin()), allow_loopback=True) is not None:
             raise ChannelError(Result.PERMANENT, "document-url-refused")
-        exchange = self._needs.exchanges.of(
-            str(place.origin()), pace=self._needs.pace, request_seconds=UPLOAD_SECONDS
-        )
+        exchange = self._needs.exchange(UPLOAD_SECONDS, str(place.origin()))
         answer = await exchange.send(
             "GET" if body is None else "PUT",
             place.raw_path_qs,

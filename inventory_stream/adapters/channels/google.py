@@ -23,11 +23,11 @@ from inventory_stream.adapters.channels.google_words import (
     units_of,
 )
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.plain import PlainChannel
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.adapters.channels.tokens import Tokens
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
 from inventory_stream.ports.integrations import Integration
-from models.channels import ChannelEvent, OrderNamed
 from models.ids import decode_id
 
 NAME: Final = "google"
@@ -41,37 +41,32 @@ PAGES_MAX: Final = 25
 """Pages of one product: Google's own 25,000 stores."""
 
 
-class Google:
+class Google(PlainChannel):
     """One merchant account."""
 
     def __init__(self, needs: Needs) -> None:
         self._options = options_of(needs.integration, GoogleOptions)
         rate = self._options.requests_per_minute / 60
-        self._caps = Caps(
-            batch_max=1,
-            in_flight_max=self._options.in_flight,
-            # Each method has a quota of its own (vendor's page on quotas).
-            limits=(Limit(WRITES, rate, max(1.0, rate)), Limit(READS, rate, max(1.0, rate))),
-            read_back_max=READ_BACK_MAX,
-            settle_seconds=self._options.settle_seconds,
-            takes_orders=False,
+        super().__init__(
+            Caps(
+                batch_max=1,
+                in_flight_max=self._options.in_flight,
+                # Each method has a quota of its own (vendor's page on quotas).
+                limits=(Limit(WRITES, rate, max(1.0, rate)), Limit(READS, rate, max(1.0, rate))),
+                read_back_max=READ_BACK_MAX,
+                settle_seconds=self._options.settle_seconds,
+                takes_orders=False,
+            )
         )
         self._account = quote(needs.integration.account, safe="")
         self._drift = needs.drift
         self._pace = needs.pace
         self._now_ms = needs.now_ms
-        self._exchange = needs.exchanges.of(
-            needs.integration.url or "", pace=needs.pace, request_seconds=self._caps.request_seconds
-        )
+        self._exchange = needs.exchange(self._caps.request_seconds)
         if "service_account" in (needs.integration.secrets or {}):
             self._tokens = Tokens(ServiceAccount(needs).ask, needs.secrets, needs.now_ms)
         else:
             self._tokens = Tokens.static("access_token", needs.secrets, needs.now_ms)
-
-    @property
-    def caps(self) -> Caps:
-        """Options of the account over the defaults."""
-        return self._caps
 
     def group_of(self, listing: str) -> str:
         """Give the listing: a push has one."""
@@ -88,10 +83,6 @@ class Google:
         except ChannelError as error:
             return ended_by(batch, error)
 
-    async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
-        """Say that there is no slow way: `caps.bulk_max` is 0."""
-        return await self.push(batch, key)
-
     async def read_back(self, listings: Sequence[str]) -> Mapping[str, int]:
         """Ask for each product's stores; what was set shows up to half an hour later."""
         by_product: dict[str, dict[str, str]] = {}
@@ -102,13 +93,6 @@ class Google:
         for product, stores in by_product.items():
             found |= await self._stores_of(product, stores)
         return found
-
-    async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
-        """Say that Google has no orders."""
-        raise ChannelError(Result.PERMANENT, f"order-not-asked:{named.order_id}")
-
-    async def close(self) -> None:
-        """Nothing is held: connections are the process's."""
 
     async def _insert(self, push: Push) -> Ended:
         product, store = parts_of(push.listing)

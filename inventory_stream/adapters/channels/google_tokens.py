@@ -55,9 +55,7 @@ class ServiceAccount:
             # Without the cause: it may quote the key.
             raise ChannelError(Result.AUTH, "service-account-unreadable") from None
         address = urlsplit(key.token_uri)
-        exchange = needs.exchanges.of(
-            f"{address.scheme}://{address.netloc}", pace=needs.pace, request_seconds=ASK_SECONDS
-        )
+        exchange = needs.exchange(ASK_SECONDS, f"{address.scheme}://{address.netloc}")
         answer = await exchange.send(
             "POST",
             address.path or "/token",

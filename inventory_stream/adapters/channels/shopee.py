@@ -11,10 +11,11 @@ from typing import Final
 import msgspec
 
 from inventory_stream.adapters.channels import shopee_orders
-from inventory_stream.adapters.channels.answers import all_ended, not_sent, whole
+from inventory_stream.adapters.channels.answers import not_sent, whole
 from inventory_stream.adapters.channels.halving import push_in_halves
 from inventory_stream.adapters.channels.inbound import shopee
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.plain import PlainChannel
 from inventory_stream.adapters.channels.shopee_calls import API, REQUESTS, ShopeeCalls, ShopeeOptions
 from inventory_stream.adapters.channels.shopee_words import (
     NAME,
@@ -40,27 +41,24 @@ READ_BACK_MAX: Final = 20
 """Listings of one read back: if each is a model of another item, 10 s at 2 requests/s."""
 
 
-class Shopee:
+class Shopee(PlainChannel):
     """One shop, or one merchant with global products."""
 
     def __init__(self, needs: Needs) -> None:
         self._options = options = options_of(needs.integration, ShopeeOptions)
-        self._caps = Caps(
-            batch_max=MODELS_MAX,
-            in_flight_max=options.in_flight,
-            limits=(Limit(REQUESTS, options.requests_per_second, options.burst),),
-            read_back_max=READ_BACK_MAX,
-            settle_seconds=options.settle_seconds,
-            units_max=options.units_max,
+        super().__init__(
+            Caps(
+                batch_max=MODELS_MAX,
+                in_flight_max=options.in_flight,
+                limits=(Limit(REQUESTS, options.requests_per_second, options.burst),),
+                read_back_max=READ_BACK_MAX,
+                settle_seconds=options.settle_seconds,
+                units_max=options.units_max,
+            )
         )
         self._pace = needs.pace
         self._calls = ShopeeCalls(needs, options, self._caps.request_seconds)
         self._global = "global_" if options.is_global else ""
-
-    @property
-    def caps(self) -> Caps:
-        """Options of the account over the defaults."""
-        return self._caps
 
     def group_of(self, listing: str) -> str:
         """One request has one item, and a location for all of its entries or for none."""
@@ -73,11 +71,6 @@ class Shopee:
         if dry_run:
             return not_sent(batch)
         return await push_in_halves(batch, self._update, partial(self._pace.take, REQUESTS))
-
-    async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
-        """Say that there is no slow way."""
-        del key
-        return all_ended(batch, Result.PERMANENT, "no-bulk")
 
     async def read_back(self, listings: Sequence[str]) -> Mapping[str, int]:
         """Ask for items without variants, 50 at a time, and for the models of each other item."""
@@ -117,9 +110,6 @@ class Shopee:
             return shopee_orders.events_of(order, is_by_location=self._options.is_by_location)
         except MalformedError:
             raise ChannelError(Result.PERMANENT, "order-malformed") from None
-
-    async def close(self) -> None:
-        """Nothing is held: connections are the process's."""
 
     async def _update(self, batch: Sequence[Push]) -> Sequence[Ended]:
         answer = await self._calls.call(

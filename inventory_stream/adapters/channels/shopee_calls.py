@@ -58,9 +58,7 @@ class ShopeeCalls:
         self._drift = needs.drift
         self._pace = needs.pace
         self._now_ms = needs.now_ms
-        self._exchange = needs.exchanges.of(
-            needs.integration.url or "", pace=needs.pace, request_seconds=request_seconds
-        )
+        self._exchange = needs.exchange(request_seconds)
         self._tokens = Tokens(self._new_token, needs.secrets, needs.now_ms, refresh_secret=_REFRESH)
 
     async def call(

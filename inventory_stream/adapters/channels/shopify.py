@@ -13,6 +13,7 @@ from inventory_stream.adapters.channels.answers import all_ended, ended_by, not_
 from inventory_stream.adapters.channels.halving import REFUSED_WITH_OTHERS, push_in_halves
 from inventory_stream.adapters.channels.inbound import shopify as inbound
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.plain import PlainChannel
 from inventory_stream.adapters.channels.shopify_api import NAME, REFRESH, ShopifyApi
 from inventory_stream.adapters.channels.shopify_orders import (
     ORDER,
@@ -42,7 +43,7 @@ from inventory_stream.adapters.channels.shopify_words import (
     ShownAnswer,
 )
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
-from inventory_stream.ports.channel import Caps, ChannelError, Ended, Push, Result
+from inventory_stream.ports.channel import ChannelError, Ended, Push, Result
 from inventory_stream.ports.integrations import Integration
 from models.channels import ChannelEvent, OrderNamed
 
@@ -56,28 +57,18 @@ _SHOP: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com")
 _RENEWAL: Final = frozenset({"client_id", "client_secret", REFRESH})
 
 
-class Shopify:
+class Shopify(PlainChannel):
     """One shop."""
 
     def __init__(self, needs: Needs) -> None:
         self._options = options_of(needs.integration, ShopifyOptions)
-        self._caps = caps_of(self._options)
+        super().__init__(caps_of(self._options))
         self._api = ShopifyApi(
             needs,
             shop_url(needs.integration),
             self._caps.request_seconds,
             self._options.requests_per_second * SET_POINTS,
         )
-
-    @property
-    def caps(self) -> Caps:
-        """What it can do."""
-        return self._caps
-
-    def group_of(self, listing: str) -> str:
-        """Give nothing: any listings of a shop fit into one call."""
-        del listing
-        return ""
 
     async def push(self, batch: Sequence[Push], key: str, *, dry_run: bool = False) -> Sequence[Ended]:
         """Send absolute quantities in one mutation; Shopify has no place that only validates."""
@@ -131,10 +122,6 @@ class Shopify:
                 break
         return payload
 
-    async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
-        """There is no slow way: `caps.bulk_max` is 0."""
-        return await self.push(batch, key)
-
     async def read_back(self, listings: Sequence[str]) -> Mapping[str, int]:
         """Ask what is available, with one query for each location."""
         items_of: dict[str, list[str]] = {}
@@ -167,9 +154,6 @@ class Shopify:
         if answer.data is None or answer.data.order is None:
             raise ChannelError(Result.PERMANENT, "order-unknown")
         return events_of_order(named.order_id, answer.data.order)
-
-    async def close(self) -> None:
-        """Nothing is held: connections are the process's."""
 
 
 def _left(batch: Sequence[Push]) -> list[Ended]:

@@ -34,7 +34,7 @@ class ShopifyApi:
     def __init__(self, needs: Needs, url: str, request_seconds: float, per_second_max: float) -> None:
         self._needs = needs
         self._per_second_max = per_second_max
-        self._exchange = needs.exchanges.of(url, pace=needs.pace, request_seconds=request_seconds)
+        self._exchange = needs.exchange(request_seconds, url)
         self._tokens = (
             Tokens(self._new_token, needs.secrets, needs.now_ms, refresh_secret=REFRESH)
             if REFRESH in (needs.integration.secrets or {})

@@ -8,7 +8,7 @@ from inventory_stream.ports.channel import Channel, DriftMonitor, Listener, Pace
 from inventory_stream.ports.integrations import Integration
 
 if TYPE_CHECKING:
-    from inventory_stream.adapters.channels.exchange import Exchanges
+    from inventory_stream.adapters.channels.exchange import Exchange, Exchanges
     from inventory_stream.adapters.channels.secrets import Secrets
 
 
@@ -22,6 +22,11 @@ class Needs:
     pace: Pace
     drift: DriftMonitor
     now_ms: Callable[[], int]
+
+    def exchange(self, request_seconds: float, url: str | None = None) -> "Exchange":
+        """Give the way to the account's address, or to another one of the same vendor."""
+        address = self.integration.url or "" if url is None else url
+        return self.exchanges.of(address, pace=self.pace, request_seconds=request_seconds)
 
 
 @dataclass(frozen=True, slots=True)

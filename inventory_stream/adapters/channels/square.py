@@ -18,6 +18,7 @@ from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.halving import push_in_halves
 from inventory_stream.adapters.channels.inbound import square
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.plain import PlainChannel
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.adapters.channels.square_counts import (
     IN_STOCK,
@@ -69,43 +70,33 @@ class _TokenAnswer(Struct):
     access_token: str
 
 
-class Square:
+class Square(PlainChannel):
     """One seller account."""
 
     def __init__(self, needs: Needs) -> None:
         options = options_of(needs.integration, SquareOptions)
         rate = options.requests_per_second
-        self._caps = Caps(
-            batch_max=BATCH_MAX,
-            in_flight_max=options.in_flight,
-            limits=(Limit(REQUESTS, rate, max(1.0, rate)),),
-            read_back_max=READ_BACK_MAX,
-            settle_seconds=options.settle_seconds,
+        super().__init__(
+            Caps(
+                batch_max=BATCH_MAX,
+                in_flight_max=options.in_flight,
+                limits=(Limit(REQUESTS, rate, max(1.0, rate)),),
+                read_back_max=READ_BACK_MAX,
+                settle_seconds=options.settle_seconds,
+            )
         )
         self._secrets = needs.secrets
         self._drift = needs.drift
         self._channel = needs.integration.adapter
         self._pace = needs.pace
         self._now_ms = needs.now_ms
-        self._exchange = needs.exchanges.of(
-            needs.integration.url or "", pace=needs.pace, request_seconds=self._caps.request_seconds
-        )
+        self._exchange = needs.exchange(self._caps.request_seconds)
         # Square's refresh token of a seller stays the same, so none is stored.
         self._tokens = (
             Tokens(self._ask_token, needs.secrets, needs.now_ms)
             if "refresh_token" in (needs.integration.secrets or {})
             else Tokens.static("access_token", needs.secrets, needs.now_ms)
         )
-
-    @property
-    def caps(self) -> Caps:
-        """Options of the account over the defaults."""
-        return self._caps
-
-    def group_of(self, listing: str) -> str:
-        """Nothing is shared: one request takes any items and places."""
-        del listing
-        return ""
 
     async def push(self, batch: Sequence[Push], key: str, *, dry_run: bool = False) -> Sequence[Ended]:
         """Send counts. Square has no place that only validates, so a dry run sends nothing."""
@@ -117,10 +108,6 @@ class Square:
             return await self._change(some, key_of(some, batch, key, now_ms), now_ms)
 
         return await push_in_halves(batch, send, lambda: self._pace.take(REQUESTS))
-
-    async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
-        """Say that there is no slow way: `caps.bulk_max` is 0."""
-        return await self.push(batch, key)
 
     async def read_back(self, listings: Sequence[str]) -> Mapping[str, int]:
         """Ask for counts, place by place: one request names items and places, and means each with each."""
@@ -152,9 +139,6 @@ class Square:
         # An order has a hundred documented fields, of which ten count.
         read = decoded(answer, _OrderAnswer, self._drift, self._channel, counts_unknown=False)
         return events_of_order(read.order)
-
-    async def close(self) -> None:
-        """Nothing is held: connections are the process's."""
 
     async def _change(self, batch: Sequence[Push], key: str, now_ms: int) -> Sequence[Ended]:
         answer = await self._call(

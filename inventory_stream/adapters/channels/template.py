@@ -15,11 +15,11 @@ from msgspec import Meta, Struct
 from inventory_stream.adapters.channels.answers import code_of, decoded, ended_by, not_sent, whole
 from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.plain import PlainChannel
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.adapters.channels.tokens import Fresh, Tokens
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
 from inventory_stream.ports.integrations import Integration
-from models.channels import ChannelEvent, OrderNamed
 
 # 1. What the vendor's documents say, each number with where it stands. Here: sandbox/template.py.
 BATCH_MAX: Final = 50
@@ -72,35 +72,25 @@ _DOCUMENTED: Final = frozenset({"items.updated_at", "token_type"})
 
 
 # 4. One account. It holds no state that must survive and decides nothing about order, rate or retries.
-class TemplateChannel:
+class TemplateChannel(PlainChannel):
     """One shop."""
 
     def __init__(self, needs: Needs) -> None:
         integration = needs.integration
         options = options_of(integration, TemplateOptions)
         rate = options.requests_per_second
-        self._caps = Caps(
-            batch_max=BATCH_MAX,
-            in_flight_max=2,
-            limits=(Limit(WRITES, rate, rate, is_stated=True), Limit(READS, rate, rate)),
-            read_back_max=READ_BACK_MAX,
-            settle_seconds=options.settle_seconds,
+        super().__init__(
+            Caps(
+                batch_max=BATCH_MAX,
+                in_flight_max=2,
+                limits=(Limit(WRITES, rate, rate, is_stated=True), Limit(READS, rate, rate)),
+                read_back_max=READ_BACK_MAX,
+                settle_seconds=options.settle_seconds,
+            )
         )
         self._needs = needs
-        self._exchange = needs.exchanges.of(
-            integration.url or "", pace=needs.pace, request_seconds=self._caps.request_seconds
-        )
+        self._exchange = needs.exchange(self._caps.request_seconds)
         self._tokens = Tokens(self._new_token, needs.secrets, needs.now_ms)
-
-    @property
-    def caps(self) -> Caps:
-        """What it can do."""
-        return self._caps
-
-    def group_of(self, listing: str) -> str:
-        """Give nothing: any listings of a shop fit into one request."""
-        del listing
-        return ""
 
     async def push(self, batch: Sequence[Push], key: str, *, dry_run: bool = False) -> Sequence[Ended]:
         """Send one request; its body depends on the batch alone, so a repeat has the same bytes."""
@@ -120,10 +110,6 @@ class TemplateChannel:
             return ended_by(batch, error)
         return whole(batch, {item.id: _end_of(item) for item in items})
 
-    async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
-        """Say that there is no slow way: `caps.bulk_max` is 0."""
-        return await self.push(batch, key)
-
     async def read_back(self, listings: Sequence[str]) -> Mapping[str, int]:
         """Ask for `READ_BACK_MAX` at a time."""
         shown: dict[str, int] = {}
@@ -136,14 +122,6 @@ class TemplateChannel:
             answer = await self._tokens.call(send)
             shown |= {item.id: item.quantity for item in self._read(answer, _Stock).items}
         return shown
-
-    async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
-        """Say that no order is ever only named."""
-        del named
-        raise ChannelError(Result.PERMANENT, "no-orders")
-
-    async def close(self) -> None:
-        """Hold nothing: connections are the process's."""
 
     async def _ask(
         self,

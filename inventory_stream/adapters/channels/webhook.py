@@ -20,10 +20,10 @@ from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.inbound import webhook
 from inventory_stream.adapters.channels.inbound.signing import standard_signature
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.plain import PlainChannel
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.ports.channel import Caps, ChannelError, Ended, Limit, Push, Result
 from inventory_stream.ports.integrations import Integration
-from models.channels import ChannelEvent, OrderNamed
 from models.ids import ID_CHARACTERS_MAX, encode_id, has_control_character
 
 EVENT_TYPE: Final = "inventory_stream.availability_changed.v1"
@@ -62,37 +62,27 @@ class WebhookOptions(Struct, frozen=True, forbid_unknown_fields=True):
     ] = True
 
 
-class WebhookChannel:
+class WebhookChannel(PlainChannel):
     """One receiver."""
 
     def __init__(self, needs: Needs) -> None:
         integration = needs.integration
         options = options_of(integration, WebhookOptions)
-        self._caps = Caps(
-            batch_max=options.listings_max,
-            # Receivers need not keep order, but those that do so by accident are spared.
-            in_flight_max=2,
-            limits=(Limit(REQUESTS, options.requests_per_second, options.burst),),
-            can_read_back=False,
-            settle_seconds=0.0,  # there is nothing to read, so nothing to wait for
-            request_seconds=options.request_seconds,
-            takes_orders=options.takes_orders,
+        super().__init__(
+            Caps(
+                batch_max=options.listings_max,
+                # Receivers need not keep order, but those that do so by accident are spared.
+                in_flight_max=2,
+                limits=(Limit(REQUESTS, options.requests_per_second, options.burst),),
+                can_read_back=False,
+                settle_seconds=0.0,  # there is nothing to read, so nothing to wait for
+                request_seconds=options.request_seconds,
+                takes_orders=options.takes_orders,
+            )
         )
         self._source = f"/inventory-stream/{encode_id(integration.channel)}/{encode_id(integration.account)}"
         self._needs = needs
-        self._exchange = needs.exchanges.of(
-            integration.url or "", pace=needs.pace, request_seconds=options.request_seconds
-        )
-
-    @property
-    def caps(self) -> Caps:
-        """What it can do."""
-        return self._caps
-
-    def group_of(self, listing: str) -> str:
-        """Give nothing: any listings may share an event."""
-        del listing
-        return ""
+        self._exchange = needs.exchange(options.request_seconds)
 
     async def push(self, batch: Sequence[Push], key: str, *, dry_run: bool = False) -> Sequence[Ended]:
         """Send one event. An answer of 2xx is all that a receiver says: it has the whole of it."""
@@ -108,23 +98,6 @@ class WebhookChannel:
         except ChannelError as error:
             return ended_by(batch, error)
         return all_ended(batch, Result.APPLIED)
-
-    async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
-        """Say that there is no slow way: `caps.bulk_max` is 0."""
-        return await self.push(batch, key)
-
-    async def read_back(self, listings: Sequence[str]) -> Mapping[str, int]:
-        """Say that a webhook cannot be asked."""
-        del listings
-        raise ChannelError(Result.PERMANENT, "no-read-back")
-
-    async def events_of(self, named: OrderNamed) -> Sequence[ChannelEvent]:
-        """Say that a webhook cannot be asked."""
-        del named
-        raise ChannelError(Result.PERMANENT, "no-orders")
-
-    async def close(self) -> None:
-        """Hold nothing: connections are the process's."""
 
     def _headers(self, key: str, body: bytes) -> Mapping[str, str]:
         at_seconds = self._needs.now_ms() // _MS

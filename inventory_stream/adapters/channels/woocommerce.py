@@ -13,11 +13,12 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from inventory_stream.adapters.channels import woocommerce_orders
-from inventory_stream.adapters.channels.answers import all_ended, decoded, not_sent, whole
+from inventory_stream.adapters.channels.answers import decoded, not_sent, whole
 from inventory_stream.adapters.channels.exchange import Answer
 from inventory_stream.adapters.channels.halving import push_in_halves
 from inventory_stream.adapters.channels.inbound import woocommerce
 from inventory_stream.adapters.channels.options import described, option_mistake, options_of
+from inventory_stream.adapters.channels.plain import PlainChannel
 from inventory_stream.adapters.channels.spec import AdapterSpec, Needs
 from inventory_stream.adapters.channels.woocommerce_orders import OrderAsked, Refund
 from inventory_stream.adapters.channels.woocommerce_words import (
@@ -61,30 +62,25 @@ class WooOptions(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 2.0
 
 
-class WooCommerce:
+class WooCommerce(PlainChannel):
     """One shop."""
 
     def __init__(self, needs: Needs) -> None:
         options = options_of(needs.integration, WooOptions)
-        self._caps = Caps(
-            batch_max=options.batch_max,
-            in_flight_max=options.in_flight,
-            limits=(Limit(REQUESTS, options.requests_per_second, 1.0),),
-            read_back_max=READ_BACK_MAX,
-            settle_seconds=options.settle_seconds,
-            request_seconds=20.0,  # PHP saves a hundred products in seconds, not in milliseconds
+        super().__init__(
+            Caps(
+                batch_max=options.batch_max,
+                in_flight_max=options.in_flight,
+                limits=(Limit(REQUESTS, options.requests_per_second, 1.0),),
+                read_back_max=READ_BACK_MAX,
+                settle_seconds=options.settle_seconds,
+                request_seconds=20.0,  # PHP saves a hundred products in seconds, not in milliseconds
+            )
         )
         self._secrets = needs.secrets
         self._drift = needs.drift
         self._pace = needs.pace
-        self._exchange = needs.exchanges.of(
-            needs.integration.url or "", pace=needs.pace, request_seconds=self._caps.request_seconds
-        )
-
-    @property
-    def caps(self) -> Caps:
-        """Options of the account over the defaults."""
-        return self._caps
+        self._exchange = needs.exchange(self._caps.request_seconds)
 
     def group_of(self, listing: str) -> str:
         """Variations go to their product's address; products share one."""
@@ -97,11 +93,6 @@ class WooCommerce:
         if dry_run:
             return not_sent(batch)
         return await push_in_halves(batch, self._update, partial(self._pace.take, REQUESTS))
-
-    async def push_bulk(self, batch: Sequence[Push], key: str) -> Sequence[Ended]:
-        """Say that there is no slow way."""
-        del key
-        return all_ended(batch, Result.PERMANENT, "no-bulk")
 
     async def read_back(self, listings: Sequence[str]) -> Mapping[str, int]:
         """Ask for the stock of products, then of the variations of each product; 100 at a time."""
@@ -126,9 +117,6 @@ class WooCommerce:
             return woocommerce_orders.events_of(order, refunds)
         except MalformedError:
             raise ChannelError(Result.PERMANENT, "order-malformed") from None
-
-    async def close(self) -> None:
-        """Nothing is held: connections are the process's."""
 
     async def _update(self, batch: Sequence[Push]) -> Sequence[Ended]:
         group = self.group_of(batch[0].listing)

@@ -197,7 +197,6 @@ class Account:
             await asyncio.wait(self._tasks)
         await self.acting.stop()
         await self.sender.stop()
-        await self._parts.channel.close()
         self._is_stopped = True
         self._parts.monitor.given_up(self.integration.name)
 

@@ -187,13 +187,9 @@ class ChannelOwner:
         await former.stop()
         await held.keeper.kept()
         fresh = self._new_account(former.integration, held.keeper, self._restart)
-        try:
-            mapped = self._mapping.version
-            await asyncio.to_thread(fresh.map_listings)
-            await self._remember(partition, {key: fresh})
-        except BaseException:
-            await fresh.parts.channel.close()
-            raise
+        mapped = self._mapping.version
+        await asyncio.to_thread(fresh.map_listings)
+        await self._remember(partition, {key: fresh})
         fresh.succeed(former)
         if self._mapping.version != mapped:
             fresh.remap()

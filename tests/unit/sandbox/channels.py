@@ -85,7 +85,6 @@ async def connected(
         try:
             yield channel, fake
         finally:
-            await channel.close()
             await exchanges.close()
 
 

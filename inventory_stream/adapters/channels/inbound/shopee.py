@@ -15,7 +15,8 @@ from inventory_stream.adapters.channels.inbound.reading import (
     identifier,
     ms_of_seconds,
 )
-from inventory_stream.adapters.channels.inbound.signing import check_one, shopee_push_signature
+from inventory_stream.adapters.channels.inbound.signed import SignedListener
+from inventory_stream.adapters.channels.inbound.signing import shopee_push_signature
 from inventory_stream.adapters.channels.secrets import Secrets
 from inventory_stream.ports.channel import Delivery, ForeignError, Heard
 from inventory_stream.ports.integrations import Integration
@@ -42,20 +43,16 @@ class _Expiring(Struct):
     shop_expire_soon: tuple[int, ...] = ()
 
 
-class ShopeeListener:
+class ShopeeListener(SignedListener):
     """A `Listener` of one shop."""
 
-    def __init__(self, integration: Integration, secrets: Secrets) -> None:
-        self._account = integration.account
-        self._secrets = secrets
+    signed_by = SIGNED_BY
+    header = SIGNATURE_HEADER
 
-    def verify(self, delivery: Delivery, now_ms: int) -> None:
-        """See the port. No time is signed."""
-        del now_ms
-        expected = [
-            shopee_push_signature(key, delivery.url, delivery.raw) for key in self._secrets.live(SIGNED_BY)
-        ]
-        check_one(delivery.headers.get(SIGNATURE_HEADER), expected, SIGNATURE_HEADER)
+    @staticmethod
+    def signature(secret: str, delivery: Delivery) -> str:
+        """See the base class."""
+        return shopee_push_signature(secret, delivery.url, delivery.raw)
 
     def parse(self, delivery: Delivery, now_ms: int) -> Heard:
         """See the port. Shopee names no delivery: its bytes do."""

@@ -21,7 +21,8 @@ from inventory_stream.adapters.channels.inbound.reading import (
     named,
     units_of,
 )
-from inventory_stream.adapters.channels.inbound.signing import base64_hmac, check_one
+from inventory_stream.adapters.channels.inbound.signed import SignedListener
+from inventory_stream.adapters.channels.inbound.signing import base64_hmac
 from inventory_stream.adapters.channels.secrets import Secrets
 from inventory_stream.ports.channel import Delivery, ForeignError, Heard
 from inventory_stream.ports.integrations import Integration
@@ -114,18 +115,16 @@ class _Told(Struct):
     unknown: tuple[str, ...] = ()
 
 
-class ShopifyListener:
+class ShopifyListener(SignedListener):
     """A `Listener` of one shop."""
 
-    def __init__(self, integration: Integration, secrets: Secrets) -> None:
-        self._account = integration.account
-        self._secrets = secrets
+    signed_by = SIGNED_BY
+    header = SIGNATURE_HEADER
 
-    def verify(self, delivery: Delivery, now_ms: int) -> None:
-        """See the port. No time is signed: what is old is told apart by its ids alone."""
-        del now_ms
-        expected = [base64_hmac(secret, delivery.raw) for secret in self._secrets.live(SIGNED_BY)]
-        check_one(delivery.headers.get(SIGNATURE_HEADER), expected, SIGNATURE_HEADER)
+    @staticmethod
+    def signature(secret: str, delivery: Delivery) -> str:
+        """See the base class."""
+        return base64_hmac(secret, delivery.raw)
 
     def parse(self, delivery: Delivery, now_ms: int) -> Heard:
         """See the port."""

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from inventory_stream.adapters.channels.inbound.reading import decoded, identifier, kind_of, ms_of
-from inventory_stream.adapters.channels.inbound.signing import check_one, square_signature
+from inventory_stream.adapters.channels.inbound.signed import SignedListener
+from inventory_stream.adapters.channels.inbound.signing import square_signature
 from inventory_stream.adapters.channels.secrets import Secrets
 from inventory_stream.ports.channel import Delivery, ForeignError, Heard, MalformedError
 from inventory_stream.ports.integrations import Integration
@@ -52,20 +53,16 @@ class _Order(Struct):
     updated_at: datetime | None = None
 
 
-class SquareListener:
+class SquareListener(SignedListener):
     """A `Listener` of one merchant."""
 
-    def __init__(self, integration: Integration, secrets: Secrets) -> None:
-        self._account = integration.account
-        self._secrets = secrets
+    signed_by = SIGNED_BY
+    header = SIGNATURE_HEADER
 
-    def verify(self, delivery: Delivery, now_ms: int) -> None:
-        """See the port. No time is signed."""
-        del now_ms
-        expected = [
-            square_signature(key, delivery.url, delivery.raw) for key in self._secrets.live(SIGNED_BY)
-        ]
-        check_one(delivery.headers.get(SIGNATURE_HEADER), expected, SIGNATURE_HEADER)
+    @staticmethod
+    def signature(secret: str, delivery: Delivery) -> str:
+        """See the base class."""
+        return square_signature(secret, delivery.url, delivery.raw)
 
     def parse(self, delivery: Delivery, now_ms: int) -> Heard:
         """See the port."""

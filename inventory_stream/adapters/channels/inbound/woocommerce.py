@@ -22,7 +22,8 @@ from inventory_stream.adapters.channels.inbound.reading import (
     ms_of,
     units_of,
 )
-from inventory_stream.adapters.channels.inbound.signing import check_one, woocommerce_signature
+from inventory_stream.adapters.channels.inbound.signed import SignedListener
+from inventory_stream.adapters.channels.inbound.signing import woocommerce_signature
 from inventory_stream.adapters.channels.secrets import Secrets
 from inventory_stream.ports.channel import Delivery, Heard
 from inventory_stream.ports.integrations import Integration
@@ -89,19 +90,21 @@ class _Product(Struct):
     date_modified_gmt: datetime | None = None
 
 
-class WooCommerceListener:
+class WooCommerceListener(SignedListener):
     """A `Listener` of one site."""
 
-    def __init__(self, _: Integration, secrets: Secrets) -> None:
-        self._secrets = secrets
+    signed_by = SIGNED_BY
+    header = SIGNATURE_HEADER
+
+    @staticmethod
+    def signature(secret: str, delivery: Delivery) -> str:
+        """See the base class."""
+        return woocommerce_signature(secret, delivery.raw)
 
     def verify(self, delivery: Delivery, now_ms: int) -> None:
-        """See the port. No time is signed. The first request is let through: it can say nothing."""
-        del now_ms
-        if is_ping(delivery.raw):
-            return
-        expected = [woocommerce_signature(secret, delivery.raw) for secret in self._secrets.live(SIGNED_BY)]
-        check_one(delivery.headers.get(SIGNATURE_HEADER), expected, SIGNATURE_HEADER)
+        """See the port. The first request is let through: it can say nothing."""
+        if not is_ping(delivery.raw):
+            super().verify(delivery, now_ms)
 
     def parse(self, delivery: Delivery, now_ms: int) -> Heard:
         """See the port."""

@@ -55,9 +55,6 @@ class Shop:
         """See the port."""
         raise NotImplementedError(named.order_id)
 
-    async def close(self) -> None:
-        """See the port."""
-
 
 class Stand:
     """An account with listings `l0`, `l1`, ... that were all told 10 units, and a clock."""
