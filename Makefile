@@ -100,7 +100,7 @@ bench-channels: $(READY) ## channels against the sandbox: row to wire, zeros thr
 
 lock: ## pin every dependency again (needs uv); the lock holds hashes and no download address
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras \
-	  --no-emit-package pandas --no-emit-package numpy --upgrade pyproject.toml -o requirements.lock
+	  --no-emit-package pandas --upgrade pyproject.toml -o requirements.lock
 	$(MAKE) lock-image
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --upgrade k8s/checks.in -o k8s/checks.lock
