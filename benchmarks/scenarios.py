@@ -1,37 +1,36 @@
-"""What is measured, and the target of each figure."""
+"""The kinds of scenario: what is done, what is measured, and what a figure must reach; the catalogue has all."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from benchmarks.load import Form, Workload
-from benchmarks.memory_load import Kind
-
-COMMANDS: Final = 600_000
-"""Of a throughput run: 1.2 s at the fastest target, so that the 5 ms of the watcher are 0.4 %. More would
-take the whole beyond the quarter of an hour that somebody waits for it."""
-RATE_PER_S: Final = 20_000
-VIEW_RATE_PER_S: Final = 5_000
-WARM_UP_SECONDS: Final = 5
-MEASURED_SECONDS: Final = 20
-"""Of a latency run: 400,000 latencies, so that p99.9 is a matter of 400 of them."""
-WIDE_SKUS: Final = 5_000
 
 WORKER: Final = "worker"
 BARE_LOOP: Final = "bare loop"
+COMPILED: Final = "compiled worker"
 VIEW: Final = "worker and projection"
 TAKEN_OVER: Final = "second worker takes over"
 RESTARTED: Final = "started again by its supervisor"
+FULL_MEMORY: Final = "worker with a full memory"
+STORM: Final = "while reservations expire"
+CALM: Final = "before they expire"
+GATEWAY: Final = "gateway"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure of a subject (or the ratio worker / bare loop) must reach; one bound is set."""
+    """What a figure of a subject must reach; one bound is set.
+
+    `is_ratio`: not the figure itself, but how it compares with that of `against` in the same run.
+    """
 
     figure: str
     at_least: float | None = None
     at_most: float | None = None
     is_ratio: bool = False
     subject: str = WORKER
+    against: str = BARE_LOOP
+    against: str = BARE_LOOP
 
     def is_met(self, value: float) -> bool:
         """Say whether the value is good enough."""
@@ -43,20 +42,29 @@ class Target:
     def text(self) -> str:
         """The bound in words."""
         bound = f">= {self.at_least:,g}" if self.at_least is not None else f"<= {self.at_most:g}"
-        return f"{bound}x the bare loop" if self.is_ratio else bound
+        return f"{bound}x {_named(self.against)}" if self.is_ratio else bound
+
+
+def _named(subject: str) -> str:
+    return f"the {subject}" if subject == BARE_LOOP else subject
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     """One table of the report.
 
-    `runs_max` bounds the runs where another would give the same figures.
+    `about_seconds` is what a run of it takes on a 2-core machine, for who waits. `headline_runs` are its runs
+    in `make bench`; 0: only `--full` measures it. `runs_max` bounds the runs where another would give the
+    same figures.
     """
 
     name: str
     title: str
+    about_seconds: int
     targets: tuple[Target, ...] = ()
+    headline_runs: int = 0
     runs_max: int | None = None
+    is_full_only: bool = False
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -68,7 +76,9 @@ class Scenario:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _LoadScenario(Scenario):
+class LoadScenario(Scenario):
+    """A scenario of reservations that one model decides."""
+
     workload: Workload
 
     @property
@@ -80,21 +90,139 @@ class _LoadScenario(Scenario):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClosedLoop(_LoadScenario):
-    """Decisions per second: all commands lie in the log before the worker starts."""
+class ClosedLoop(LoadScenario):
+    """Decisions per second: all commands lie in the log before the subjects start, one after the other."""
+
+    subjects: tuple[str, ...] = (WORKER, BARE_LOOP)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenLoop(_LoadScenario):
+class OpenLoop(LoadScenario):
     """Latency to the ledger's row: commands are due at a rate; the first `warm_up_commands` do not count."""
 
     rate_per_s: int
     warm_up_commands: int
+    subjects: tuple[str, ...] = (WORKER, BARE_LOOP)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ViewLoop(OpenLoop):
     """Latency to Redis: as an open loop, until the view has told the effect of the command."""
+
+    subjects: tuple[str, ...] = (VIEW,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep(LoadScenario):
+    """Latency over the rate: each rate for `seconds_each`, in rising order, until p99 passes a bound.
+
+    Each rate is a subject of its own (`rate_subject`); the worker has the highest rate within.
+    """
+
+    rates_per_s: tuple[int, ...]
+    seconds_each: int
+    p99_ms_max: float = 25.0
+
+
+def rate_subject(rate_per_s: int) -> str:
+    """Name one rate of a sweep."""
+    return f"{rate_per_s:,}/s due"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed(Scenario):
+    """Reserve, confirm, release, adjust and repeats in the shares of a shop, closed loop."""
+
+    commands: int
+    skus: int
+    form: Form
+    pack: int = 100
+    seed: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Groups(Scenario):
+    """Reservations over a group of `locations`, half of them split, half from the first that fits."""
+
+    commands: int
+    skus: int
+    locations: int
+    form: Form
+    pack: int = 100
+    seed: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullMemory(LoadScenario):
+    """The workload's first `live` reservations live in memory before the next are measured.
+
+    Then `closed` as fast as the worker can, and the rest at `rate_per_s`.
+    """
+
+    live: int
+    closed: int
+    rate_per_s: int
+    warm_up_commands: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpiryStorm(LoadScenario):
+    """`due` reservations of one SKU expire at once while the workload's commands are due at a rate."""
+
+    due: int
+    ttl_seconds: int
+    rate_per_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling(Scenario):
+    """One hot SKU on each partition, decided by so many workers: each (workers, partitions) in turn."""
+
+    setups: tuple[tuple[int, int], ...]
+    commands_each: int
+    form: Form
+    pack: int = 100
+
+
+def scaling_subject(workers: int, partitions: int) -> str:
+    """Name one setup of a scaling scenario."""
+    return f"{workers} worker{'s' * (workers > 1)}, {partitions} hot SKU{'s' * (partitions > 1)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults(LoadScenario):
+    """The hot SKU at a fixed rate while its owner is killed (SIGKILL) again and again.
+
+    `kill_seconds` lie between a first decision after a kill and the next kill. `is_static`: the worker
+    keeps its place in the consumer group over restarts (`KAFKA__INSTANCE_ID`).
+    """
+
+    rate_per_s: int
+    kills: int
+    kill_seconds: int
+    is_static: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayLoad(Scenario):
+    """A scenario of benchmarks/gateway, `load`, at a length of its own."""
+
+    load: str
+    seconds: float
+    warm_up_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeersClosed(LoadScenario):
+    """As a closed loop, by every peer that is there, the worker and the bare loop in turns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeersOpen(LoadScenario):
+    """As an open loop, by every peer that is there, the worker and the bare loop in turns."""
+
+    rate_per_s: int
+    warm_up_commands: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,125 +246,3 @@ class Memory(Scenario):
 
     items: int
     skus: int
-
-
-_LATENCY_SECONDS: Final = WARM_UP_SECONDS + MEASURED_SECONDS
-
-SCENARIOS: Final[tuple[Scenario, ...]] = (
-    ClosedLoop(
-        name="hot-positional",
-        title="one hot SKU, positional packs of 100",
-        workload=Workload(COMMANDS, 1, Form.POSITIONAL),
-        targets=(Target("commands_per_s", at_least=500_000),),
-    ),
-    ClosedLoop(
-        name="hot-packed",
-        title="one hot SKU, packs of 100 JSON objects",
-        workload=Workload(COMMANDS, 1, Form.PACK),
-    ),
-    ClosedLoop(
-        name="hot-single",
-        title="one hot SKU, one JSON command per record",
-        workload=Workload(COMMANDS, 1, Form.SINGLE),
-        targets=(Target("commands_per_s", at_least=180_000),),
-    ),
-    ClosedLoop(
-        name="wide-positional",
-        title="5,000 SKUs uniform, positional packs of 100",
-        workload=Workload(COMMANDS, WIDE_SKUS, Form.POSITIONAL),
-        targets=(Target("commands_per_s", at_least=300_000),),
-    ),
-    ClosedLoop(
-        name="wide-single",
-        title="5,000 SKUs uniform, one JSON command per record",
-        workload=Workload(COMMANDS, WIDE_SKUS, Form.SINGLE),
-        targets=(Target("commands_per_s", at_least=150_000),),
-    ),
-    OpenLoop(
-        name="latency",
-        title="command due -> row read back, 20k/s open loop, 5,000 SKUs, one JSON command per record",
-        workload=Workload(RATE_PER_S * _LATENCY_SECONDS, WIDE_SKUS, Form.SINGLE),
-        targets=(
-            Target("p50_ms", at_most=4.0),
-            Target("p99_ms", at_most=15.0),
-            Target("p50_ms", at_most=1.5, is_ratio=True),
-        ),
-        rate_per_s=RATE_PER_S,
-        warm_up_commands=RATE_PER_S * WARM_UP_SECONDS,
-    ),
-    ViewLoop(
-        name="view",
-        title="command due -> Redis told its effect, 5k/s open loop, 5,000 SKUs, one JSON command per record",
-        workload=Workload(VIEW_RATE_PER_S * _LATENCY_SECONDS, WIDE_SKUS, Form.SINGLE),
-        targets=(Target("p99_ms", at_most=40.0, subject=VIEW),),
-        rate_per_s=VIEW_RATE_PER_S,
-        warm_up_commands=VIEW_RATE_PER_S * WARM_UP_SECONDS,
-    ),
-    Recovery(
-        name="recovery",
-        title="kill -9 of the owner of a full partition -> first decision of the next",
-        targets=tuple(
-            target
-            for subject in (TAKEN_OVER, RESTARTED)
-            for target in (
-                Target("rows_per_s", at_least=300_000, subject=subject),
-                Target("share_of_allowed", at_most=1.0, subject=subject),
-            )
-        ),
-        skus=20_000,
-        # A million rows in all: nearly every command moves another position, which is a row, too.
-        till_sales=140_000,
-        reservations=280_000,
-        confirmed=60_000,
-        released=40_000,
-    ),
-    Memory(
-        name="memory",
-        title="resident memory for each row that is kept",
-        targets=tuple(
-            target
-            for kind, bytes_each in ((Kind.RESERVATION, 600), (Kind.POSITION, 600), (Kind.RECEIPT, 160))
-            for target in (
-                Target("bytes_each_decided", at_most=bytes_each, subject=kind.value),
-                Target("bytes_each_recovered", at_most=bytes_each, subject=kind.value),
-                Target("base_mb", at_most=120, subject=kind.value),
-            )
-        ),
-        runs_max=1,  # the same rows take the same bytes: two runs differ by 0.1 %
-        items=300_000,
-        skus=WIDE_SKUS,
-    ),
-)
-
-SMALL_COMMANDS: Final = 20_000
-"""Four appends of 1 MiB, so that a rate can be told."""
-SMALL_SKUS: Final = 50
-SMALL_RATE_PER_S: Final = 1_000
-SMALL_SECONDS: Final = 2
-SMALL_ITEMS: Final = 2_000
-
-
-def small(scenario: Scenario) -> Scenario:
-    """Shrink a scenario to what CI can run in seconds: no figure of it means anything."""
-    shrunk = replace(scenario, title=f"{scenario.title}: SMALL, a trial of the benchmark", targets=())
-    match shrunk:
-        case OpenLoop():
-            workload = replace(shrunk.workload, commands=SMALL_RATE_PER_S * SMALL_SECONDS, skus=SMALL_SKUS)
-            warm_up = SMALL_RATE_PER_S // 2
-            return replace(shrunk, workload=workload, rate_per_s=SMALL_RATE_PER_S, warm_up_commands=warm_up)
-        case ClosedLoop():
-            skus = min(SMALL_SKUS, shrunk.workload.skus)
-            return replace(shrunk, workload=replace(shrunk.workload, commands=SMALL_COMMANDS, skus=skus))
-        case Recovery():
-            return replace(
-                shrunk,
-                skus=SMALL_SKUS,
-                till_sales=SMALL_ITEMS,
-                reservations=2 * SMALL_ITEMS,
-                confirmed=SMALL_ITEMS // 2,
-                released=SMALL_ITEMS // 4,
-            )
-        case Memory():
-            return replace(shrunk, items=SMALL_ITEMS, skus=SMALL_SKUS)
-        case _:
-            raise AssertionError(f"{scenario.name}: a kind of scenario without a small form")
