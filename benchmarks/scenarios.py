@@ -30,7 +30,6 @@ class Target:
     is_ratio: bool = False
     subject: str = WORKER
     against: str = BARE_LOOP
-    against: str = BARE_LOOP
 
     def is_met(self, value: float) -> bool:
         """Say whether the value is good enough."""
@@ -64,7 +63,6 @@ class Scenario:
     targets: tuple[Target, ...] = ()
     headline_runs: int = 0
     runs_max: int | None = None
-    is_full_only: bool = False
 
     @property
     def parameters(self) -> dict[str, Any]:
