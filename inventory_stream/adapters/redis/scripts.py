@@ -33,7 +33,7 @@ class Scripts:
         calls: Sequence[Call],
         before: Sequence[Sequence[str]] = (),
         after: Sequence[Sequence[str]] = (),
-    ) -> tuple[list[int], list[Any]]:
+    ) -> tuple[list[Any], list[Any]]:
         """Run the calls in one round trip, in order; other clients' commands may come in between.
 
         Plain commands may ride along `before` and `after` them.
