@@ -13,11 +13,13 @@ import uvloop
 from rich.console import Console
 
 from benchmarks.bench import Bench
+from benchmarks.catalogue import SCENARIOS
 from benchmarks.harness import run
 from benchmarks.machine import busy_cores, describe_machine, describe_revision, slug
 from benchmarks.memory import ChildFailedError
 from benchmarks.report import Document, print_report, result_document, save, scenario_document
-from benchmarks.scenarios import SCENARIOS, Scenario, small
+from benchmarks.scenarios import Scenario
+from benchmarks.small import small
 from benchmarks.subjects import PARTITIONS, Launcher, SubjectEndedError
 from inventory_stream.devservers import (
     JVM_FOR_LOAD,

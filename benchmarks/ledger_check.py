@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from benchmarks.bare_loop import BareRow
-from benchmarks.load import LOCATION, Workload, command_number, sku_name
+from benchmarks.load import LOCATION, Workload, command_number
 from benchmarks.watch import LedgerWatch
 from models.rows import PROGRESS_KEY, PositionRow, ReceiptRow, ReservationRow, decode_row
 
@@ -126,7 +126,7 @@ def _note_other(reading: LedgerReading, key: bytes, offset: int, value: bytes) -
 def oversold_units(reading: LedgerReading, workload: Workload) -> int:
     """Count the units granted beyond the stock of their SKU (I2)."""
     return sum(
-        max(0, reading.granted_of.get(sku_name(number), 0) - stock)
+        max(0, reading.granted_of.get(workload.sku_name(number), 0) - stock)
         for number, stock in enumerate(workload.stock)
     )
 
@@ -152,7 +152,7 @@ def faults(reading: LedgerReading, workload: Workload, *, has_positions: bool) -
     if got_sum != want_sum:
         found.append(f"{got_sum} units granted, {want_sum} expected")
     for number, stock in enumerate(workload.stock):
-        sku = sku_name(number)
+        sku = workload.sku_name(number)
         granted = reading.granted_of.get(sku, 0)
         if granted > stock:
             found.append(f"{sku}: {granted} units granted of {stock}: oversold")

@@ -41,10 +41,12 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Workload:
-    """`commands` reservations over `skus` SKUs, chosen uniformly by `seed`.
+    """`commands` reservations over `skus` SKUs, chosen by `seed`.
 
     `stock_percent` is the opening stock as a share of the units asked: below 100 the last are
     refused, and one unit sold twice shows. `pack` is the number of commands of a packed record.
+    `zipf_exponent`: the n-th SKU is asked for 1 / n^exponent as often as the first; 0: all alike.
+    `first_sku` is the number in the first one's name.
     """
 
     commands: int
@@ -53,6 +55,8 @@ class Workload:
     pack: int = 100
     stock_percent: int = 95
     seed: int = 1
+    zipf_exponent: float = 0.0
+    first_sku: int = 0
 
     def __post_init__(self) -> None:
         assert 1 <= self.pack <= PACK_COMMANDS_MAX  # noqa: S101  # the codec would refuse the record
@@ -61,7 +65,10 @@ class Workload:
     def asked(self) -> tuple[list[int], list[int]]:
         """Give the SKU number and the units of each command, by command number."""
         dice = random.Random(self.seed)
-        skus = dice.choices(range(self.skus), k=self.commands)
+        weights = None
+        if self.zipf_exponent:
+            weights = [rank**-self.zipf_exponent for rank in range(1, self.skus + 1)]
+        skus = dice.choices(range(self.skus), weights, k=self.commands)
         return skus, dice.choices(range(1, UNITS_EACH_MAX + 1), k=self.commands)
 
     @cached_property
@@ -90,7 +97,7 @@ class Workload:
         """Give the record values that state the opening stock: counts, in positional packs."""
         now_ms = time.time_ns() // 1_000_000
         counts: list[Command] = [
-            to_positional(Sync(f"count-{number:06d}", sku_name(number), LOCATION, units, now_ms))
+            to_positional(Sync(f"count-{number:06d}", self.sku_name(number), LOCATION, units, now_ms))
             for number, units in enumerate(self.stock)
         ]
         for first in range(0, len(counts), PACK_COMMANDS_MAX):
@@ -104,13 +111,25 @@ class Workload:
         skus, units = self.asked
         if self.form is Form.SINGLE:
             for number in range(self.commands):
-                sku = sku_name(skus[number])
+                sku = self.sku_name(skus[number])
                 yield sku.encode(), _encode(_as_object(number, sku, units[number]))
             return
         make = _as_object if self.form is Form.PACK else _as_array
         for first in range(0, self.commands, self.pack):
             numbers = range(first, min(first + self.pack, self.commands))
-            yield None, _encode([make(number, sku_name(skus[number]), units[number]) for number in numbers])
+            yield (
+                None,
+                _encode([make(number, self.sku_name(skus[number]), units[number]) for number in numbers]),
+            )
+
+    @property
+    def record_commands(self) -> int:
+        """Commands of one record."""
+        return 1 if self.form is Form.SINGLE else self.pack
+
+    def sku_name(self, number: int) -> str:
+        """Name the SKU of a number, 0 being the first of this workload."""
+        return sku_name(self.first_sku + number)
 
 
 def sku_name(number: int) -> str:

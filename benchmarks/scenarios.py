@@ -1,4 +1,4 @@
-"""The kinds of scenario: what is done, what is measured, and what a figure must reach; the catalogue has all."""
+"""The kinds of scenario: what is done, what is measured, what a figure must reach. catalogue.py has all."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Final

@@ -42,7 +42,14 @@ def test_load_leaves_as_many_items_as_it_says(kind: Kind) -> None:
 def test_recovery_load_leaves_what_its_check_expects() -> None:
     """An owner is compared with `kept_after`: that must be what the ledger decides of the load."""
     scenario = Recovery(
-        name="x", title="x", skus=7, till_sales=40, reservations=100, confirmed=30, released=20
+        name="x",
+        title="x",
+        about_seconds=1,
+        skus=7,
+        till_sales=40,
+        reservations=100,
+        confirmed=30,
+        released=20,
     )
     state = PartitionState()
     for offset, value in enumerate(stock_values(scenario)):
