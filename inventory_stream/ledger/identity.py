@@ -42,10 +42,10 @@ def content_hash(command: Command) -> bytes:
         del content[-1]  # `allow_backorder`, as ever: rows from before it was a word keep their hash
     elif isinstance(command, RecordOrder) and content[-1] is None:
         del content[-1]  # `as_of`, likewise
-    elif isinstance(command, Cancel) and content[-1] is None:
-        del content[-1]  # `order_id`, and then `as_of`
-        if content[-1] is None:
-            del content[-1]
+    elif isinstance(command, Cancel) and command.order_id is None:
+        # `order_id`, and then `as_of`. Not one after the other by `content[-1]`: mypyc takes the second
+        # look at the same place for the first.
+        del content[-2 if command.as_of is None else -1 :]
     kind = type_name(type(command))
     try:
         encoded = _encode((kind, content))

@@ -132,11 +132,8 @@ def _decide(
         return _refuse(state, batch, command, reservation, asked, (), arrival_ms)
     refused = closed_to(asked, path, arrival_ms) if path != COMMON else None
     if limits and refused is None:
-        allowed = _allowed(state, command, limits, gone)
-        if isinstance(allowed, Outcome):
-            refused = allowed
-        else:
-            units = min(units, allowed)
+        allowed, refused = _allowed(state, command, limits, gone)
+        units = min(units, allowed)
     if refused is not None:
         return _refuse(state, batch, command, reservation, refused, asked, arrival_ms)
 
@@ -202,15 +199,17 @@ def _asked(
 
 def _allowed(
     state: PartitionState, command: Reserve, limits: Sequence[PurchaseLimitRow], gone: int
-) -> int | Outcome:
-    """Say how many units the purchase limits leave to the customer, or why nothing is granted (R23).
+) -> tuple[int, Outcome | None]:
+    """Say how many units the purchase limits leave to the customer, and why nothing is granted, if so (R23).
 
-    `gone` units of the order were shipped before it came (R21): they count.
+    `gone` units of the order were shipped before it came (R21): they count. Two values and not one of
+    two types: to mypyc an Outcome that may also be an int is an int, and no Outcome any more.
     """
     if command.customer is None:
-        return Outcome.CUSTOMER_REQUIRED
+        return 0, Outcome.CUSTOMER_REQUIRED
     left = allowance(state, limits, command.customer) - gone
-    return left if left >= (1 if command.allow_partial else command.units - gone) else Outcome.LIMIT_REACHED
+    is_enough = left >= (1 if command.allow_partial else command.units - gone)
+    return left, None if is_enough else Outcome.LIMIT_REACHED
 
 
 def _grant_new(
