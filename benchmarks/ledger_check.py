@@ -93,7 +93,7 @@ async def read_ledger(watch: LedgerWatch, workload: Workload, decode: Decode) ->
                 if key[:2] == b"r/":
                     since_progress += 1
                     reading.appended.append((record.timestamp, offset + 1))
-                    _note_decision(reading, key, offset, decode(key, record.value))
+                    note_decision(reading, key, offset, decode(key, record.value))
                 elif key == PROGRESS_KEY:
                     if since_progress:
                         reading.batch_commands.append(since_progress)
@@ -103,7 +103,8 @@ async def read_ledger(watch: LedgerWatch, workload: Workload, decode: Decode) ->
     return reading
 
 
-def _note_decision(reading: LedgerReading, key: bytes, offset: int, decision: Decision) -> None:
+def note_decision(reading: LedgerReading, key: bytes, offset: int, decision: Decision) -> None:
+    """Note what a reservation's row says."""
     number = command_number(key)
     if not 0 <= number < len(reading.outcomes):
         reading.strangers += 1

@@ -32,10 +32,13 @@ class Sight(NamedTuple):
 class LedgerWatch:
     """An aiokafka consumer without a group on one partition of a ledger topic.
 
-    Aiokafka's own, not the product's reader: a benchmark should not trust what it measures.
+    Aiokafka's own, not the product's reader: a benchmark should not trust what it measures. With the
+    isolation level "read_committed" the end is that of what is committed.
     """
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topic: str, *, isolation_level: str = "read_uncommitted"
+    ) -> None:
         self.place: Final = TopicPartition(topic, 0)
         self.consumer: Final = AIOKafkaConsumer(
             bootstrap_servers=bootstrap_servers,
@@ -44,6 +47,7 @@ class LedgerWatch:
             max_partition_fetch_bytes=8 << 20,
             fetch_max_wait_ms=100,
             check_crcs=False,  # CPU that the measured need
+            isolation_level=isolation_level,
         )
 
     async def __aenter__(self) -> Self:
