@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import msgspec
@@ -50,8 +52,9 @@ class LedgerReading:
     """Everything that a ledger said about one workload.
 
     `appended` holds (record time in ms, offset after it) of each outcome, in order.
-    `batch_commands` counts the commands between two @progress rows. `decided_at` is the offset of
-    each command's row, by command number, `moved_at` the offsets of each SKU's position rows.
+    `batch_commands` counts the commands between two @progress rows, `batch_ends` has the offset after
+    each of these. `decided_at` is the offset of each command's row, by command number, `moved_at` the
+    offsets of each SKU's position rows. `row_bytes` are those of all keys and values.
     """
 
     outcomes: bytearray
@@ -61,9 +64,11 @@ class LedgerReading:
     granted_of: dict[str, int] = field(default_factory=dict)
     appended: list[tuple[int, int]] = field(default_factory=list)
     batch_commands: list[int] = field(default_factory=list)
+    batch_ends: list[int] = field(default_factory=list)
     positions: dict[str, PositionRow] = field(default_factory=dict)
     strangers: int = 0
     rows: int = 0
+    row_bytes: int = 0
 
     @property
     def decisions_sha256(self) -> str:
@@ -90,6 +95,7 @@ async def read_ledger(watch: LedgerWatch, workload: Workload, decode: Decode) ->
             for record in fetched.get(watch.place, ()):
                 key, offset = record.key, record.offset
                 reading.rows += 1
+                reading.row_bytes += len(key) + len(record.value or b"")
                 if key[:2] == b"r/":
                     since_progress += 1
                     reading.appended.append((record.timestamp, offset + 1))
@@ -97,6 +103,7 @@ async def read_ledger(watch: LedgerWatch, workload: Workload, decode: Decode) ->
                 elif key == PROGRESS_KEY:
                     if since_progress:
                         reading.batch_commands.append(since_progress)
+                        reading.batch_ends.append(offset + 1)
                     since_progress = 0
                 elif key[:2] in {b"p/", b"c/"}:
                     _note_other(reading, key, offset, record.value)
@@ -124,6 +131,18 @@ def _note_other(reading: LedgerReading, key: bytes, offset: int, value: bytes) -
         reading.strangers += 1  # an answer that binds nothing: none was asked for
 
 
+def between(reading: LedgerReading, first: int, end: int) -> LedgerReading:
+    """Give the reading with only the appends from offset `first` to before `end`, for figures of a phase."""
+    appends = slice(*(bisect_right(reading.appended, at, key=itemgetter(1)) for at in (first, end)))
+    batches = slice(bisect_right(reading.batch_ends, first), bisect_right(reading.batch_ends, end))
+    return replace(
+        reading,
+        appended=reading.appended[appends],
+        batch_commands=reading.batch_commands[batches],
+        batch_ends=reading.batch_ends[batches],
+    )
+
+
 def oversold_units(reading: LedgerReading, workload: Workload) -> int:
     """Count the units granted beyond the stock of their SKU (I2)."""
     return sum(
@@ -132,24 +151,30 @@ def oversold_units(reading: LedgerReading, workload: Workload) -> int:
     )
 
 
-def faults(reading: LedgerReading, workload: Workload, *, has_positions: bool) -> list[str]:
+def faults(
+    reading: LedgerReading, workload: Workload, *, has_positions: bool, sent: int | None = None
+) -> list[str]:
     """Say what is wrong with a ledger; empty: it is right.
 
     One outcome per command, each the one that the model gives; no SKU granted beyond its stock;
-    the sum granted as expected; the position rows in agreement.
+    the sum granted as expected; the position rows in agreement. Where only the first `sent` commands were
+    asked, no other may have an outcome.
     """
     found = []
-    missing, repeated = reading.outcomes.count(0), sum(times > 1 for times in reading.outcomes)
+    asked = workload.commands if sent is None else sent
+    missing, repeated = reading.outcomes.count(0, 0, asked), sum(times > 1 for times in reading.outcomes)
     if missing:
-        found.append(f"{missing} of {workload.commands} commands have no outcome")
+        found.append(f"{missing} of {asked} commands have no outcome")
     if repeated:
         found.append(f"{repeated} commands have more than one outcome")
-    if reading.strangers:
-        found.append(f"{reading.strangers} answers to commands that were not sent")
-    wrong = sum(got != want for got, want in zip(reading.granted, workload.granted, strict=True))
+    strangers = reading.strangers + workload.commands - asked - reading.outcomes.count(0, asked)
+    if strangers:
+        found.append(f"{strangers} answers to commands that were not sent")
+    wanted = workload.granted[:asked]
+    wrong = sum(got != want for got, want in zip(reading.granted[:asked], wanted, strict=True))
     if wrong:
         found.append(f"{wrong} commands were granted other units than the model gives")
-    got_sum, want_sum = sum(reading.granted_of.values()), sum(workload.granted)
+    got_sum, want_sum = sum(reading.granted_of.values()), sum(wanted)
     if got_sum != want_sum:
         found.append(f"{got_sum} units granted, {want_sum} expected")
     for number, stock in enumerate(workload.stock):

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from functools import cached_property
@@ -170,9 +170,9 @@ def _as_array(number: int, sku: str, units: int) -> tuple[str | int | None, ...]
 
 
 async def produce(
-    bootstrap_servers: str, topic: str, records: Iterator[tuple[bytes | None, bytes]]
+    bootstrap_servers: str, topic: str, records: Iterable[tuple[bytes | None, bytes]], partition: int = 0
 ) -> tuple[int, int]:
-    """Append records to partition 0 in order; give their number and their bytes."""
+    """Append records to a partition in order; give their number and their bytes."""
     count = size_bytes = 0
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap_servers, acks="all", max_batch_size=BATCH_BYTES, max_request_size=8 << 20
@@ -188,12 +188,12 @@ async def produce(
             while batch.append(key=key, value=value, timestamp=None) is None:
                 if acked is not None:
                     await acked
-                acked = await producer.send_batch(batch, topic, partition=0)
+                acked = await producer.send_batch(batch, topic, partition=partition)
                 batch = producer.create_batch()
         if acked is not None:
             await acked
         if batch.record_count():
-            await (await producer.send_batch(batch, topic, partition=0))
+            await (await producer.send_batch(batch, topic, partition=partition))
     finally:
         await producer.stop()
     return count, size_bytes

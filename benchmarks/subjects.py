@@ -19,7 +19,7 @@ from inventory_stream.devservers.supervisor import Supervisor
 from inventory_stream.settings import ENV_PREFIX, KafkaSettings, Settings
 
 PARTITIONS: Final = 1
-"""One worker on one partition: what is measured is one core's worth of decisions."""
+"""One worker on one partition, where nothing else is said: one core's worth of decisions."""
 
 
 @unique
@@ -45,18 +45,19 @@ class Place:
 
     inputs_prefix: str
     ledger_topic: str
+    partitions: int = PARTITIONS
 
 
-def place_settings(bootstrap_servers: str, prefix: str) -> Settings:
+def place_settings(bootstrap_servers: str, prefix: str, partitions: int = PARTITIONS) -> Settings:
     """Give the product's settings for topics with a prefix."""
     return Settings(
-        kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, topic_prefix=prefix, partitions=PARTITIONS)
+        kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, topic_prefix=prefix, partitions=partitions)
     )
 
 
-def worker_place(prefix: str) -> Place:
+def worker_place(prefix: str, partitions: int = PARTITIONS) -> Place:
     """Where the worker reads and writes: its topic names follow from the prefix."""
-    return Place(prefix, f"{prefix}{LEDGER}")
+    return Place(prefix, f"{prefix}{LEDGER}", partitions)
 
 
 class Running:
@@ -73,15 +74,31 @@ class Running:
         Raises:
             SubjectEndedError: it has ended by itself.
         """
+        try:
+            times = self._process().cpu_times()
+        except psutil.NoSuchProcess:
+            raise self._ended() from None
+        return float(times.user + times.system)
+
+    def resident_bytes(self) -> int:
+        """Give the resident memory (RSS) of the process.
+
+        Raises:
+            SubjectEndedError: it has ended by itself.
+        """
+        try:
+            return int(self._process().memory_info().rss)
+        except psutil.NoSuchProcess:
+            raise self._ended() from None
+
+    def _process(self) -> psutil.Process:
         pid = self._supervisor.pid(self._name)
-        if pid is not None and not self._supervisor.exit_statuses(self._name):
-            try:
-                times = psutil.Process(pid).cpu_times()
-            except psutil.NoSuchProcess:
-                pass
-            else:
-                return float(times.user + times.system)
-        raise SubjectEndedError(
+        if pid is None or self._supervisor.exit_statuses(self._name):
+            raise self._ended()
+        return psutil.Process(pid)
+
+    def _ended(self) -> SubjectEndedError:
+        return SubjectEndedError(
             f"{self._name} ended while it was measured.\n{logs.tail(self._supervisor.log_path(self._name))}"
         )
 
@@ -137,11 +154,19 @@ class Launcher:
             self._supervisor.start(name, [*command, "worker", "ledger"], self._environment(place))
         return Running(self._supervisor, name)
 
-    def launch_watched(self, place: Place, label: str) -> Running:
-        """Start a ledger worker that answers /metrics, as deployments have it."""
+    def launch_watched(self, place: Place, label: str, *, instance_id: str | None = None) -> Running:
+        """Start a ledger worker that answers /metrics, as deployments have it.
+
+        Args:
+            place: Its topics.
+            label: For its log file.
+            instance_id: Keeps its place in the consumer group over restarts; None: it joins anew.
+        """
         name = f"{next(self._numbers):03d}-{label}-ledger"
         (port,) = free_ports(1)
         environment = self._environment(place) | {f"{ENV_PREFIX}MONITORING__PORT": str(port)}
+        if instance_id is not None:
+            environment[f"{ENV_PREFIX}WORKER__INSTANCE_ID"] = instance_id
         self._supervisor.start(name, [*self._python("inventory_stream.cli"), "worker", "ledger"], environment)
         return Running(self._supervisor, name, port)
 
@@ -161,7 +186,7 @@ class Launcher:
         return {
             f"{ENV_PREFIX}KAFKA__BOOTSTRAP_SERVERS": self._bootstrap_servers,
             f"{ENV_PREFIX}KAFKA__TOPIC_PREFIX": place.inputs_prefix,
-            f"{ENV_PREFIX}KAFKA__PARTITIONS": str(PARTITIONS),
+            f"{ENV_PREFIX}KAFKA__PARTITIONS": str(place.partitions),
             f"{ENV_PREFIX}WORKER__DATA_DIR": str(self._data_dir),
         }
 

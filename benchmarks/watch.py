@@ -37,9 +37,14 @@ class LedgerWatch:
     """
 
     def __init__(
-        self, bootstrap_servers: str, topic: str, *, isolation_level: str = "read_uncommitted"
+        self,
+        bootstrap_servers: str,
+        topic: str,
+        partition: int = 0,
+        *,
+        isolation_level: str = "read_uncommitted",
     ) -> None:
-        self.place: Final = TopicPartition(topic, 0)
+        self.place: Final = TopicPartition(topic, partition)
         self.consumer: Final = AIOKafkaConsumer(
             bootstrap_servers=bootstrap_servers,
             auto_offset_reset="earliest",  # "latest" races with seek
