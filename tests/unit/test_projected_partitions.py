@@ -1,12 +1,12 @@
 """The partitions of one projection worker over a fake flow."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import pytest
 
-from inventory_stream.flows.projected_partitions import ProjectedPartitions
+from inventory_stream.flows.projected_partitions import ROWS_WAITING_MAX, ProjectedPartitions
 from inventory_stream.ports.ledger_reader import StoredRecord
 
 TOPIC = "ledger"
@@ -20,6 +20,13 @@ class Record(NamedTuple):
     key: bytes | None = None
     value: bytes | None = None
     headers: Sequence[tuple[str, bytes]] = ()
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for a condition, a few seconds at most."""
+    async with asyncio.timeout(5):
+        while not is_so():  # noqa: ASYNC110  # a fake notes, it does not call
+            await asyncio.sleep(0)
 
 
 async def note_done() -> None:
@@ -113,15 +120,63 @@ async def test_reading_goes_on_behind_what_is_applied(
 
 
 async def test_partitions_do_not_wait_for_each_other(partitions: ProjectedPartitions, flow: FakeFlow) -> None:
-    """While one partition's batch is under way another's is taken; the second of one partition waits."""
+    """While one partition's batch is under way another's is applied."""
     await partitions.put(TOPIC, 1, [Record(100)], note_done)
     await partitions.put(TOPIC, 2, [Record(200)], note_done)
-    second = asyncio.create_task(partitions.put(TOPIC, 1, [Record(101)], note_done))
-    await asyncio.sleep(0)
-    assert not second.done()
     flow.may_go_on.set()
-    await second
-    assert sorted(flow.applied[:2]) == [(1, 100), (2, 200)]
+    await until(lambda: len(flow.applied) == 2)
+    assert sorted(flow.applied) == [(1, 100), (2, 200)]
+
+
+async def test_what_waits_for_a_batch_becomes_one(partitions: ProjectedPartitions, flow: FakeFlow) -> None:
+    """Batches that come while one is under way are applied as one, in order, and all of them acknowledged."""
+    acknowledged: list[int] = []
+
+    def noting(number: int) -> Callable[[], Awaitable[None]]:
+        async def done() -> None:
+            acknowledged.append(number)
+
+        return done
+
+    await partitions.put(TOPIC, 1, [Record(100)], noting(0))
+    await asyncio.sleep(0)  # the first is under way
+    for number in range(1, 4):
+        await partitions.put(TOPIC, 1, [Record(100 + number)], noting(number))
+    flow.may_go_on.set()
+    await until(lambda: len(acknowledged) == 4)
+    assert flow.applied == [(1, 100), (1, 103)]
+    assert acknowledged == [0, 1, 2, 3]
+
+
+async def test_reading_waits_when_many_rows_do(partitions: ProjectedPartitions, flow: FakeFlow) -> None:
+    """Memory stays bounded while Redis is away: a batch behind `ROWS_WAITING_MAX` rows is not taken yet."""
+    many = [Record(offset) for offset in range(101, 101 + ROWS_WAITING_MAX)]
+    await partitions.put(TOPIC, 1, [Record(100)], note_done)
+    await asyncio.sleep(0)
+    await partitions.put(TOPIC, 1, many, note_done)
+    last = asyncio.create_task(partitions.put(TOPIC, 1, [Record(many[-1].offset + 1)], note_done))
+    await asyncio.sleep(0)
+    assert not last.done()
+    flow.may_go_on.set()
+    await last
+    await until(lambda: len(flow.applied) == 3)
+
+
+async def test_what_waits_is_forgotten_with_its_partition(
+    partitions: ProjectedPartitions, flow: FakeFlow
+) -> None:
+    """A revoked partition's rows are the next owner's: those that wait stay unapplied and unacknowledged."""
+    acknowledged: list[int] = []
+
+    async def done() -> None:
+        acknowledged.append(1)
+
+    await partitions.put(TOPIC, 1, [Record(100)], note_done)
+    await asyncio.sleep(0)
+    await partitions.put(TOPIC, 1, [Record(101)], done)
+    await partitions.revoked(frozenset({1}))
+    assert flow.applied == [(1, 100)]
+    assert not acknowledged
 
 
 async def test_a_revoked_partition_is_stopped_and_forgotten(
@@ -144,5 +199,5 @@ async def test_a_batch_that_failed_ends_the_process(
     flow.error = ValueError("unreadable row")
     flow.may_go_on.set()
     await partitions.put(TOPIC, 1, [Record(100)], note_done)
-    await asyncio.wait([partitions._tasks[1]])
+    await until(lambda: bool(failures))
     assert failures == [flow.error]
