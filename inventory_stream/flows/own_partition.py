@@ -382,10 +382,10 @@ class OwnPartition:
                 commands, poison = decoder.decode(record.value)
                 if poison:
                     letters += self._letters(source, record, poison)
-                arrived = record.timestamp_ms if arrival_ms is None else arrival_ms
+                arrived = record.timestamp if arrival_ms is None else arrival_ms
                 decoded.append(DecodedRecord(record.offset, arrived, commands))
         if waiting:
-            self._newest_ms[source] = waiting[-1].records[-1].timestamp_ms
+            self._newest_ms[source] = waiting[-1].records[-1].timestamp
         return decoded
 
     def _refused(
@@ -423,7 +423,7 @@ class OwnPartition:
                 reason,
                 record.key,
                 record.value if pack_index is None else parts[pack_index] if parts else None,
-                record.timestamp_ms,
+                record.timestamp,
             )
             for pack_index, reason in poison
         ]

@@ -13,10 +13,14 @@ class Input(Enum):
 
 
 class InputRecord(NamedTuple):
-    """One Kafka record of an input topic, undecoded. `timestamp_ms` is LogAppendTime on order-events."""
+    """One Kafka record of an input topic, undecoded. `timestamp` in ms, LogAppendTime on order-events.
+
+    The names are those of the client's own record, which is handed over as it is: a copy of each would
+    cost a third of what reading it costs.
+    """
 
     offset: int
-    timestamp_ms: int
+    timestamp: int
     key: bytes | None
     value: bytes | None
 

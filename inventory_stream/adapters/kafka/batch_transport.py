@@ -19,7 +19,6 @@ from inventory_stream.adapters.kafka.copartition_assignor import CopartitionAssi
 from inventory_stream.adapters.kafka.delivery_chain import Batch, DeliveryChain, Place
 from inventory_stream.adapters.kafka.faust_internals import SameLoopConsumer
 from inventory_stream.errors import InputRangeError
-from inventory_stream.ports.inputs import InputRecord
 
 # How long one look into aiokafka's buffers waits before it looks whether it should stop.
 FETCH_LOOK_SECONDS: Final = 1.0
@@ -35,7 +34,7 @@ class ConsumerOptions:
     session_timeout_ms: int
     request_timeout_ms: int
     is_raw: bool = False
-    """Hand over aiokafka's own records, with their headers, instead of `InputRecord`."""
+    """Hand over what lies in the topic whatever became of its transaction; else only what was committed."""
 
     instance_id: str | None = None
     """Static membership (group.instance.id): a quick restart keeps its partitions."""
@@ -126,16 +125,8 @@ class BatchConsumer(SameLoopConsumer):
 
     def _message(self, place: Any, records: list[Any]) -> Any:  # noqa: ANN401  # Faust's message, untyped
         """Make the one message of a batch; None when it belongs to no seek of ours."""
-        taken: list[Any] = records
-        if not self._options.is_raw:
-            make = InputRecord._make
-            taken = [make((r.offset, r.timestamp, r.key, r.value)) for r in records]
-        batch = self.chain.fetched(Place(*place), taken)
-        if batch is None:
-            return None
-        message = self._to_message(TP(*place), records[-1])
-        message.key, message.value = None, batch
-        return message
+        batch = self.chain.fetched(Place(*place), records)
+        return None if batch is None else self.new_message(TP(*place), records, batch)
 
     def note_ack(self, message: Any) -> None:  # noqa: ANN401  # Faust's message, untyped
         """Remember how far a partition is done; Faust also acknowledges what it skips."""

@@ -9,13 +9,12 @@ tests/unit/test_faust_internals.py fails when a release changes one.
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import faust
 from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import Fetcher as KafkaFetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -26,12 +25,14 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as base_consumer
 from faust.transport.drivers import aiokafka as driver
+from faust.types.tuples import ConsumerMessage
 from mode import Service
 from mode.threads import QueueServiceThread, ServiceThread
 from mode.utils.futures import maybe_async
 
 from inventory_stream.adapters.kafka.access import advice
 from inventory_stream.adapters.kafka.lease import boottime_seconds
+from inventory_stream.adapters.kafka.raw_records import fetched_records
 from inventory_stream.errors import HostError, InventoryStreamError
 
 TESTED_VERSIONS: Final = {"faust-streaming": "0.15.", "mode-streaming": "0.7.", "aiokafka": "0.14."}
@@ -51,7 +52,6 @@ TOUCHED: Final[tuple[tuple[object, str, str], ...]] = (
     (base_consumer.Consumer, "on_buffer_drop", "self tp"),
     (base_consumer.ThreadDelegateConsumer, "_new_consumer_thread", "self"),
     (base_consumer.ThreadDelegateConsumer, "seek_wait", "self partitions"),
-    (driver.Consumer, "_to_message", "self tp record"),
     (driver.Consumer, "verify_event_path", "self now tp"),
     (driver.AIOKafkaConsumerThread, "_create_consumer", "self loop"),
     (driver.AIOKafkaConsumerThread, "_ensure_consumer", "self"),
@@ -85,7 +85,6 @@ TOUCHED: Final[tuple[tuple[object, str, str], ...]] = (
     (FaustCollection, "_new_store", "self"),
     (FaustCollection, "on_start", "self"),
     (FaustCollection, "on_rebalance", "self assigned revoked newly_assigned generation_id"),
-    (KafkaFetcher, "fetched_records", "self partitions timeout max_records"),
     (GroupCoordinator, "_start_heartbeat_task", "self"),
     (GroupCoordinator, "check_errors", "self"),
     (GroupCoordinator, "_do_heartbeat", "self"),
@@ -251,13 +250,9 @@ class SameLoopDriver(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         Everything up to the return happens in the turn of the event loop in which the records leave
         aiokafka's buffers: whoever awaits this sees them before any later seek can happen.
         """
-        consumer = self._ensure_consumer()
-        fetcher = consumer._fetcher  # noqa: SLF001  # aiokafka's own getmany sorts by partition first
+        fetcher = self._ensure_consumer()._fetcher  # noqa: SLF001
         with fetcher._subscriptions.fetch_context():  # noqa: SLF001  # "somebody polls": max_poll_interval
-            return cast(
-                "Mapping[Any, list[Any]]",
-                await fetcher.fetched_records((), timeout=timeout_seconds, max_records=records_max),
-            )
+            return await fetched_records(fetcher, timeout_seconds=timeout_seconds, records_max=records_max)
 
 
 class SameLoopConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
@@ -296,6 +291,16 @@ class SameLoopConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyp
                 raise
         except Exception as error:  # noqa: BLE001  # whatever it is, nobody would read the inputs any more
             self.app.fail(error)
+
+    def new_message(self, place: Any, records: Sequence[Any], value: Any) -> Any:  # noqa: ANN401  # Faust's, untyped
+        """Make the one message of many records of a (topic, partition): the place of the last, our value."""
+        last = records[-1]
+        return ConsumerMessage(
+            *(place.topic, place.partition, last.offset, last.timestamp / 1_000, last.timestamp_type),
+            *((), None, value, None),
+            tp=place,
+            generation_id=self.app.consumer_generation_id,
+        )
 
     def ack(self, message: Any) -> bool:  # noqa: ANN401  # Faust's signature
         """Take an acknowledgement, once per message."""

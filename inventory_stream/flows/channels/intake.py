@@ -155,7 +155,7 @@ class Intake:
         except ValueError:
             return  # it was kept as a dead letter when it was handed over
         if account_key(inbound.channel, inbound.account) == key and has_delivery(inbound):
-            place = Place(self._topic, self._partition, record.offset, record.key, record.timestamp_ms)
+            place = Place(self._topic, self._partition, record.offset, record.key, record.timestamp)
             waiting.held.append((inbound, place))
 
 

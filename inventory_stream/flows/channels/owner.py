@@ -237,13 +237,13 @@ class ChannelOwner:
                         str(error),
                         record.key,
                         record.value,
-                        record.timestamp_ms,
+                        record.timestamp,
                     )
                 )
                 continue
             self._do_acts(held, inbound, record)
             if has_delivery(inbound):
-                place = Place(topic, partition, record.offset, record.key, record.timestamp_ms)
+                place = Place(topic, partition, record.offset, record.key, record.timestamp)
                 deliveries.append((inbound, place))
         if letters:
             log.warning("channel_inbound_unreadable", partition=partition, records=len(letters))
@@ -259,6 +259,6 @@ class ChannelOwner:
         for event in inbound.events:
             # By the broker's clock: those of two operators may differ.
             if isinstance(event, Act) and not held.act(
-                key, replace(event, at_ms=record.timestamp_ms), record.offset
+                key, replace(event, at_ms=record.timestamp), record.offset
             ):
                 log.warning("channel_act_for_nobody", channel=inbound.channel, account=inbound.account)
