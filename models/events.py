@@ -10,6 +10,7 @@ version 1 (docs/compatibility.md).
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -160,6 +161,8 @@ def sequence_of(generation_ms: int, offset: int) -> str:
     return f"{generation_ms:015d}-{offset:019d}"
 
 
+# Rows of one append have one record time, and formatting it is 4 us of the 7 that an event takes.
+@lru_cache(maxsize=256)
 def time_of(epoch_ms: int) -> str:
     """Give a record time as CloudEvents want it: RFC 3339, UTC, with ms."""
     return datetime.fromtimestamp(epoch_ms / 1_000, UTC).isoformat(timespec="milliseconds")

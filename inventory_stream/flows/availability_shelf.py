@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from inventory_stream.flows.project_rows import POSITION_PREFIX, units_of
+from inventory_stream.flows.project_rows import latest_rows, units_of
 from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.projection import LocationUnits, Version
 from models.events import Availability, LocationAvailability
@@ -33,18 +33,21 @@ class AvailabilityShelf:
         Raises:
             CorruptLedgerError: a position that cannot be decoded.
         """
-        for row in rows:
-            if row.key.startswith(POSITION_PREFIX):
-                sku, location, units = units_of(row)
-                shelf = self._shelves.get(sku)
-                if shelf is None:
-                    shelf = self._shelves[sku] = _Shelf()
+        # Of a hot position only the newest row is worth decoding.
+        newest: dict[bytes, LedgerRecord] = {}
+        latest_rows(rows, newest, {})
+        for row in newest.values():
+            sku, location, units = units_of(row)
+            shelf = self._shelves.get(sku)
+            if shelf is None:
+                shelf = self._shelves[sku] = _Shelf()
+            if row.offset > shelf.offset:
                 shelf.offset, shelf.at_ms = row.offset, row.timestamp_ms
-                if units is None:
-                    shelf.locations.pop(location, None)
-                else:
-                    shelf.locations[location] = units
-                self._changed[sku] = None
+            if units is None:
+                shelf.locations.pop(location, None)
+            else:
+                shelf.locations[location] = units
+            self._changed[sku] = None
 
     def forget_changes_before(self, offset: int) -> None:
         """Take SKUs whose newest row lies before an offset for unchanged."""

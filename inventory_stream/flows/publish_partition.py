@@ -5,6 +5,7 @@ the events are lies with the events (`PublishedTo`), not with the Redis view. So
 view publishes nothing again, and an outage of Redis holds up no event.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -16,13 +17,16 @@ from inventory_stream.flows.availability_shelf import AvailabilityShelf
 from inventory_stream.flows.event_rows import exceptions_of
 from inventory_stream.ports.events import EventLog, EventTopic, OutgoingEvent, PublishedTo
 from inventory_stream.ports.ledger_log import LedgerRecord
-from inventory_stream.ports.ledger_reader import LedgerReader, RowFilter, RowFilterFactory
+from inventory_stream.ports.ledger_reader import LedgerReader, RowFilter, RowFilterFactory, StoredRecord
 from inventory_stream.ports.monitor import SILENT_PROJECTION, ProjectionMonitor
 from models.events import availability_changed, encode_event, exception_raised, sequence_of, source_of
 
 EVENTS_MAX: Final = 1_000
 """Most events of one publication: of about 700 bytes each, so 1 MiB waits for an acknowledgement and no
 more. Fewer cost a round trip of some 20 ms each; more would hold up what comes after a crash longer."""
+
+ROWS_PER_TURN: Final = 500
+"""Rows between two turns of the event loop: about 2 ms, as long as the Redis view may have to wait."""
 
 _log = structlog.get_logger(__name__)
 
@@ -95,7 +99,8 @@ class PartitionPublisher:
         # claim that names it may have been compacted to lie behind them.
         rows = self._new_filter(passed.term) if start else self._new_filter()
         async for records in self._reader.read(self.number, start, end_offset):
-            await self._raise_exceptions(rows.feed(records))
+            for some in _slices(records):
+                await self._raise_exceptions(rows.feed(some))
         self.next_offset = start
         await self._publish_to(end_offset)
         _log.info("events_caught_up", partition=self.number, published_from=start, published_to=end_offset)
@@ -136,16 +141,18 @@ class PartitionPublisher:
             )
         count = 0
         async for records in self._reader.read(self.number, self.next_offset, end_offset):
-            rows = self._rows.feed(records)
-            self._shelf.feed(rows)
+            for some in _slices(records):
+                rows = self._rows.feed(some)
+                self._shelf.feed(rows)
+                await self._raise_exceptions(rows)
             self._row_ms = records[-1].timestamp
             count += len(records)
-            await self._raise_exceptions(rows)
         if end_offset > self.next_offset:
             await self._publish_to(end_offset)
         return count
 
     async def _raise_exceptions(self, rows: Sequence[LedgerRecord]) -> None:
+        await asyncio.sleep(0)  # the Redis view's turn
         for row in rows:
             self._waiting += self._exceptions(row)
             while len(self._waiting) >= EVENTS_MAX:
@@ -184,3 +191,7 @@ class PartitionPublisher:
                 sequence = sequence_of(version.generation_ms, version.offset)
                 event = availability_changed(self._source, availability, sequence, at_ms)
                 yield OutgoingEvent(EventTopic.AVAILABILITY, sku, encode_event(event))
+
+
+def _slices(records: Sequence[StoredRecord]) -> Iterator[Sequence[StoredRecord]]:
+    return (records[first : first + ROWS_PER_TURN] for first in range(0, len(records), ROWS_PER_TURN))

@@ -25,6 +25,7 @@ from aiokafka.errors import (
     NotCoordinatorError,
     ProducerFenced,
 )
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 
 from inventory_stream.adapters.kafka.client_internals import RETRY_SECONDS, abandon
@@ -119,14 +120,8 @@ class KafkaEventLog:
             async with asyncio.timeout(self._step_seconds_max):
                 await producer.begin_transaction()
                 acks = [
-                    await producer.send(
-                        self._topics[topic],
-                        value,
-                        key=key.encode(),
-                        partition=self._place.partition,
-                        headers=[CONTENT_TYPE_HEADER],
-                    )
-                    for topic, key, value in events
+                    await producer.send_batch(batch, self._topics[topic], partition=self._place.partition)
+                    for topic, batch in _batches(producer, events)
                 ]
                 await asyncio.gather(*acks)
                 if place is not None:
@@ -175,6 +170,29 @@ class KafkaEventLog:
                 f"Kafka at {self._connection}: cannot {what} events of {self._place.topic}"
                 f"[{self._place.partition}]: {error!r}"
             ) from error
+
+
+def _batches(
+    producer: AIOKafkaProducer, events: Sequence[OutgoingEvent]
+) -> Iterator[tuple[EventTopic, BatchBuilder]]:
+    """Pack the events of each topic in their order; a send for each event would take 40 us of each."""
+    open_batches: dict[EventTopic, BatchBuilder] = {}
+    for topic, key, value in events:
+        batch = open_batches.get(topic)
+        if batch is None:
+            batch = open_batches[topic] = producer.create_batch()
+        if not _append(batch, key, value):
+            yield topic, batch
+            batch = open_batches[topic] = producer.create_batch()
+            # An empty batch takes a record of any size; the topic has the last word.
+            _append(batch, key, value)
+    yield from open_batches.items()
+
+
+def _append(batch: BatchBuilder, key: str, value: bytes | None) -> bool:
+    """Say whether it fitted."""
+    headers = [CONTENT_TYPE_HEADER]
+    return batch.append(timestamp=None, key=key.encode(), value=value, headers=headers) is not None
 
 
 def _note(place: PublishedTo) -> str:
