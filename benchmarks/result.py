@@ -8,9 +8,6 @@ from benchmarks.statistics import Figures
 Series = dict[str, list[tuple[float, float]]]
 """Name of a curve -> its points (x, y), in order of x. A name says both units: `<y>_over_<x>`."""
 
-P50_OVER_RATE: Final = "p50_ms_over_rate_per_s"
-P99_OVER_RATE: Final = "p99_ms_over_rate_per_s"
-"""Of a rate sweep: latency at each rate that was due."""
 DECIDED_OVER_TIME: Final = "decided_per_s_over_s"
 """Of a fault mode: decisions by the second, from the first command due."""
 KILLS_OVER_TIME: Final = "kills_over_s"

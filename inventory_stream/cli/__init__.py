@@ -44,6 +44,9 @@ class Commands(LazyGroup):
         "contracts": Entry(
             "inventory_stream.cli.contracts", "Write the schemas that others build on: contracts write"
         ),
+        "bench": Entry(
+            "inventory_stream.cli.bench", "Measure it on this machine, beside other systems: bench --full"
+        ),
         "doctor": Entry(
             "inventory_stream.cli.doctor", "Say what is wrong with a set-up, and the way out: doctor"
         ),

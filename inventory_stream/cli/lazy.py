@@ -19,6 +19,7 @@ EXTRAS: Final = {
     "jsonschema_rs": "demo",
     "hdrh": "bench",
     "psutil": "bench",
+    "matplotlib": "bench",
 }
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.document import Document, sha256_of
 from benchmarks.gateway.__main__ import main as main_gateway
 from benchmarks.memory_load import Kind
-from benchmarks.report import Document, sha256_of
 from benchmarks.scenarios import RESTARTED, TAKEN_OVER, VIEW
 from inventory_stream.devservers import KafkaServer
 

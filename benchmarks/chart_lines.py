@@ -1,0 +1,103 @@
+"""Charts of lines: latency by percentile, latency over the rate, decisions over time."""
+
+from typing import Any, Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from benchmarks.chart_bars import BLUE, ORANGE, VERMILION, colour
+from benchmarks.document import Document
+from benchmarks.result import DECIDED_OVER_TIME, KILLS_OVER_TIME
+from benchmarks.statistics import latency_curve
+
+_SIZE_INCHES: Final = (8.6, 4.4)
+_MARKERS: Final = "os^Dv<>P*X"
+_DASHES: Final = ("-", "--", "-.", ":")
+
+
+def draw_latency(scenario: Document) -> Figure:
+    """One curve for each subject; the axis of percentiles stretches the tail, where the trouble is."""
+    figure, axes = _figure()
+    curves = {subject: latency_curve(figures) for subject, figures in scenario["medians"].items()}
+    for number, (subject, curve) in enumerate(curves.items()):
+        if curve:
+            axes.plot(
+                [100 / (100 - at) for at, _ in curve],
+                [ms for _, ms in curve],
+                label=subject,
+                color=colour(subject, number),
+                marker=_MARKERS[number % len(_MARKERS)],
+                markersize=4,
+                linestyle=_DASHES[number % len(_DASHES)],
+            )
+    axes.set_xscale("log")
+    axes.set_xticks([2, 10, 100, 1_000, 10_000], ["50", "90", "99", "99.9", "99.99"])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("percentile of all commands, %")
+    _latency_axis(axes)
+    axes.set_title(scenario["title"], loc="left", fontsize=10)
+    axes.legend()
+    return figure
+
+
+def draw_sweep(scenario: Document) -> Figure:
+    """p50 and p99 at each rate that was due, with the bound at which the sweep ends."""
+    figure, axes = _figure()
+    points = sorted(
+        (float(subject.removesuffix("/s due").replace(",", "")), figures)
+        for subject, figures in scenario["medians"].items()
+        if subject.endswith("/s due") and "p99_ms" in figures
+    )
+    rates = [rate for rate, _ in points]
+    for name, label, shade, marker in (("p50_ms", "p50", BLUE, "o"), ("p99_ms", "p99", ORANGE, "s")):
+        axes.plot(rates, [figures[name] for _, figures in points], label=label, color=shade, marker=marker)
+    bound = scenario["parameters"]["p99_ms_max"]
+    axes.axhline(bound, color=VERMILION, linestyle="--", linewidth=1, label=f"p99 of {bound:g} ms: the end")
+    axes.set_xscale("log")
+    axes.set_xticks(rates, [f"{rate / 1_000:g}k" for rate in rates])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("commands due per second")
+    _latency_axis(axes)
+    axes.set_title(scenario["title"], loc="left", fontsize=10)
+    axes.legend()
+    return figure
+
+
+def draw_timeline(scenario: Document) -> Figure:
+    """Decisions by the second in the first run, each kill a line."""
+    figure, axes = _figure()
+    for number, (subject, result) in enumerate(scenario["runs"][0].items()):
+        series = result["series"] or {}
+        decided = series.get(DECIDED_OVER_TIME, [])
+        axes.step(*_columns(decided), where="post", label=subject, color=colour(subject, number))
+        for kill, (second, _) in enumerate(series.get(KILLS_OVER_TIME, [])):
+            axes.axvline(
+                second, color=VERMILION, linestyle="--", linewidth=1, label=None if kill else "SIGKILL"
+            )
+    axes.set_xlabel("seconds after the first command was due")
+    axes.set_ylabel("decisions per second")
+    axes.set_ylim(0)
+    axes.grid(axis="y")
+    axes.set_title(scenario["title"], loc="left", fontsize=10)
+    axes.legend()
+    return figure
+
+
+# --- parts -----------------------------------------------------------------------------------------
+
+
+def _figure() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+    return figure, figure.subplots()
+
+
+def _columns(points: list[Any]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def _latency_axis(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
+    axes.set_ylabel("latency from when due, ms")
+    axes.grid(axis="y")

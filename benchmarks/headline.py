@@ -1,0 +1,142 @@
+"""The twenty lines that a sceptic reads first: our figures with their spread, and all others beside."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from benchmarks.document import Document, scenario_named
+from benchmarks.memory_load import Kind
+from benchmarks.scenarios import (
+    BARE_LOOP,
+    COMPILED,
+    RESTARTED,
+    TAKEN_OVER,
+    VIEW,
+    WORKER,
+    scaling_subject,
+)
+
+_WHOLE: Final = "{:,.0f}"
+_TENTH: Final = "{:,.1f}"
+
+_LINES: Final = (
+    ("hot-positional", WORKER, "commands_per_s", "one hot SKU, positional packs, decisions/s", _WHOLE),
+    ("hot-compiled", COMPILED, "commands_per_s", "the same, the ledger compiled, decisions/s", _WHOLE),
+    ("hot-packed", WORKER, "commands_per_s", "one hot SKU, packs of JSON objects, decisions/s", _WHOLE),
+    ("hot-single", WORKER, "commands_per_s", "one hot SKU, one JSON command per record, decisions/s", _WHOLE),
+    ("wide-positional", WORKER, "commands_per_s", "5,000 SKUs, positional packs, decisions/s", _WHOLE),
+    ("wide-single", WORKER, "commands_per_s", "5,000 SKUs, one JSON command per record, decisions/s", _WHOLE),
+    ("mixed", WORKER, "commands_per_s", "mix of a shop, 5,000 SKUs, commands/s", _WHOLE),
+    ("scaling", scaling_subject(2, 2), "commands_per_s", "two hot SKUs, two workers, decisions/s", _WHOLE),
+    ("latency", WORKER, "p50_ms", "due to row readable at 20,000/s, p50 ms", _TENTH),
+    ("latency", WORKER, "p99_ms", "the same, p99 ms", _TENTH),
+    ("latency-packed", WORKER, "p99_ms", "the same at 100,000/s in packs, one hot SKU, p99 ms", _TENTH),
+    ("view", VIEW, "p99_ms", "due to Redis told its effect at 5,000/s, p99 ms", _TENTH),
+    ("recovery", TAKEN_OVER, "rows_per_s", "recovery of a million rows after kill -9, rows/s", _WHOLE),
+    ("recovery", TAKEN_OVER, "first_decision_s", "kill to the next decision, another worker, s", _TENTH),
+    ("recovery", RESTARTED, "first_decision_s", "kill to the next decision, started again, s", _TENTH),
+    (
+        "memory",
+        Kind.RESERVATION.value,
+        "bytes_each_decided",
+        "resident bytes for each live reservation",
+        _WHOLE,
+    ),
+    ("memory", Kind.POSITION.value, "bytes_each_decided", "resident bytes for each position", _WHOLE),
+    ("memory", Kind.RECEIPT.value, "bytes_each_decided", "resident bytes for each receipt", _WHOLE),
+)
+
+
+def headline_table(document: Document) -> list[list[str]]:
+    """Give head and rows: what, the figure, its runs' spread, the bare loop's, the ratio, the target.
+
+    A scenario that was not measured has no row, and one whose check failed has no figure.
+    """
+    rows = [["", WORKER, "lowest to highest run", BARE_LOOP, "ratio", "target"]]
+    for name, subject, figure, title, form in _LINES:
+        scenario = scenario_named(document, name)
+        if scenario is None or subject not in scenario["medians"]:
+            continue
+        value = scenario["medians"][subject].get(figure)
+        bare = scenario["medians"].get(BARE_LOOP, {}).get(figure)
+        ratio = scenario["ratios"].get(BARE_LOOP, {}).get(figure) if subject == WORKER else None
+        rows.append(
+            [
+                title,
+                "does not count" if value is None or not scenario["is_valid"] else form.format(value),
+                _spread(scenario, subject, figure, form),
+                "" if bare is None else form.format(bare),
+                "" if ratio is None else f"{ratio:.2f}",
+                _target(scenario, subject, figure),
+            ]
+        )
+    return rows
+
+
+def _spread(scenario: Document, subject: str, figure: str, form: str) -> str:
+    values = [run[subject]["figures"].get(figure) for run in scenario["runs"] if subject in run]
+    known = [value for value in values if value is not None]
+    return f"{form.format(min(known))} to {form.format(max(known))}" if len(known) > 1 else "one run"
+
+
+def _target(scenario: Document, subject: str, figure: str) -> str:
+    for target in scenario["targets"]:
+        if (target["subject"], target["figure"], target["is_ratio"]) == (subject, figure, False):
+            return f"{target['bound']}: {'met' if target['met'] else 'MISSED'}"
+    return ""
+
+
+# --- beside others ---------------------------------------------------------------------------------
+
+
+def peer_scenarios(document: Document) -> list[Document]:
+    """Give the scenarios that other systems took part in."""
+    return [scenario for scenario in document["scenarios"] if scenario["kind"].startswith("Peers")]
+
+
+def peers_table(document: Document) -> list[list[str]]:
+    """Give head and rows: a system, what it did in each scenario with our ratio to it, and on what terms.
+
+    Only systems that were measured have a row; `absent_lines` has the others.
+    """
+    shared = peer_scenarios(document)
+    columns = [_closed if scenario["kind"] == "PeersClosed" else _open for scenario in shared]
+    terms = ("durability", "replication", "client", "misses")
+    rows = [
+        [
+            "",
+            *(scenario["title"].removesuffix(", by whatever else could do it") for scenario in shared),
+            *terms,
+        ]
+    ]
+    for peer in document["peers"]:
+        name = peer["name"]
+        if peer["absent"] is None and any(name in scenario["medians"] for scenario in shared):
+            cells = [column(scenario, name) for column, scenario in zip(columns, shared, strict=True)]
+            rows.append([name, *cells, *(peer["terms"][term] for term in terms)])
+    return rows
+
+
+_Cell = Callable[[Document, str], str]
+
+
+def _closed(scenario: Document, name: str) -> str:
+    rate = scenario["medians"].get(name, {}).get("commands_per_s")
+    return "does not count" if rate is None else f"{rate:,.0f}/s{_times(scenario, name, 'commands_per_s')}"
+
+
+def _open(scenario: Document, name: str) -> str:
+    figures = scenario["medians"].get(name, {})
+    if not {"p50_ms", "p99_ms"} <= figures.keys():
+        return "does not count"
+    p99 = _times(scenario, name, "p99_ms")
+    return f"p50 {figures['p50_ms']:.1f}, p99 {figures['p99_ms']:.1f} ms{p99}"
+
+
+def _times(scenario: Document, name: str, figure: str) -> str:
+    ratio = scenario["ratios"].get(name, {}).get(figure)
+    return "" if ratio is None else f" (ours {ratio:.2f}x)"
+
+
+def absent_lines(document: Document) -> Sequence[str]:
+    """Say of each system that was left out why it was."""
+    return [f"{peer['name']} is absent: {peer['absent']}" for peer in document["peers"] if peer["absent"]]

@@ -1,0 +1,33 @@
+"""`bench scenarios` and `bench show`: what can be measured, and what was."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from benchmarks.catalogue import SCENARIOS
+from benchmarks.document import read_result
+from benchmarks.options import Options
+from benchmarks.report import print_report
+from benchmarks.terminal import console
+
+
+def print_scenarios() -> None:
+    """List every scenario, what a run takes, and how often each command runs it."""
+    headline = {scenario.name: runs for scenario, runs in Options().chosen()}
+    full = {scenario.name: runs for scenario, runs in Options(is_full=True).chosen()}
+    table = Table()
+    for title in ("name", "what", "seconds a run, about", "runs of bench", "of bench --full"):
+        table.add_column(title, justify="left" if title in ("name", "what") else "right")
+    for each in SCENARIOS:
+        runs = str(headline.get(each.name, ""))
+        table.add_row(each.name, each.title, str(each.about_seconds), runs, str(full[each.name]))
+    console().print(table)
+
+
+def print_result(file: Path) -> None:
+    """Print a kept result.
+
+    Raises:
+        ResultFileError: it is none.
+    """
+    print_report(read_result(file), console())

@@ -1,0 +1,141 @@
+"""Runs what was asked for, on a broker of its own or a given one, and shows and keeps the result."""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import uvloop
+from rich.console import Console
+
+from benchmarks.bench import Bench
+from benchmarks.catalogue import seconds_in_all
+from benchmarks.document import RESULTS, Document, result_document, scenario_document
+from benchmarks.harness import run
+from benchmarks.machine import busy_cores, describe_machine, describe_revision, slug
+from benchmarks.memory import ChildFailedError
+from benchmarks.options import Options
+from benchmarks.peers.registry import OWN_TERMS, PEERS
+from benchmarks.report import print_report, save
+from benchmarks.scenarios import PeersClosed, PeersOpen, Scenario
+from benchmarks.subjects import PARTITIONS, Launcher, SubjectEndedError
+from benchmarks.terminal import console
+from inventory_stream.devservers import (
+    JVM_FOR_LOAD,
+    JVM_FOR_TESTS,
+    DevServerError,
+    KafkaServer,
+    KafkaSettings,
+)
+from inventory_stream.devservers.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from benchmarks.result import RunResult
+
+BUSY_CORES_MAX: Final = 0.1
+"""More than this in the hands of other programs spoils figures: while five others used both cores, the
+bare loop's p50 was 15 ms instead of 2, and its p99 250 instead of 5."""
+
+EXIT_FAILED: Final = 1
+
+
+def measure_and_keep(options: Options) -> int:
+    """Measure, print, keep; give the exit status: 0 when every check held, whatever the figures."""
+    screen = console()
+    chosen = options.chosen()
+    folder = options.results or (None if options.is_small else RESULTS)
+    if not options.is_small:
+        rounds = max(runs for _, runs in chosen)
+        seconds = sum(
+            seconds_in_all(scenario for scenario, runs in chosen if runs > number) for number in range(rounds)
+        )
+        screen.print(f"{len(chosen)} scenarios, about {max(1, round(seconds / 60))} minutes", highlight=False)
+    try:
+        document = measure(chosen, options, folder if options.is_profiled else None, screen)
+    except (DevServerError, SubjectEndedError, ChildFailedError, TimeoutError) as error:
+        screen.print(
+            f"{type(error).__name__}: {error}", style="red", highlight=False, markup=False, soft_wrap=True
+        )
+        return EXIT_FAILED
+    print_report(document, screen)
+    if folder is not None:
+        parts = [document["date"][:10], slug(document["machine"])]
+        parts += [] if options.selection == "headline" else [options.selection]
+        for path in save(document, folder, "-".join(parts)):
+            screen.print(f"written: {path}", highlight=False, soft_wrap=True)
+    return 0 if all(scenario["is_valid"] for scenario in document["scenarios"]) else EXIT_FAILED
+
+
+def measure(
+    chosen: Sequence[tuple[Scenario, int]], options: Options, profile_dir: Path | None, screen: Console
+) -> Document:
+    """Run each scenario as often as is said, and sum it up.
+
+    Raises:
+        SubjectEndedError: a measured process ended by itself.
+        ChildFailedError: a process that measures its own memory failed.
+        DevServerError: no broker could be started.
+        InventoryStreamError: the broker does not answer, or refuses the topics.
+        TimeoutError: a subject did not decide everything in time.
+    """
+    busy = busy_cores()
+    if busy > BUSY_CORES_MAX and not options.is_small:
+        screen.print(
+            f"other programs keep {busy} cores busy: do not believe these figures",
+            style="red",
+            highlight=False,
+        )
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inventory-stream-bench-")))
+        bootstrap_servers = options.bootstrap_servers
+        if bootstrap_servers is None:
+            settings = KafkaSettings(jvm_options=JVM_FOR_TESTS if options.is_small else JVM_FOR_LOAD)
+            kafka = stack.enter_context(KafkaServer(folder / "kafka", settings))
+            bootstrap_servers = kafka.bootstrap_servers
+        supervisor = stack.enter_context(Supervisor(folder / "logs"))
+        if profile_dir is not None:
+            profile_dir.mkdir(parents=True, exist_ok=True)
+        launcher = Launcher(supervisor, bootstrap_servers, folder / "worker", profile_dir)
+
+        def say(line: str) -> None:
+            screen.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+        scenarios = uvloop.run(_run_all(Bench(bootstrap_servers, launcher, folder, say), chosen))
+    setup: Document = {
+        "selection": options.selection,
+        "runs": max(runs for _, runs in chosen),
+        "partitions": PARTITIONS,
+        "workers": 1,
+        "is_small": options.is_small,
+        "is_profiled": options.is_profiled,
+        "cores_busy_before": busy,
+    }
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    peers = peer_documents() if any(_has_peers(scenario) for scenario, _ in chosen) else []
+    return result_document(date, describe_machine(), describe_revision(), setup, scenarios, peers)
+
+
+async def _run_all(bench: Bench, chosen: Sequence[tuple[Scenario, int]]) -> list[Document]:
+    results: dict[str, list[RunResult]] = {scenario.name: [] for scenario, _ in chosen}
+    # Run by run rather than scenario by scenario: a slow minute of the machine spoils one run of
+    # each, which the medians forget, not all runs of one.
+    for number in range(max(runs for _, runs in chosen)):
+        for scenario, runs in chosen:
+            if number < runs:
+                results[scenario.name].append(await run(bench, scenario, number))
+    return [scenario_document(scenario, results[scenario.name]) for scenario, _ in chosen]
+
+
+def _has_peers(scenario: Scenario) -> bool:
+    return isinstance(scenario, PeersClosed | PeersOpen)
+
+
+def peer_documents() -> list[Document]:
+    """Say on what terms each system answers, ours among them, and why one was left out."""
+    own = [{"name": name, "terms": asdict(terms), "absent": None} for name, terms in OWN_TERMS.items()]
+    return own + [
+        {"name": peer.name, "terms": asdict(peer.terms), "absent": peer.why_absent()} for peer in PEERS
+    ]
