@@ -7,10 +7,13 @@ these two stands here, too.
 from collections.abc import Mapping
 from typing import Final
 
+from benchmarks.peers.idiomatic_faust import IDIOMATIC_FAUST
+from benchmarks.peers.kafka_streams import KAFKA_STREAMS, KAFKA_STREAMS_SOON
 from benchmarks.peers.peer import Peer, Terms
+from benchmarks.peers.quix import QUIX_STREAMS
 from benchmarks.scenarios import BARE_LOOP, WORKER
 
-PEERS: Final[tuple[Peer, ...]] = ()
+PEERS: Final[tuple[Peer, ...]] = (KAFKA_STREAMS, KAFKA_STREAMS_SOON, QUIX_STREAMS, IDIOMATIC_FAUST)
 
 OWN_TERMS: Final[Mapping[str, Terms]] = {
     WORKER: Terms(

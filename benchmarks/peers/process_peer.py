@@ -1,0 +1,182 @@
+"""A peer on Kafka: a program that reads the product's inputs and writes an outcome per command."""
+
+import asyncio
+import itertools
+import math
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient
+
+from benchmarks.bench import Bench
+from benchmarks.ledger_check import LedgerReading, faults, oversold_units
+from benchmarks.load import Form, Workload, produce
+from benchmarks.open_loop import OpenLoopRun, run_open_loop
+from benchmarks.peers.peer import Terms
+from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.process_outcomes import (
+    OutcomeWatch,
+    as_warm_up,
+    closed_figures,
+    warm_up_of,
+    warm_up_records,
+)
+from benchmarks.result import SubjectResult
+from benchmarks.statistics import Figures, latency_figures
+from benchmarks.subjects import worker_place
+from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
+
+DECIDE_SECONDS_MAX: Final = 180.0
+"""For warm-up and workload of a closed loop: 15 s of the slowest here."""
+
+READ_SECONDS_MAX: Final = 60.0
+"""For the outcomes of a run that is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerPlace:
+    """What a peer's program is told: `skus` counts are in stock-events, warm-up included."""
+
+    bootstrap_servers: str
+    prefix: str
+    ledger_topic: str
+    folder: Path
+    skus: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPeer:
+    """See benchmarks/peers/peer.py.
+
+    `command` gives the program's arguments, `find` why it cannot run. `warm_up_commands` of the same kind are
+    decided before anything counts. `commands_max` bounds a closed loop of a slow peer, which then decides a
+    smaller workload of the same kind, and `is_single` says that it takes one command per record only.
+    """
+
+    name: str
+    terms: Terms
+    command: Callable[[PeerPlace], list[str]]
+    find: Callable[[], str | None]
+    warm_up_commands: int
+    commands_max: int | None = None
+    is_single: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def why_absent(self) -> str | None:
+        """Say what is missing."""
+        return self.find()
+
+    async def closed_loop(self, bench: Bench, workload: Workload, prefix: str) -> SubjectResult:
+        """Decide what all lies in the log before the program starts, warm-up first."""
+        workload = self._fitted(workload)
+        warm_up = warm_up_of(workload, min(self.warm_up_commands, workload.commands))
+        async with _topics(bench, prefix):
+            place = await self._state_stock(bench, workload, warm_up, prefix)
+            topic = f"{prefix}{ORDER_EVENTS}"
+            records = itertools.chain(warm_up_records(warm_up), workload.values())
+            await produce(bench.bootstrap_servers, topic, records)
+            async with OutcomeWatch(bench.bootstrap_servers, place.ledger_topic, workload) as watch:
+                with self._start(place) as process:
+                    expected = warm_up.commands + workload.commands
+                    seen = await watch.wait_outcomes(expected, DECIDE_SECONDS_MAX, process.cpu_seconds)
+                await _read_rest(watch)
+        figures = closed_figures(watch.reading, seen) if watch.reading.appended else {}
+        return _result(figures, watch.reading, workload, [])
+
+    async def open_loop(
+        self, bench: Bench, workload: Workload, prefix: str, *, rate_per_s: int, warm_up_commands: int
+    ) -> SubjectResult:
+        """Decide commands when each is due, after a closed loop of warm-up commands."""
+        workload = self._fitted(workload, is_open=True)
+        warm_up = warm_up_of(workload, self.warm_up_commands)
+        values = list(workload.values())
+        async with _topics(bench, prefix):
+            place = await self._state_stock(bench, workload, warm_up, prefix)
+            topic = f"{prefix}{ORDER_EVENTS}"
+            await produce(bench.bootstrap_servers, topic, warm_up_records(warm_up))
+            async with OutcomeWatch(bench.bootstrap_servers, place.ledger_topic, workload) as watch:
+                with self._start(place) as process:
+                    await watch.wait_outcomes(warm_up.commands, DECIDE_SECONDS_MAX, process.cpu_seconds)
+                    cpu_before = process.cpu_seconds()
+                    run = await run_open_loop(bench.bootstrap_servers, topic, watch, values, rate_per_s)
+                    cpu_seconds = process.cpu_seconds() - cpu_before
+                await _read_rest(watch)
+        return _open_result(run, cpu_seconds, watch.reading, workload, rate_per_s, warm_up_commands)
+
+    def _fitted(self, workload: Workload, *, is_open: bool = False) -> Workload:
+        if self.is_single:
+            workload = replace(workload, form=Form.SINGLE)
+        if self.commands_max is not None and not is_open:
+            workload = replace(workload, commands=min(workload.commands, self.commands_max))
+        return workload
+
+    async def _state_stock(
+        self, bench: Bench, workload: Workload, warm_up: Workload, prefix: str
+    ) -> PeerPlace:
+        values: Iterator[bytes] = itertools.chain(
+            map(as_warm_up, warm_up.stock_values()), workload.stock_values()
+        )
+        records = ((None, value) for value in values)
+        await produce(bench.bootstrap_servers, f"{prefix}{STOCK_EVENTS}", records)
+        folder = bench.folder / prefix
+        folder.mkdir()
+        ledger_topic = worker_place(prefix).ledger_topic
+        return PeerPlace(bench.bootstrap_servers, prefix, ledger_topic, folder, workload.skus + warm_up.skus)
+
+    def _start(self, place: PeerPlace) -> PeerProcess:
+        return PeerProcess("peer", self.command(place), place.folder, self.environment)
+
+
+async def _read_rest(watch: OutcomeWatch) -> None:
+    """Read what came until the program ended: an outcome too many shows here, too."""
+    async with asyncio.timeout(READ_SECONDS_MAX):
+        await watch.read_to_end()
+
+
+def _result(figures: Figures, reading: LedgerReading, workload: Workload, found: list[str]) -> SubjectResult:
+    found += faults(reading, workload, has_positions=False)
+    return SubjectResult(figures, found, reading.decisions_sha256, oversold_units(reading, workload))
+
+
+def _open_result(
+    run: OpenLoopRun,
+    cpu_seconds: float,
+    reading: LedgerReading,
+    workload: Workload,
+    rate_per_s: int,
+    warm_up_commands: int,
+) -> SubjectResult:
+    measured = run.latencies_seconds[warm_up_commands:]
+    unseen = sum(map(math.isnan, run.latencies_seconds))
+    found = [f"{unseen} outcomes were not read back in time"] if unseen else []
+    since = run.driven.first_due_seconds + warm_up_commands / rate_per_s
+    figures: Figures = {
+        **latency_figures(seconds for seconds in measured if not math.isnan(seconds)),
+        "achieved_per_s": len(measured) / (run.last_seen_seconds - since),
+        "generator_lag_p99_ms": run.driven.lag_p99_ms,
+        "cpu_us_per_command": cpu_seconds / len(run.latencies_seconds) * 1e6,
+    }
+    return _result(figures, reading, workload, found)
+
+
+@asynccontextmanager
+async def _topics(bench: Bench, prefix: str) -> AsyncIterator[None]:
+    """Have the product's topics, and delete afterwards also those that a peer made with the same prefix."""
+    async with bench.topics(prefix):
+        try:
+            yield
+        finally:
+            await _delete_changelogs(bench.bootstrap_servers, prefix)
+
+
+async def _delete_changelogs(bootstrap_servers: str, prefix: str) -> None:
+    admin: Any = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        names = [name for name in await admin.list_topics() if prefix in name and "changelog" in name]
+        await admin.delete_topics(names)
+    finally:
+        await admin.close()
