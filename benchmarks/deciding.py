@@ -1,17 +1,19 @@
-"""Decisions per second, and latency to the ledger: the worker and the bare loop, one after the other."""
+"""Decisions per second, and latency to the ledger: the worker and what is beside it, one after the other."""
 
 import math
 import time
 from typing import Final
 
+from benchmarks.batches import batch_series
 from benchmarks.bench import Bench
-from benchmarks.ledger_check import faults, oversold_units, read_ledger
+from benchmarks.ledger_check import LedgerReading, faults, oversold_units, read_ledger
 from benchmarks.load import Workload, produce
-from benchmarks.open_loop import run_open_loop
+from benchmarks.open_loop import OpenLoopRun, run_open_loop
 from benchmarks.result import RunResult, SubjectResult
 from benchmarks.scenarios import ClosedLoop, OpenLoop
 from benchmarks.statistics import Figures, batch_figures, latency_figures, throughput_figures
-from benchmarks.subjects import Place, Subject, interleaved, worker_place
+from benchmarks.subjects import Place, Subject, interleaved, why_absent, worker_place
+from benchmarks.usage import Usage, usage_figures
 from benchmarks.watch import LedgerWatch
 from inventory_stream.ports.commands import ORDER_EVENTS
 
@@ -22,44 +24,39 @@ DECIDE_SECONDS_MAX: Final = 180.0
 
 
 async def run_closed_loop(bench: Bench, scenario: ClosedLoop, number: int, prefix: str) -> RunResult:
-    """Have both subjects decide the very same records, all of which lie in the log beforehand."""
-    bare_prefix = f"{prefix}bare-"
-    async with bench.topics(prefix, bare_prefix):
-        places = {
-            Subject.WORKER: worker_place(prefix),
-            Subject.BARE: Place(prefix, worker_place(bare_prefix).ledger_topic),
-        }
-        stock_records = await _open_stock(bench, scenario, places[Subject.WORKER])
-        order_records = await _load(bench, scenario.workload, prefix)
-        return {
-            subject.value: await _closed_loop(
-                bench, scenario, subject, places[subject], stock_records, order_records
-            )
-            for subject in interleaved(number)
-        }
+    """Have all subjects decide the same commands, which lie in the log beforehand."""
+    results: RunResult = {}
+    for subject in interleaved(number, scenario.subjects):
+        if (why := why_absent(subject)) is not None:
+            bench.say(f"{subject} is left out: {why}")
+            continue
+        place = worker_place(f"{prefix}{subject.name.lower()}-")
+        async with bench.topics(place.inputs_prefix):
+            results[subject.value] = await _closed_loop(bench, scenario, subject, place)
+    return results
 
 
 async def run_to_ledger(bench: Bench, scenario: OpenLoop, number: int, prefix: str) -> RunResult:
-    """Have both subjects decide commands that are due at a rate."""
-    bare_prefix = f"{prefix}bare-"
-    async with bench.topics(prefix, bare_prefix):
-        places = {
-            Subject.WORKER: worker_place(prefix),
-            Subject.BARE: Place(bare_prefix, worker_place(bare_prefix).ledger_topic),
-        }
-        return {
-            subject.value: await _open_loop(bench, scenario, subject, places[subject])
-            for subject in interleaved(number)
-        }
+    """Have all subjects decide commands that are due at a rate."""
+    results: RunResult = {}
+    for subject in interleaved(number, scenario.subjects):
+        place = worker_place(f"{prefix}{subject.name.lower()}-")
+        async with bench.topics(place.inputs_prefix):
+            results[subject.value] = await _open_loop(bench, scenario, subject, place)
+    return results
 
 
 # --- closed loop ----------------------------------------------------------------------------------
 
 
-async def _open_stock(bench: Bench, scenario: ClosedLoop, place: Place) -> int:
-    """Have the worker decide the opening stock, and stop it: two topics have no order (R26)."""
-    records = await bench.state_stock(scenario.workload, place)
-    running = bench.launcher.launch(Subject.WORKER, place, f"{scenario.name}-stock")
+async def open_stock(bench: Bench, workload: Workload, place: Place, label: str) -> int:
+    """Have a worker decide the opening stock, and stop it: two topics have no order (R26).
+
+    Returns:
+        The number of records that state it.
+    """
+    records = await bench.state_stock(workload, place)
+    running = bench.launcher.launch(Subject.WORKER, place, f"{label}-stock")
     try:
         async with LedgerWatch(bench.bootstrap_servers, place.ledger_topic) as watch:
             await watch.wait_decided(records, 0, OPEN_SECONDS_MAX, running.cpu_seconds)
@@ -68,29 +65,36 @@ async def _open_stock(bench: Bench, scenario: ClosedLoop, place: Place) -> int:
     return records
 
 
-async def _load(bench: Bench, workload: Workload, prefix: str) -> int:
-    """Write all commands before anybody reads them: the generator takes no CPU while measuring."""
-    records, _ = await produce(bench.bootstrap_servers, f"{prefix}{ORDER_EVENTS}", workload.values())
-    return records
-
-
-async def _closed_loop(
-    bench: Bench, scenario: ClosedLoop, subject: Subject, place: Place, stock_records: int, order_records: int
-) -> SubjectResult:
+async def _closed_loop(bench: Bench, scenario: ClosedLoop, subject: Subject, place: Place) -> SubjectResult:
     workload = scenario.workload
+    if subject is Subject.BARE:  # it takes its stock in before anything else
+        stock_records = await bench.state_stock(workload, place)
+    else:
+        stock_records = await open_stock(bench, workload, place, scenario.name)
+    # Before anybody reads them: the generator takes no CPU while measuring.
+    topic = f"{place.inputs_prefix}{ORDER_EVENTS}"
+    order_records, input_bytes = await produce(bench.bootstrap_servers, topic, workload.values())
+    usage = Usage(bench.bootstrap_servers)
     async with LedgerWatch(bench.bootstrap_servers, place.ledger_topic) as watch:
         launched = time.perf_counter()
+        before = usage.look()
         running = bench.launcher.launch(subject, place, scenario.name, profile=True)
         try:
             seen = await watch.wait_decided(
                 stock_records, order_records, DECIDE_SECONDS_MAX, running.cpu_seconds
             )
+            after = usage.look([running])
         finally:
             running.stop()
         reading = await read_ledger(watch, workload, subject.decode)
-    found = faults(reading, workload, has_positions=subject is Subject.WORKER)
-    figures = throughput_figures(reading, seen, launched) if reading.appended else {}
-    return SubjectResult(figures, found, reading.decisions_sha256, oversold_units(reading, workload))
+    figures: Figures = {}
+    if reading.appended:
+        figures = {
+            **throughput_figures(reading, seen, launched),
+            **usage_figures(before, after, workload.commands),
+            **byte_figures(reading, input_bytes, workload.commands),
+        }
+    return _result(reading, workload, subject, figures)
 
 
 # --- open loop ------------------------------------------------------------------------------------
@@ -100,30 +104,74 @@ async def _open_loop(bench: Bench, scenario: OpenLoop, subject: Subject, place: 
     workload, rate = scenario.workload, scenario.rate_per_s
     values = list(workload.values())
     stock_records = await bench.state_stock(workload, place)
+    usage = Usage(bench.bootstrap_servers)
     running = bench.launcher.launch(subject, place, scenario.name, profile=True)
     try:
         async with LedgerWatch(bench.bootstrap_servers, place.ledger_topic) as watch:
             await watch.wait_decided(stock_records, 0, OPEN_SECONDS_MAX, running.cpu_seconds)
-            cpu_before = running.cpu_seconds()
+            before = usage.look([running])
             topic = f"{place.inputs_prefix}{ORDER_EVENTS}"
-            run = await run_open_loop(bench.bootstrap_servers, topic, watch, values, rate)
-            cpu_seconds = running.cpu_seconds() - cpu_before
+            run = await run_open_loop(
+                bench.bootstrap_servers, topic, watch, values, rate, pack=workload.record_commands
+            )
+            after = usage.look([running])
             await watch.wait_decided(stock_records, len(values), DECIDE_SECONDS_MAX, running.cpu_seconds)
             running.stop()  # frees its core before the ledger is read back
             reading = await read_ledger(watch, workload, subject.decode)
     finally:
         running.stop()
-    found = faults(reading, workload, has_positions=subject is Subject.WORKER)
-    unseen = sum(map(math.isnan, run.latencies_seconds))
-    if unseen:
-        found.append(f"{unseen} rows were not read back in time")
-    measured = run.latencies_seconds[scenario.warm_up_commands :]
-    since = run.driven.first_due_seconds + scenario.warm_up_commands / rate
-    figures: Figures = {
+    figures = {
+        **open_loop_figures(run, rate, scenario.warm_up_commands),
+        **usage_figures(before, after, workload.commands),
+        **byte_figures(reading, sum(len(value) for _, value in values), workload.commands),
+        **batch_figures(reading.batch_commands),
+    }
+    return _result(reading, workload, subject, figures, unseen_faults(run))
+
+
+def open_loop_figures(run: OpenLoopRun, rate_per_s: int, warm_up_commands: int) -> Figures:
+    """Describe the latencies after a warm-up, the rate that was reached, and how late the generator was."""
+    measured = run.latencies_seconds[warm_up_commands:]
+    since = run.driven.first_due_seconds + warm_up_commands / rate_per_s
+    return {
         **latency_figures(seconds for seconds in measured if not math.isnan(seconds)),
         "achieved_per_s": len(measured) / (run.last_seen_seconds - since),
         "generator_lag_p99_ms": run.driven.lag_p99_ms,
-        "cpu_us_per_command": cpu_seconds / len(values) * 1e6,
-        **batch_figures(reading.batch_commands),
     }
-    return SubjectResult(figures, found, reading.decisions_sha256, oversold_units(reading, workload))
+
+
+def unseen_faults(run: OpenLoopRun) -> list[str]:
+    """Say how many rows did not come."""
+    unseen = sum(map(math.isnan, run.latencies_seconds))
+    return [f"{unseen} rows were not read back in time"] if unseen else []
+
+
+# --- both -----------------------------------------------------------------------------------------
+
+
+def byte_figures(reading: LedgerReading, input_bytes: int, commands: int) -> Figures:
+    """Give what a command takes in Kafka: record values going in, keys and values of rows coming out.
+
+    Before compression, of which the product uses none, and without the headers of record batches.
+    """
+    return {
+        "input_bytes_per_command": input_bytes / commands,
+        "ledger_bytes_per_command": reading.row_bytes / commands,
+    }
+
+
+def _result(
+    reading: LedgerReading,
+    workload: Workload,
+    subject: Subject,
+    figures: Figures,
+    unseen: list[str] | None = None,
+) -> SubjectResult:
+    found = faults(reading, workload, has_positions=subject is not Subject.BARE)
+    return SubjectResult(
+        figures,
+        found + (unseen or []),
+        reading.decisions_sha256,
+        oversold_units(reading, workload),
+        batch_series(reading.batch_commands),
+    )

@@ -10,8 +10,9 @@ from typing import Final
 
 import psutil
 
+from benchmarks.compiled import compiled_environment, compiled_path, why_not_compiled
 from benchmarks.ledger_check import Decode, decode_bare_row, decode_worker_row
-from benchmarks.scenarios import BARE_LOOP, WORKER
+from benchmarks.scenarios import BARE_LOOP, COMPILED, WORKER
 from inventory_stream.adapters.kafka.topic_rules import LEDGER
 from inventory_stream.devservers import logs
 from inventory_stream.devservers.ports import free_ports
@@ -27,12 +28,13 @@ class Subject(StrEnum):
     """Who is measured beside each other."""
 
     WORKER = WORKER
+    COMPILED = COMPILED
     BARE = BARE_LOOP
 
     @property
     def decode(self) -> Decode:
         """How its rows are read."""
-        return decode_worker_row if self is Subject.WORKER else decode_bare_row
+        return decode_bare_row if self is Subject.BARE else decode_worker_row
 
 
 class SubjectEndedError(Exception):
@@ -151,7 +153,10 @@ class Launcher:
             if profile and self._profile_dir is not None:
                 report = self._profile_dir / f"{name}.txt"
                 command = [*self._python("benchmarks.sampler"), str(report)]
-            self._supervisor.start(name, [*command, "worker", "ledger"], self._environment(place))
+            environment = self._environment(place)
+            if subject is Subject.COMPILED and (compiled := compiled_path()) is not None:
+                environment |= compiled_environment(compiled)
+            self._supervisor.start(name, [*command, "worker", "ledger"], environment)
         return Running(self._supervisor, name)
 
     def launch_watched(self, place: Place, label: str, *, instance_id: str | None = None) -> Running:
@@ -191,6 +196,12 @@ class Launcher:
         }
 
 
-def interleaved(run: int) -> Sequence[Subject]:
-    """Give the order of a run: who goes first changes, so that drift of the machine hits both."""
-    return (Subject.WORKER, Subject.BARE) if run % 2 == 0 else (Subject.BARE, Subject.WORKER)
+def why_absent(subject: Subject) -> str | None:
+    """Say in one line why a subject cannot be measured here; None: it can."""
+    return why_not_compiled() if subject is Subject.COMPILED else None
+
+
+def interleaved(run: int, subjects: Sequence[str] = (WORKER, BARE_LOOP)) -> Sequence[Subject]:
+    """Give the order of a run: who goes first changes, so that drift of the machine hits all."""
+    in_order = tuple(map(Subject, subjects))
+    return in_order if run % 2 == 0 else in_order[::-1]

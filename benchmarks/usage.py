@@ -48,14 +48,14 @@ def usage_figures(before: Look, after: Look, commands: int) -> Figures:
     """Give what each part used for each command between two looks, and its memory at the second.
 
     Returns:
-        broker_cpu_us_per_command, harness_cpu_us_per_command; resident_mb of the subject and
-        broker_resident_mb, in millions of bytes. The subject's CPU is a figure of each scenario's own, as it
-        leaves out other parts of its start.
+        cpu_us_per_command of the subject, where both looks saw it; broker_cpu_us_per_command and
+        harness_cpu_us_per_command; resident_mb of the subject and broker_resident_mb, in millions of bytes.
     """
+    names = {SUBJECT: "", BROKER: f"{BROKER}_", HARNESS: f"{HARNESS}_"}
     figures = {
-        f"{name}_cpu_us_per_command": (after.cpu_seconds[name] - before.cpu_seconds[name]) / commands * 1e6
-        for name in (BROKER, HARNESS)
-        if name in after.cpu_seconds
+        f"{prefix}cpu_us_per_command": (after.cpu_seconds[name] - before.cpu_seconds[name]) / commands * 1e6
+        for name, prefix in names.items()
+        if name in after.cpu_seconds and name in before.cpu_seconds
     }
     for name, figure in ((SUBJECT, "resident_mb"), (BROKER, "broker_resident_mb")):
         if name in after.resident_bytes:
@@ -75,6 +75,6 @@ def cores_figures(before: Look, after: Look, seconds: float) -> Figures:
 def _listener(port: int) -> int | None:
     """Find who listens on a port of this machine."""
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
             return int(connection.pid) if connection.pid else None
     return None
