@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from benchmarks.document import Document
+from benchmarks.headline import EVERYBODY
 from benchmarks.scenarios import BARE_LOOP, COMPILED, WORKER
 
 BLUE: Final = "#0072b2"
@@ -17,18 +18,19 @@ ORANGE: Final = "#e69f00"
 GREEN: Final = "#009e73"
 VERMILION: Final = "#d55e00"
 PURPLE: Final = "#cc79a7"
+BLACK: Final = "#1f2328"
 
 _COLOURS: Final[Mapping[str, str]] = {WORKER: BLUE, BARE_LOOP: GREY, COMPILED: SKY}
 _WIDTH_INCHES: Final = 8.6
 _BAR_INCHES: Final = 0.27
 _MARGIN_INCHES: Final = 0.95
-_LABEL_ROOM: Final = 1.32
+_LABEL_ROOM: Final = 1.36
 """The axis ends so far beyond the longest bar, for what is written behind it."""
 
 
 def colour(subject: str, number: int) -> str:
     """Give the colour of a subject, the others' by their number."""
-    return _COLOURS.get(subject, (ORANGE, GREEN, VERMILION, PURPLE)[number % 4])
+    return _COLOURS.get(subject, (BLACK, PURPLE, ORANGE, GREEN, VERMILION, SKY)[number % 6])
 
 
 def draw_throughput(scenarios: Sequence[Document]) -> Figure:
@@ -40,7 +42,7 @@ def draw_throughput(scenarios: Sequence[Document]) -> Figure:
         ticks.append((top + (len(scenario["medians"]) - 1) / 2, scenario["name"]))
         for number, subject in enumerate(scenario["medians"]):
             ratio = scenario["ratios"].get(subject, {}).get("commands_per_s")
-            note = "" if ratio is None else f"  worker {ratio:.2f}x of it"
+            note = "" if ratio is None else f" (worker {ratio:.2f}x)"
             drawn = _bar(axes, top, scenario, subject, note, colour(subject, number))
             seen.setdefault(subject, drawn)
             top += 1
@@ -58,11 +60,13 @@ def draw_peers(scenarios: Sequence[Document]) -> Figure:
         subjects = [subject for subject in scenario["medians"] if scenario["medians"][subject]]
         for at, subject in enumerate(subjects):
             ratio = scenario["ratios"].get(subject, {}).get("commands_per_s")
-            note = "" if ratio is None else f"  worker {ratio:.2f}x of it"
+            note = "" if ratio is None else f" (worker {ratio:.2f}x)"
             _bar(axes, at, scenario, subject, note, _COLOURS.get(subject, ORANGE))
         axes.set_yticks(range(len(subjects)), subjects)
-        axes.set_title(scenario["title"], loc="left", fontsize=10)
+        axes.set_title(scenario["title"].removesuffix(EVERYBODY), loc="left", fontsize=10)
         _finish_rates(axes)
+        axes.label_outer()
+    panels[0].set_xlim(0, max(axes.dataLim.x1 for axes in panels) * _LABEL_ROOM)
     return figure
 
 
@@ -72,7 +76,7 @@ def draw_scaling(scenario: Document) -> Figure:
     rates = {subject: figures["commands_per_s"] for subject, figures in scenario["medians"].items()}
     first = next(iter(rates.values()))
     for at, (subject, rate) in enumerate(rates.items()):
-        _bar(axes, at, scenario, subject, f"  {rate / first:.2f}x of the first" if at else "", BLUE)
+        _bar(axes, at, scenario, subject, f" ({rate / first:.2f}x the first)" if at else "", BLUE)
     axes.set_yticks(range(len(rates)), list(rates))
     _finish_rates(axes)
     return figure
@@ -112,7 +116,7 @@ def _figure(bars: float, panels: int, scenarios: Sequence[Document] = ()) -> tup
     height = _MARGIN_INCHES + bars * _BAR_INCHES
     figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
     ratios = [len(one["medians"]) + 1 for one in scenarios] or None
-    return figure, list(figure.subplots(panels, 1, squeeze=False, height_ratios=ratios)[:, 0])
+    return figure, list(figure.subplots(panels, 1, squeeze=False, sharex=True, height_ratios=ratios)[:, 0])
 
 
 def _bar(axes: Axes, at: float, scenario: Document, subject: str, note: str, shade: str) -> Any:  # noqa: ANN401  # matplotlib's container

@@ -4,11 +4,13 @@ from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.chart_bars import BLUE, ORANGE, VERMILION, colour
 from benchmarks.document import Document
+from benchmarks.headline import EVERYBODY
 from benchmarks.result import DECIDED_OVER_TIME, KILLS_OVER_TIME
+from benchmarks.scenarios import WORKER
 from benchmarks.statistics import latency_curve
 
 _SIZE_INCHES: Final = (8.6, 4.4)
@@ -29,6 +31,7 @@ def draw_latency(scenario: Document) -> Figure:
                 color=colour(subject, number),
                 marker=_MARKERS[number % len(_MARKERS)],
                 markersize=4,
+                linewidth=2.5 if subject == WORKER else 1.2,
                 linestyle=_DASHES[number % len(_DASHES)],
             )
     axes.set_xscale("log")
@@ -36,8 +39,8 @@ def draw_latency(scenario: Document) -> Figure:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("percentile of all commands, %")
     _latency_axis(axes)
-    axes.set_title(scenario["title"], loc="left", fontsize=10)
-    axes.legend()
+    axes.set_title(scenario["title"].removesuffix(EVERYBODY), loc="left", fontsize=10)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
@@ -77,6 +80,7 @@ def draw_timeline(scenario: Document) -> Figure:
             )
     axes.set_xlabel("seconds after the first command was due")
     axes.set_ylabel("decisions per second")
+    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_ylim(0)
     axes.grid(axis="y")
     axes.set_title(scenario["title"], loc="left", fontsize=10)
@@ -98,6 +102,8 @@ def _columns(points: list[Any]) -> tuple[list[float], list[float]]:
 
 def _latency_axis(axes: Axes) -> None:
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
     axes.set_ylabel("latency from when due, ms")
     axes.grid(axis="y")

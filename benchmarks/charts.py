@@ -35,6 +35,8 @@ _STYLE: Final[dict[Any, Any]] = {
     "axes.axisbelow": True,
     "grid.color": "#d8dbdf",
     "legend.frameon": False,
+    "figure.constrained_layout.w_pad": 0.14,
+    "figure.constrained_layout.h_pad": 0.1,
 }
 
 _METADATA: Final = {"Date": None, "Creator": None, "Format": None, "Type": None}

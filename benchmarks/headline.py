@@ -18,6 +18,9 @@ from benchmarks.scenarios import (
 _WHOLE: Final = "{:,.0f}"
 _TENTH: Final = "{:,.1f}"
 
+EVERYBODY: Final = ", by whatever else could do it"
+"""How titles of peers' scenarios end; where only such are shown it is left out."""
+
 _LINES: Final = (
     ("hot-positional", WORKER, "commands_per_s", "one hot SKU, positional packs, decisions/s", _WHOLE),
     ("hot-compiled", COMPILED, "commands_per_s", "the same, the ledger compiled, decisions/s", _WHOLE),
@@ -104,7 +107,7 @@ def peers_table(document: Document) -> list[list[str]]:
     rows = [
         [
             "",
-            *(scenario["title"].removesuffix(", by whatever else could do it") for scenario in shared),
+            *(scenario["title"].removesuffix(EVERYBODY) for scenario in shared),
             *terms,
         ]
     ]
