@@ -8,8 +8,8 @@ from typing import Final
 
 from benchmarks.peers.kafka_streams_build import kafka_streams_jars
 from benchmarks.peers.peer import Terms
+from benchmarks.peers.process_build import why_not
 from benchmarks.peers.process_peer import PeerPlace, ProcessPeer
-from inventory_stream.devservers.errors import DevServerError
 from inventory_stream.devservers.toolchain import JAVA
 
 JVM_OPTIONS: Final = ("-Xms1g", "-Xmx1g", "-XX:+UseParallelGC")
@@ -17,14 +17,6 @@ JVM_OPTIONS: Final = ("-Xms1g", "-Xmx1g", "-XX:+UseParallelGC")
 QUIET_LOG: Final = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 
 WARM_UP_COMMANDS: Final = 200_000
-
-
-def _find() -> str | None:
-    try:
-        kafka_streams_jars()
-    except DevServerError as error:
-        return str(error)
-    return None
 
 
 def _command(commit_ms: int, place: PeerPlace) -> list[str]:
@@ -43,7 +35,7 @@ def _peer(name: str, commit_ms: int) -> ProcessPeer:
             misses="deadlines, confirm, release, counts under way: one number per SKU",
         ),
         command=partial(_command, commit_ms),
-        find=_find,
+        find=lambda: why_not(kafka_streams_jars),
         warm_up_commands=WARM_UP_COMMANDS,
     )
 

@@ -7,10 +7,12 @@ from typing import Final
 from benchmarks.peers.process_build import Build
 from inventory_stream.devservers.toolchain import JAVA, MVN
 
+PROJECT: Final = Path(__file__).parent / "kafka-streams"
+
 _BUILD: Final = Build(
     name="kafka-streams-peer",
     title="building the Kafka Streams peer with mvn, 95 MB of jars at the first time",
-    root=Path(__file__).parent / "kafka-streams",
+    root=PROJECT,
     sources=("pom.xml", "src"),
     commands=lambda _: [[str(MVN.find()), "--batch-mode", "--quiet", "-Dstyle.color=never", "package"]],
     product="target",

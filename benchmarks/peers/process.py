@@ -1,6 +1,7 @@
 """A peer's program as a process that cannot outlive the benchmark."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -53,8 +54,9 @@ class PeerProcess:
             SubjectEndedError: it has ended by itself.
         """
         if self._process.is_running() and self._process.pid is not None:
-            times = psutil.Process(self._process.pid).cpu_times()
-            return float(times.user + times.system)
+            with suppress(psutil.NoSuchProcess):
+                times = psutil.Process(self._process.pid).cpu_times()
+                return float(times.user + times.system)
         raise SubjectEndedError(f"{self._name} ended while it was measured.\n{logs.tail(self._log_path)}")
 
     def stop(self) -> None:

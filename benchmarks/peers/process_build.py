@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -104,3 +105,13 @@ class Build:
             (work / self.product).rename(product)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+@cache
+def why_not(get: Callable[[], Path]) -> str | None:
+    """Say in one line why something cannot be had, None: it can. Asked once: nothing is tried again."""
+    try:
+        get()
+    except DevServerError as error:
+        return " ".join(str(error).split())
+    return None

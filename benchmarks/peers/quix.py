@@ -4,23 +4,15 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.peers.peer import Terms
+from benchmarks.peers.process_build import why_not
 from benchmarks.peers.process_peer import PeerPlace, ProcessPeer
 from benchmarks.peers.quix_build import quix_python
-from inventory_stream.devservers.errors import DevServerError
 
 PROGRAM: Final = Path(__file__).with_name("quix_program.py")
 
 COMMANDS_MAX: Final = 50_000
 
 WARM_UP_COMMANDS: Final = 2_000
-
-
-def _find() -> str | None:
-    try:
-        quix_python()
-    except DevServerError as error:
-        return str(error)
-    return None
 
 
 def _command(place: PeerPlace) -> list[str]:
@@ -38,7 +30,7 @@ QUIX_STREAMS: Final = ProcessPeer(
         misses="deadlines, confirm, release, counts under way: one number per SKU",
     ),
     command=_command,
-    find=_find,
+    find=lambda: why_not(quix_python),
     warm_up_commands=WARM_UP_COMMANDS,
     commands_max=COMMANDS_MAX,
     is_single=True,

@@ -20,7 +20,7 @@ async def run_peers_closed(bench: Bench, scenario: PeersClosed, number: int, pre
         about_seconds=scenario.about_seconds,
         workload=scenario.workload,
     )
-    return await _in_turns(
+    return await in_turns(
         number,
         lambda: run_closed_loop(bench, ours, number, f"{prefix}ours-"),
         lambda peer, place: peer.closed_loop(bench, scenario.workload, place),
@@ -39,7 +39,7 @@ async def run_peers_open(bench: Bench, scenario: PeersOpen, number: int, prefix:
         rate_per_s=scenario.rate_per_s,
         warm_up_commands=scenario.warm_up_commands,
     )
-    return await _in_turns(
+    return await in_turns(
         number,
         lambda: run_to_ledger(bench, ours, number, f"{prefix}ours-"),
         lambda peer, place: peer.open_loop(
@@ -66,7 +66,7 @@ def present(bench: Bench, peers: Sequence[Peer]) -> list[Peer]:
     return found
 
 
-async def _in_turns(
+async def in_turns(
     number: int,
     run_ours: Callable[[], Awaitable[RunResult]],
     run_peer: Callable[[Peer, str], Awaitable[SubjectResult]],
