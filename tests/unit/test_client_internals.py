@@ -8,13 +8,16 @@ import uvloop
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.record.default_records import DefaultRecordBatch
 
 from inventory_stream.adapters.kafka.client_internals import (
     ATTRIBUTES,
     UntestedClientError,
     abandon,
     check_client_version,
+    fill_batch,
     give_identity,
     survive_broken_writes,
     wrap_sequence,
@@ -68,6 +71,30 @@ async def test_sequence_of_a_producer_wraps_as_the_brokers_does() -> None:
         assert manager.sequence_number(HERE) == 2
     finally:
         await abandon(producer)
+
+
+def test_a_filled_batch_is_what_aiokafka_itself_would_have_built() -> None:
+    """Rows and tombstones, appended in bulk, are the same bytes, counted the same."""
+    rows: list[tuple[bytes, bytes | None]] = [(b"k%d" % number, b"v" * number) for number in range(200)]
+    rows[7:7] = [(b"gone", None), (b"gone too", None)]
+    headers = [("term", b"12")]
+    one_by_one, filled = BatchBuilder(1 << 20, 0), BatchBuilder(1 << 20, 0)
+    for key, value in rows:
+        one_by_one.append(timestamp=None, key=key, value=value, headers=[] if value is not None else headers)
+    assert fill_batch(filled, rows, headers)
+    assert filled.record_count() == one_by_one.record_count() == len(rows)
+    assert filled.size() == one_by_one.size()
+    assert records_of(filled) == records_of(one_by_one)
+
+
+def records_of(batch: BatchBuilder) -> list[tuple[object, ...]]:
+    """Give what a reader sees of a batch, but for the time of day."""
+    return [(one.offset, one.key, one.value, one.headers) for one in DefaultRecordBatch(batch._build())]
+
+
+def test_rows_beyond_a_batch_are_refused() -> None:
+    """What does not fit is said, never cut off."""
+    assert not fill_batch(BatchBuilder(1_000, 0), [(b"key", b"v" * 100)] * 20, [])
 
 
 @pytest.mark.parametrize(

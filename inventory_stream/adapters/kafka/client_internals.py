@@ -8,7 +8,7 @@ do what we need it for.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import aiokafka
@@ -27,17 +27,19 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     for_code,
 )
-from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 from aiokafka.producer.sender import Sender
 from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from inventory_stream.adapters.kafka.connection import KafkaConnection
 from inventory_stream.errors import InventoryStreamError
+from inventory_stream.ports.ledger_log import RowRecord
 
 TESTED_VERSIONS: Final = ((0, 14), (0, 15))
 """From the first to before the second: the releases whose source was read for this module."""
@@ -51,6 +53,8 @@ ATTRIBUTES: Final[tuple[tuple[type, str], ...]] = (
     (AIOKafkaClient, "ready"),
     (AIOKafkaClient, "send"),
     (AIOKafkaClient, "set_topics"),
+    (BatchBuilder, "record_count"),
+    (DefaultRecordBatchBuilder, "append"),
     (MessageAccumulator, "_pop_batch"),
     (PartitionRecords, "__next__"),
     (ProduceRequest, "prepare"),
@@ -193,6 +197,24 @@ def survive_broken_writes() -> None:
 
     surviving_send.is_surviving = True  # type: ignore[attr-defined]  # a mark on our own function
     AIOKafkaConnection.send = surviving_send
+
+
+def fill_batch(
+    batch: BatchBuilder, rows: Sequence[RowRecord], tombstone_headers: list[tuple[str, bytes]]
+) -> bool:
+    """Append all rows to an empty batch, without a timestamp; False: they do not fit, and it is of no use.
+
+    aiokafka's own `append` takes its arguments by name through two more Python frames: 0.25 us of processor
+    for each row where this takes 0.13 (`python -m benchmarks.log_loop`).
+    """
+    append = batch._builder.append  # noqa: SLF001  # what BatchBuilder.append calls
+    no_headers: list[tuple[str, bytes]] = []
+    for number, (key, value) in enumerate(rows):
+        headers = no_headers if value is not None else tombstone_headers
+        if append(number, None, key, value, headers) is None:
+            return False
+    batch._relative_offset = len(rows)  # noqa: SLF001  # its record count
+    return True
 
 
 async def abandon(producer: AIOKafkaProducer) -> None:

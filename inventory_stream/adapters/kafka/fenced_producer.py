@@ -12,6 +12,7 @@ from inventory_stream.adapters.kafka.client_internals import (
     NotSentError,
     abandon,
     check_each_produce,
+    fill_batch,
     give_identity,
 )
 from inventory_stream.adapters.kafka.connection import KafkaConnection
@@ -101,18 +102,11 @@ class FencedProducer:
         if not rows:
             raise LedgerLogError("a batch without rows: aiokafka would acknowledge it with nothing (P6)")
         batch = self._producer.create_batch()
-        append = batch.append
-        for key, value in rows:
-            if value is None:
-                headers = [(TERM_HEADER, b"%d" % tombstone_term)]
-                fits = append(timestamp=None, key=key, value=None, headers=headers)
-            else:
-                fits = append(timestamp=None, key=key, value=value)
-            if fits is None:
-                raise LedgerLogError(
-                    f"{len(rows)} rows do not fit into one batch of {BATCH_BYTES_MAX} bytes: "
-                    "the flow must close a batch earlier (P6)"
-                )
+        if not fill_batch(batch, rows, [(TERM_HEADER, b"%d" % tombstone_term)]):
+            raise LedgerLogError(
+                f"{len(rows)} rows do not fit into one batch of {BATCH_BYTES_MAX} bytes: "
+                "the flow must close a batch earlier (P6)"
+            )
         self.queued_bytes = batch.size()
         acked = await self._producer.send_batch(batch, self._topic, partition=self._partition)
         base_offset = asyncio.get_running_loop().create_future()
