@@ -1,8 +1,6 @@
 """Runs what was asked for, on a broker of its own or a given one, and shows and keeps the result."""
 
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +12,7 @@ from rich.console import Console
 from benchmarks.bench import Bench
 from benchmarks.catalogue import seconds_in_all
 from benchmarks.document import RESULTS, Document, result_document, scenario_document
+from benchmarks.environment import bench_at
 from benchmarks.harness import run
 from benchmarks.machine import busy_cores, describe_machine, describe_revision, slug
 from benchmarks.memory import ChildFailedError
@@ -21,16 +20,9 @@ from benchmarks.options import Options
 from benchmarks.peers.registry import OWN_TERMS, PEERS
 from benchmarks.report import print_report, save
 from benchmarks.scenarios import PeersClosed, PeersOpen, Scenario
-from benchmarks.subjects import PARTITIONS, Launcher, SubjectEndedError
+from benchmarks.subjects import PARTITIONS, SubjectEndedError
 from benchmarks.terminal import console
-from inventory_stream.devservers import (
-    JVM_FOR_LOAD,
-    JVM_FOR_TESTS,
-    DevServerError,
-    KafkaServer,
-    KafkaSettings,
-)
-from inventory_stream.devservers.supervisor import Supervisor
+from inventory_stream.devservers import JVM_FOR_LOAD, JVM_FOR_TESTS, DevServerError
 
 if TYPE_CHECKING:
     from benchmarks.result import RunResult
@@ -88,22 +80,13 @@ def measure(
             style="red",
             highlight=False,
         )
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inventory-stream-bench-")))
-        bootstrap_servers = options.bootstrap_servers
-        if bootstrap_servers is None:
-            settings = KafkaSettings(jvm_options=JVM_FOR_TESTS if options.is_small else JVM_FOR_LOAD)
-            kafka = stack.enter_context(KafkaServer(folder / "kafka", settings))
-            bootstrap_servers = kafka.bootstrap_servers
-        supervisor = stack.enter_context(Supervisor(folder / "logs"))
-        if profile_dir is not None:
-            profile_dir.mkdir(parents=True, exist_ok=True)
-        launcher = Launcher(supervisor, bootstrap_servers, folder / "worker", profile_dir)
 
-        def say(line: str) -> None:
-            screen.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
+    def say(line: str) -> None:
+        screen.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
 
-        scenarios = uvloop.run(_run_all(Bench(bootstrap_servers, launcher, folder, say), chosen))
+    jvm_options = JVM_FOR_TESTS if options.is_small else JVM_FOR_LOAD
+    with bench_at(options.bootstrap_servers, say, jvm_options, profile_dir) as bench:
+        scenarios = uvloop.run(_run_all(bench, chosen))
     setup: Document = {
         "selection": options.selection,
         "runs": max(runs for _, runs in chosen),
