@@ -21,8 +21,8 @@ class Terms:
     """Which of the ledger's rules it does not keep."""
 
 
-class Peer(Protocol):
-    """One system beside the ledger."""
+class ClosedPeer(Protocol):
+    """One system beside the ledger that can be asked as fast as it answers."""
 
     @property
     def name(self) -> str:
@@ -45,6 +45,10 @@ class Peer(Protocol):
             SubjectEndedError: its process ended.
             TimeoutError: it did not decide everything in time.
         """
+
+
+class Peer(ClosedPeer, Protocol):
+    """One that can be asked on a schedule, too."""
 
     async def open_loop(
         self, bench: Bench, workload: Workload, prefix: str, *, rate_per_s: int, warm_up_commands: int

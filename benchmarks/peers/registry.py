@@ -9,11 +9,24 @@ from typing import Final
 
 from benchmarks.peers.idiomatic_faust import IDIOMATIC_FAUST
 from benchmarks.peers.kafka_streams import KAFKA_STREAMS, KAFKA_STREAMS_SOON
-from benchmarks.peers.peer import Peer, Terms
+from benchmarks.peers.peer import ClosedPeer, Peer, Terms
+from benchmarks.peers.postgres import POSTGRES
 from benchmarks.peers.quix import QUIX_STREAMS
+from benchmarks.peers.redis_benchmark import REDIS_BENCHMARK
+from benchmarks.peers.redis_lua import REDIS_LUA
 from benchmarks.scenarios import BARE_LOOP, WORKER
 
-PEERS: Final[tuple[Peer, ...]] = (KAFKA_STREAMS, KAFKA_STREAMS_SOON, QUIX_STREAMS, IDIOMATIC_FAUST)
+OPEN_PEERS: Final[tuple[Peer, ...]] = (
+    KAFKA_STREAMS,
+    KAFKA_STREAMS_SOON,
+    QUIX_STREAMS,
+    IDIOMATIC_FAUST,
+    *REDIS_LUA,
+    *POSTGRES,
+)
+"""Those that can be asked on a schedule."""
+
+PEERS: Final[tuple[ClosedPeer, ...]] = (*OPEN_PEERS, *REDIS_BENCHMARK)
 
 OWN_TERMS: Final[Mapping[str, Terms]] = {
     WORKER: Terms(

@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from benchmarks.bench import Bench
 from benchmarks.deciding import run_closed_loop, run_to_ledger
-from benchmarks.peers.peer import Peer
-from benchmarks.peers.registry import PEERS
+from benchmarks.peers.peer import ClosedPeer
+from benchmarks.peers.registry import OPEN_PEERS, PEERS
 from benchmarks.result import RunResult, SubjectResult
 from benchmarks.scenarios import ClosedLoop, OpenLoop, PeersClosed, PeersOpen
 from benchmarks.subjects import SubjectEndedError
+from inventory_stream.devservers import DevServerError
+
+AnyPeer = TypeVar("AnyPeer", bound=ClosedPeer)
 
 
 async def run_peers_closed(bench: Bench, scenario: PeersClosed, number: int, prefix: str) -> RunResult:
@@ -49,12 +53,12 @@ async def run_peers_open(bench: Bench, scenario: PeersOpen, number: int, prefix:
             rate_per_s=scenario.rate_per_s,
             warm_up_commands=scenario.warm_up_commands,
         ),
-        present(bench, PEERS),
+        present(bench, OPEN_PEERS),
         prefix,
     )
 
 
-def present(bench: Bench, peers: Sequence[Peer]) -> list[Peer]:
+def present(bench: Bench, peers: Sequence[AnyPeer]) -> list[AnyPeer]:
     """Give the peers that can run here; say a line about each of the others."""
     found = []
     for peer in peers:
@@ -69,8 +73,8 @@ def present(bench: Bench, peers: Sequence[Peer]) -> list[Peer]:
 async def in_turns(
     number: int,
     run_ours: Callable[[], Awaitable[RunResult]],
-    run_peer: Callable[[Peer, str], Awaitable[SubjectResult]],
-    peers: Sequence[Peer],
+    run_peer: Callable[[AnyPeer, str], Awaitable[SubjectResult]],
+    peers: Sequence[AnyPeer],
     prefix: str,
 ) -> RunResult:
     """Run ours and the peers; odd runs go the other way round, so that drift of the machine hits all."""
@@ -89,6 +93,6 @@ async def _guarded(run: Awaitable[SubjectResult]) -> SubjectResult:
     began = time.perf_counter()
     try:
         return await run
-    except (SubjectEndedError, TimeoutError) as error:
+    except (SubjectEndedError, DevServerError, TimeoutError) as error:
         waited = time.perf_counter() - began
         return SubjectResult({}, [f"{type(error).__name__} after {waited:.0f} s: {error}"], "")
