@@ -15,7 +15,7 @@ from models.commands import ORDER_COMMANDS, STOCK_COMMANDS, type_name
 from models.events import AvailabilityChanged, ExceptionRaised
 from models.outcomes import Outcome
 from models.payments import PaymentEvent, PaymentOutcome
-from models.rows import ROW_KINDS, ROW_SCHEMA
+from models.rows import ROW_FORMS, ROW_KINDS, ROW_SCHEMA
 
 Surface = dict[str, dict[str, Any]]
 Field = dict[str, Any]
@@ -29,7 +29,7 @@ def surface() -> Surface:
         with its name, the schema of its type, and its default where it may be left out.
     """
     commands = {type_name(command): command for command in (*STOCK_COMMANDS, *ORDER_COMMANDS)}
-    rows = structs_in([kind for _, kind in ROW_KINDS])
+    rows = structs_in(ROW_FORMS)
     events = structs_in([AvailabilityChanged, ExceptionRaised, PaymentEvent, PaymentOutcome])
     return {
         "topics": {

@@ -16,7 +16,7 @@ from models.commands import ORDER_COMMANDS, POSITIONAL, STOCK_COMMANDS, Command,
 from models.events import AvailabilityChanged, ExceptionRaised
 from models.outcomes import Outcome
 from models.payments import PaymentEvent, PaymentOutcome
-from models.rows import ROW_KINDS
+from models.rows import ROW_FORMS, ROW_KINDS
 
 _COMMENT: Final = re.compile(r"^    (\w+) = \d+  # (.+)$", re.MULTILINE)
 
@@ -75,13 +75,15 @@ def orders_document(topic: str) -> Schema:
 
 def ledger_document(topic: str) -> Schema:
     """Describe the rows of the ledger as the arrays that they are."""
-    refs, parts = components([kind for _, kind in ROW_KINDS])
+    refs, parts = components(ROW_FORMS)
     keys = "\n".join(f"- `{prefix.decode()}`: {kind.__name__}" for prefix, kind in ROW_KINDS)
     head = cleandoc(models.rows.__doc__ or "")
     return document(
         topic,
         "Values of ledger rows",
-        f"{head}\n\nThe key says which kind a row is. It begins with:\n{keys}\n\nThese schemas describe "
+        f"{head}\n\nThe key says which kind a row is. It begins with:\n{keys}\n\n"
+        "`r/` has two forms: an array of fewer than 16 elements is a FreshRow, which stands for a "
+        "ReservationRow. These schemas describe "
         "the msgpack arrays: an array may be longer than described, by fields of a later release, or "
         "shorter by those that have a default here. Bytes (`contentEncoding`) are msgpack's own type "
         "there, base64 in what `inventory-stream ledger dump` prints.",

@@ -27,7 +27,7 @@ from inventory_stream.ports.ledger_log import LedgerLog, RowRecord
 from inventory_stream.ports.monitor import SILENT_OWNER, OwnerMonitor, OwnerSnapshot
 from inventory_stream.ports.partition_owner import NextOffsets
 from models.codec import ORDER_DECODER, STOCK_DECODER, Poison, elements_of, is_pack
-from models.rows import ALIVE_KEY, PROGRESS_KEY, AliveRow, ProgressRow, decode_row, encode_row
+from models.rows import ALIVE_KEY, PROGRESS_KEY, AliveRow, ProgressRow, decode_held, encode_row
 
 DEADLINE_CHECK_SECONDS: Final = 0.5
 """Between looks for due reservations of an idle partition. Correctness does not hang on it: a
@@ -167,7 +167,7 @@ class OwnPartition:
                     loader.load(record.key, None)
                     continue
                 try:
-                    row = decode_row(record.key, record.value)
+                    row = decode_held(record.key, record.value)
                 except ValueError as error:  # msgspec's errors are ValueErrors too
                     raise CorruptLedgerError(
                         f"ledger partition {self._partition}, offset {record.offset}, "

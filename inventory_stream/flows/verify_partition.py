@@ -32,6 +32,7 @@ from models.rows import (
     PositionRow,
     ReceiptRow,
     ReservationRow,
+    decode_reservation,
     position_key,
     receipt_key,
     reservation_key,
@@ -50,7 +51,6 @@ _CONFIRMED_LATE: Final = int(Outcome.CONFIRMED_LATE)
 _NOT_FINAL: Final = frozenset(int(outcome) for outcome in NOT_FINAL)
 
 _decode_position: Final = msgspec.msgpack.Decoder(PositionRow).decode
-_decode_reservation: Final = msgspec.msgpack.Decoder(ReservationRow).decode
 _decode_receipt: Final = msgspec.msgpack.Decoder(ReceiptRow).decode
 
 
@@ -194,7 +194,7 @@ class PartitionAudit:
     def _take(self, record: LedgerRecord) -> None:
         key, value = record.key, record.value
         if key.startswith(b"r/"):
-            self._take_reservation(record, None if value is None else _decode_reservation(value))
+            self._take_reservation(record, None if value is None else decode_reservation(key, value))
         elif key.startswith(b"c/"):
             self._take_receipt(record, None if value is None else _decode_receipt(value))
         elif key.startswith(b"p/"):

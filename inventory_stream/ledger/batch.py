@@ -24,7 +24,7 @@ OUTCOMES: Final = 128
 """Size of the outcome counter: outcome numbers are below it."""
 # What a position row and a row's overhead in a record batch may add, estimated high: the position
 # rows of a batch are written at its end, and the batch must still close below aiokafka's limit.
-_ROW_OVERHEAD_BYTES: Final = 24
+ROW_OVERHEAD_BYTES: Final = 24
 # A position row is its key, once more its two names, 14 integers of up to 9 bytes, and its product.
 _POSITION_INTEGERS_BYTES: Final = 130
 
@@ -71,6 +71,7 @@ class Batch:
     """Rows of the decisions since the last seal. `now_ms` is the decision time of all of them (R26)."""
 
     __slots__ = (
+        "bytes_max",
         "claims",
         "clock_ahead",
         "dropped_memories",
@@ -99,6 +100,7 @@ class Batch:
         self.fell_short: set[Position] = set()
         self.refused: list[Refused] = []
         self.outcomes = [0] * OUTCOMES
+        self.bytes_max = BATCH_BYTES
         self.size_bytes = 0
         self.expired_units = 0
         self.revoked_units = 0
@@ -110,12 +112,31 @@ class Batch:
     @property
     def is_full(self) -> bool:
         """Whether the batch must be sealed before the next command."""
-        return self.size_bytes >= BATCH_BYTES
+        return self.size_bytes >= self.bytes_max
 
     def write(self, key: bytes, value: bytes | None) -> None:
         """Add a row; None is a tombstone."""
         self.rows.append((key, value))
-        self.size_bytes += len(key) + (len(value) if value else 0) + _ROW_OVERHEAD_BYTES
+        self.size_bytes += len(key) + (len(value) if value else 0) + ROW_OVERHEAD_BYTES
+
+    def write_fresh(self, reservation_ids: list[str], values: list[bytes]) -> None:
+        """Add the short rows of new reservations, one value each, whose size is counted already.
+
+        All keys are encoded at once, a third of the cost of one by one; where an id has a character
+        that keys escape (`encode_id`) or that takes more than a byte, what that adds is counted now.
+        """
+        joined = "\0r/".join(reservation_ids)
+        is_plain = (
+            joined.isascii()
+            and joined.count("/") == len(reservation_ids) - 1
+            and not ("%" in joined or "{" in joined or "}" in joined)
+        )
+        if is_plain:
+            keys = ("r/" + joined).encode().split(b"\0")
+        else:
+            keys = [reservation_key(one) for one in reservation_ids]
+            self.size_bytes += sum(map(len, keys)) - sum(2 + len(one) for one in reservation_ids)
+        self.rows.extend(zip(keys, values, strict=True))
 
     def write_reservation(
         self, reservation: ReservationRow, answered: int, repeat: int = FIRST_ANSWER
@@ -168,14 +189,14 @@ class Batch:
     def put(self, key: bytes, row: SaleRow | None) -> None:
         """Have a row of a sale written at the seal, once for all its changes; None: a tombstone."""
         if key not in self.claims:
-            self.size_bytes += 2 * len(key) + _CLAIM_INTEGERS_BYTES + _ROW_OVERHEAD_BYTES
+            self.size_bytes += 2 * len(key) + _CLAIM_INTEGERS_BYTES + ROW_OVERHEAD_BYTES
         self.claims[key] = row
 
     def rewrite(self, position: Position) -> None:
         """Have a position's row written at the seal, changed (touch) or only told anew (base, horizon)."""
         if position not in self.touched:
             self.touched[position] = None
-            self.size_bytes += 2 * len(position.key) + _POSITION_INTEGERS_BYTES + _ROW_OVERHEAD_BYTES
+            self.size_bytes += 2 * len(position.key) + _POSITION_INTEGERS_BYTES + ROW_OVERHEAD_BYTES
             if position.product is not None:
                 self.size_bytes += len(position.product.encode())
 

@@ -15,6 +15,7 @@ from inventory_stream.ledger.incoming import cancel_incoming, expect, receive
 from inventory_stream.ledger.known import inspect
 from inventory_stream.ledger.movements import revoke
 from inventory_stream.ledger.orders import cancel, confirm, extend, release
+from inventory_stream.ledger.plain import decide_plain
 from inventory_stream.ledger.pools import close_pool, open_pool
 from inventory_stream.ledger.purchase_limits import set_purchase_limit
 from inventory_stream.ledger.recorded import record_order
@@ -179,10 +180,16 @@ def decide_batch(
         while not skip and not sweep(state, batch, arrival_ms):
             yield batch.seal(state)
             batch = yield from _open(state, now_ms)
-        for index, command in enumerate(record.commands[skip:], skip):
-            _decide_one(state, batch, command, arrival_ms, "orders", record.offset, index)
+        commands = record.commands
+        index, end = skip, len(commands)
+        while index < end:
+            done = decide_plain(state, batch, commands, index)
+            if done == index:
+                _decide_one(state, batch, commands[index], arrival_ms, "orders", record.offset, index)
+                done += 1
+            index = done
             if batch.is_full:
-                state.orders_next, state.orders_done = record.offset, index + 1
+                state.orders_next, state.orders_done = record.offset, index
                 yield batch.seal(state)
                 batch = yield from _open(state, now_ms)
         state.orders_next, state.orders_done = record.offset + 1, 0

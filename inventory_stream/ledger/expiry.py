@@ -10,6 +10,7 @@ from inventory_stream.ledger.cover import settle_claims
 from inventory_stream.ledger.movements import end_if_over, stamp
 from inventory_stream.ledger.paths import free, unreserve
 from inventory_stream.ledger.pools import happen, is_due
+from inventory_stream.ledger.reservations import opened
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.waiting import give_up
 from models.rows import ReservationRow
@@ -50,7 +51,7 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
         while bucket:
             # Released, confirmed and extended reservations stay in the bucket of their first deadline.
             # They go first: a recovered owner, which never had them, must seal at the same row (I8).
-            reservation = bucket[-1]
+            reservation = opened(bucket[-1])
             if reservation.deadline_ms == deadline_ms and is_live(reservation):
                 if batch.is_full:
                     return False

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from inventory_stream.ledger.claims import Claims, held_of, is_live, times_of, waiting_of
 from inventory_stream.ledger.limits import standing_limit
 from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.reservations import opened
 from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX
 from inventory_stream.ledger.state import PartitionState
 from models.outcomes import Outcome
@@ -312,7 +313,7 @@ def _indexes(state: PartitionState) -> Iterator[Violation]:
     for row in state.reservations.values():
         if is_live(row):
             found = state.due.get(row.deadline_ms, ())
-            if not any(row is other for other in found) or row.deadline_ms not in state.deadlines:
+            if not any(row is opened(other) for other in found) or row.deadline_ms not in state.deadlines:
                 yield Violation("R18", _row(row), f"deadline {row.deadline_ms} is not scheduled")
         for line in row.lines:
             position = state.position(row.sku, line.location)

@@ -9,6 +9,7 @@ from inventory_stream.ledger.claims import waiting_of
 from inventory_stream.ledger.netting import netted_at
 from inventory_stream.ledger.paths import free, unreserve
 from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.reservations import opened, standing
 from inventory_stream.ledger.rules import NETTING_WINDOW_MS, SHORT_ORDERS_NAMED, SHORT_ORDERS_SOUGHT
 from inventory_stream.ledger.state import PartitionState, line_at
 from models.rows import Line, Movement, ReservationRow
@@ -143,7 +144,7 @@ def revoke(state: PartitionState, batch: Batch, position: Position) -> None:
     held = position.by_age()
     at = len(held) - 1
     while at >= 0 and position.reserved and position.uncommitted < 0 and not batch.is_full:
-        reservation = held[at]
+        reservation = opened(held[at])
         line = line_at(reservation, position.location)
         at -= 1
         if line is None or not line.reserved:
@@ -186,10 +187,11 @@ def end_if_over(state: PartitionState, batch: Batch, reservation: ReservationRow
 def _orders_at(position: Position) -> tuple[str, ...]:
     names: dict[str, None] = {}
     # Those that ended are listed until the next walk; a recovery never knew them (I8).
-    live = (row for row in reversed(position.by_age()) if not row.ended_ms)
+    rows = map(standing, reversed(position.by_age()))
+    live = (row for row in rows if row is None or not row.ended_ms)
     for row in islice(live, SHORT_ORDERS_SOUGHT):
-        line = line_at(row, position.location)
-        if line is not None and line.allocated:
+        line = None if row is None else line_at(row, position.location)
+        if row is not None and line is not None and line.allocated:
             names[row.paid_order_id or row.order_id or row.reservation_id] = None
             if len(names) == SHORT_ORDERS_NAMED:
                 break

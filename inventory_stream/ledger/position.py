@@ -9,6 +9,7 @@ from sys import intern
 from typing import Final
 
 from inventory_stream.ledger.claims import Claims
+from inventory_stream.ledger.reservations import Held, opened, standing
 from inventory_stream.ledger.rules import NETTING_WINDOW_MS
 from models.rows import PositionRow, ReservationRow, position_key
 
@@ -25,7 +26,7 @@ class _Holders:
     def __init__(self) -> None:
         self.holds: dict[int, int] = {}
         self.deadlines: list[int] = []
-        self.reservations: list[ReservationRow] = []
+        self.reservations: list[Held] = []
         self.prune_at = _PRUNE_MIN
         # How long `reservations` was when it was last in order.
         self.ordered = 0
@@ -172,7 +173,14 @@ class Position:
     @property
     def reservations(self) -> Sequence[ReservationRow]:
         """Those with a line here, in no order, with some that ended since."""
-        return () if self._holders is None else self._holders.reservations
+        return () if self._holders is None else [opened(held) for held in self._holders.reservations]
+
+    def holders_made(self) -> _Holders:
+        """Give who holds units here, to add to: made when nobody does yet."""
+        holders = self._holders
+        if holders is None:
+            holders = self._holders = _Holders()
+        return holders
 
     def claims_made(self) -> Claims:
         """Give the claims on it, made when there are none yet."""
@@ -186,21 +194,32 @@ class Position:
         if self._movements is not None:
             heapify(self._movements)
 
-    def attach(self, reservation: ReservationRow) -> None:
-        """List a reservation that got a line here; now and then forget those that ended."""
-        holders = self._holders
-        if holders is None:
-            holders = self._holders = _Holders()
-        if len(holders.reservations) >= holders.prune_at:
-            for row in holders.reservations:
-                if row.ended_ms:
-                    self.settle(row, reservation.created_ms)
-            holders.reservations = [row for row in holders.reservations if not row.ended_ms]
-            # Twice what lives: each walk is paid for by as many grants.
-            holders.prune_at = 2 * len(holders.reservations) + _PRUNE_MIN
-            holders.ordered = 0
+    def attach(self, reservation: Held) -> None:
+        """List a reservation that got a line here."""
         # After the walk: a late confirm is listed while its reservation still counts as ended.
-        holders.reservations.append(reservation)
+        self.listed(reservation.created_ms).append(reservation)
+
+    def listed(self, now_ms: int) -> list[Held]:
+        """Give the list of those with a line here, to add to; now and then it forgets those that ended."""
+        holders = self.holders_made()
+        if len(holders.reservations) >= holders.prune_at:
+            self.prune(now_ms)
+        return holders.reservations
+
+    def prune(self, now_ms: int) -> None:
+        """Forget those that ended, or remember them for a while only."""
+        holders = self.holders_made()
+        live: list[Held] = []
+        for held in holders.reservations:
+            row = standing(held)
+            if row is not None and row.ended_ms:
+                self.settle(row, now_ms)
+            else:
+                live.append(held if row is None else row)
+        holders.reservations = live
+        # Twice what lives: each walk is paid for by as many grants.
+        holders.prune_at = 2 * len(live) + _PRUNE_MIN
+        holders.ordered = 0
 
     def settle(self, reservation: ReservationRow, now_ms: int) -> None:
         """Remember for a while a reservation that ended, if units of it were allocated here (R9)."""
@@ -219,19 +238,19 @@ class Position:
 
     def _list_again(self, reservation: ReservationRow) -> None:
         """List one that lives again, at another location: a count may still ask what it was here (R9)."""
-        if self._holders is None:
-            self._holders = _Holders()
-        self._holders.reservations.append(reservation)
-        self._holders.ordered = 0
+        holders = self.holders_made()
+        holders.reservations.append(reservation)
+        holders.ordered = 0
 
     def lately(self, now_ms: int) -> Iterator[ReservationRow]:
-        """List what is live here and what ended within the window of netting counts (R9)."""
+        """List what is live here and more than granted, and what ended within the netting window (R9)."""
         oldest_ms = now_ms - NETTING_WINDOW_MS
-        for row in chain(self.settled or (), self.reservations):
-            if not row.ended_ms or row.ended_ms >= oldest_ms:
+        held = () if self._holders is None else self._holders.reservations
+        for row in chain(self.settled or (), map(standing, held)):
+            if row is not None and (not row.ended_ms or row.ended_ms >= oldest_ms):
                 yield row
 
-    def by_age(self) -> Sequence[ReservationRow]:
+    def by_age(self) -> Sequence[Held]:
         """List the reservations here, oldest first; those of one batch by id, as after a recovery (I8)."""
         holders = self._holders
         if holders is None:
@@ -249,14 +268,16 @@ class Position:
 
     def hold(self, deadline_ms: int) -> None:
         """Count one more live line with this deadline."""
-        holders = self._holders
-        if holders is None:
-            holders = self._holders = _Holders()
+        self.hold_more(deadline_ms, 1)
+
+    def hold_more(self, deadline_ms: int, lines: int) -> None:
+        """Count more live lines with this deadline."""
+        holders = self.holders_made()
         count = holders.holds.get(deadline_ms)
         if count is None:
             heappush(holders.deadlines, deadline_ms)
             count = 0
-        holders.holds[deadline_ms] = count + 1
+        holders.holds[deadline_ms] = count + lines
 
     def unhold(self, deadline_ms: int) -> None:
         """Count one live line less with this deadline. Amortised O(log n)."""

@@ -37,6 +37,9 @@ class Receipts(Mapping[bytes, ReceiptRow]):
         kept = self._kept.get(key)
         return _decode(kept) if isinstance(kept, bytes) else kept
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._kept
+
     def __getitem__(self, key: bytes) -> ReceiptRow:
         receipt = self.find(key)
         if receipt is None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from inventory_stream.ledger.claims import Claims, held_of, times_of, waiting_of
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.receipts import Receipts
+from inventory_stream.ledger.reservations import Held, Reservations
 from inventory_stream.ledger.rules import Rules
 from models.ids import decode_id, partition_of
 from models.outcomes import Outcome
@@ -19,6 +20,7 @@ from models.rows import (
     ChannelPolicyRow,
     CountAuthorityRow,
     FenceRow,
+    Fresh,
     IncomingRow,
     LimitUseRow,
     Line,
@@ -34,6 +36,7 @@ from models.rows import (
     Row,
     TimeZoneRow,
     TransferRow,
+    decode_fresh,
     encode_row,
     incoming_key,
     limit_use_key,
@@ -134,7 +137,7 @@ class PartitionState:
         self.orders_arrival_ms = 0
         self.swept_ms = 0
         self.skus: dict[str, dict[str, Position]] = {}
-        self.reservations: dict[str, ReservationRow] = {}
+        self.reservations = Reservations()
         self.receipts = Receipts()
         self.groups: dict[str, tuple[str, ...]] = {}
         self.authorities: dict[str, str | None] = {}
@@ -151,7 +154,7 @@ class PartitionState:
         self.limits_over: list[tuple[int, bytes]] = []
         self.ended_documents: list[tuple[int, bytes]] = []
         self.ended_documents_kept = 0
-        self.due: dict[int, list[ReservationRow]] = {}
+        self.due: dict[int, list[Held]] = {}
         self.due_entries = 0
         self.deadlines: list[int] = []
         self.ended: list[tuple[int, str]] = []
@@ -223,15 +226,18 @@ class PartitionState:
         for by_location in self.skus.values():
             yield from by_location.values()
 
-    def schedule(self, reservation: ReservationRow) -> None:
+    def schedule(self, reservation: Held) -> None:
         """Have the reservation looked at when its deadline passes."""
         self.due_entries += 1
-        bucket = self.due.get(reservation.deadline_ms)
+        self.due_at(reservation.deadline_ms).append(reservation)
+
+    def due_at(self, deadline_ms: int) -> list[Held]:
+        """Give the list of what is looked at when a deadline passes; `due_entries` counts what it takes."""
+        bucket = self.due.get(deadline_ms)
         if bucket is None:
-            self.due[reservation.deadline_ms] = [reservation]
-            heappush(self.deadlines, reservation.deadline_ms)
-        else:
-            bucket.append(reservation)
+            bucket = self.due[deadline_ms] = []
+            heappush(self.deadlines, deadline_ms)
+        return bucket
 
     def limit(self, row: PurchaseLimitRow) -> None:
         """Take what was stated of a purchase limit."""
@@ -289,7 +295,7 @@ class StateLoader:
         self._state = state
         self._shared: dict[Any, Any] = {}
 
-    def load(self, key: bytes, row: Row | None, value: bytes | None = None) -> None:
+    def load(self, key: bytes, row: Row | Fresh | None, value: bytes | None = None) -> None:
         """Take one row; None is a tombstone. The last row of a key counts.
 
         `value` is what the row was decoded from, by who has it.
@@ -297,6 +303,11 @@ class StateLoader:
         state = self._state
         if row is None:
             self._forget(key)
+        elif isinstance(row, Fresh):
+            share = self._shared.setdefault
+            row.created_ms = share(row.created_ms, row.created_ms)
+            row.deadline_ms = share(row.deadline_ms, row.deadline_ms)
+            state.reservations.kept[row.reservation_id] = row
         elif isinstance(row, ReservationRow):
             self._share(row)
             state.reservations[row.reservation_id] = row
@@ -352,10 +363,13 @@ class StateLoader:
         """
         state = self._state
         state.term = term
-        by_age = sorted(state.reservations.values(), key=lambda row: row.created_ms)
+        by_age = sorted(state.reservations.kept.values(), key=lambda held: held.created_ms)
         yield
-        for number, row in enumerate(by_age):
-            self._index(row)
+        for number, held in enumerate(by_age):
+            if isinstance(held, Fresh):
+                self._index_fresh(held)
+            else:
+                self._index(held)
             if number % _ROWS_PER_YIELD == 0:
                 yield
         heapify(state.ended)
@@ -430,6 +444,18 @@ class StateLoader:
             kind, _, rest = key.decode().partition("/")
             if kind == "s":
                 forget_stated(state, rest)
+
+    def _index_fresh(self, held: Fresh) -> None:
+        """Do for a reservation that is kept short what `_index` does for any."""
+        state = self._state
+        if not held.deadline_ms:
+            state.refused.append((held.created_ms, held.reservation_id))
+            return
+        row = decode_fresh(held.value)
+        position = state.position(row.sku, row.location)
+        position.hold(held.deadline_ms)
+        position.attach(held)
+        state.schedule(held)
 
     def _index(self, row: ReservationRow) -> None:
         state = self._state

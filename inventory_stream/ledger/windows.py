@@ -9,10 +9,11 @@ from inventory_stream.ledger.documents import fold_documents, is_document_fold_d
 from inventory_stream.ledger.early import drop
 from inventory_stream.ledger.identity import forget_movements, id_hash
 from inventory_stream.ledger.limits import fold_limits, is_limit_fold_due
+from inventory_stream.ledger.reservations import standing
 from inventory_stream.ledger.rules import BATCH_BYTES, FOLDED_PER_BATCH_MAX, NETTING_WINDOW_MS, Rules
 from inventory_stream.ledger.state import PartitionState, slim_from_ms
 from models.outcomes import Outcome
-from models.rows import ReservationRow, receipt_key, reservation_key
+from models.rows import receipt_key, reservation_key
 
 # Stale entries that a queue may hold beyond as many as it has others, before a walk drops them.
 _STALE_MIN: Final = 1_024
@@ -139,7 +140,7 @@ def _fold_reservations(state: PartitionState, batch: Batch, budget: int, *, refu
             budget -= 1
             kept -= 1
             batch.folded_by_count += entry[0] >= oldest_ms
-            _forget(state, batch, state.reservations[entry[1]])
+            _forget(state, batch, entry[1])
     if refused:
         state.refused_kept = kept
     else:
@@ -150,12 +151,11 @@ def _fold_reservations(state: PartitionState, batch: Batch, budget: int, *, refu
 def _stands(state: PartitionState, entry: tuple[int, str], *, refused: bool) -> bool:
     """Whether an entry still tells when its reservation ended: it may live again, or be gone."""
     ended_ms, reservation_id = entry
-    reservation = state.reservations.get(reservation_id)
-    return (
-        reservation is not None
-        and reservation.ended_ms == ended_ms
-        and bool(reservation.lines) is not refused
-    )
+    held = state.reservations.kept.get(reservation_id)
+    reservation = None if held is None else standing(held)
+    if reservation is None:  # forgotten, or nothing but refused or granted once
+        return refused and held is not None and not held.deadline_ms and held.created_ms == ended_ms
+    return reservation.ended_ms == ended_ms and bool(reservation.lines) is not refused
 
 
 def _drop_stale(state: PartitionState) -> None:
@@ -185,9 +185,10 @@ def _drop_stale(state: PartitionState) -> None:
         state.due.clear()
         state.deadlines.clear()
         state.due_entries = 0
-        for row in state.reservations.values():
-            if is_live(row):
-                state.schedule(row)
+        for held in state.reservations.kept.values():
+            row = standing(held)
+            if held.deadline_ms if row is None else is_live(row):
+                state.schedule(held if row is None else row)
     for queue, kept, refused in (
         (state.refused, state.refused_kept, True),
         (state.ended, state.ended_kept, False),
@@ -197,10 +198,13 @@ def _drop_stale(state: PartitionState) -> None:
             heapify(queue)
 
 
-def _forget(state: PartitionState, batch: Batch, reservation: ReservationRow) -> None:
+def _forget(state: PartitionState, batch: Batch, reservation_id: str) -> None:
+    reservation = standing(state.reservations.kept.pop(reservation_id))
+    batch.write(reservation_key(reservation_id), None)
+    if reservation is None:  # refused once: it moved nothing and is listed nowhere
+        return
     for answer in reservation.answers:
         forget_movements(state, batch, reservation.sku, answer.movements)
-    del state.reservations[reservation.reservation_id]
     for line in reservation.lines:
         _add_to_base(state, batch, reservation.sku, line.location, line.moved)
         # A position lists it for the netting window, which may be longer than its own, or than the count
@@ -209,7 +213,6 @@ def _forget(state: PartitionState, batch: Batch, reservation: ReservationRow) ->
         settled = state.position(reservation.sku, line.location).settled
         while settled and state.reservations.get(settled[0].reservation_id) is not settled[0]:
             settled.popleft()
-    batch.write(reservation_key(reservation.reservation_id), None)
 
 
 def _add_to_base(state: PartitionState, batch: Batch, sku: str, location: str, delta: int) -> None:

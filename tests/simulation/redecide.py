@@ -23,6 +23,7 @@ from models.rows import (
     ReceiptRow,
     ReservationRow,
     count_authority_key,
+    decode_held,
     decode_row,
     location_group_key,
     pool_key,
@@ -91,7 +92,7 @@ def recovered(evidence: Evidence, rules: Rules) -> PartitionState:
     for record in sorted(newest.values(), key=lambda record: record.offset):
         if record.key == ALIVE_KEY or record.key.startswith(CLAIM_PREFIX):
             continue
-        loader.load(record.key, decode_row(record.key, record.value) if record.value is not None else None)
+        loader.load(record.key, None if record.value is None else decode_held(record.key, record.value))
     loader.finish(0)
     return state
 

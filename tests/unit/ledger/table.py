@@ -32,6 +32,7 @@ from models.rows import (
     PositionRow,
     ReceiptRow,
     ReservationRow,
+    decode_held,
     decode_row,
 )
 
@@ -345,7 +346,7 @@ def recover(
     newest = {key: at for at, (key, _) in enumerate(rows)}
     for at, (key, value) in enumerate(rows):
         if not compacted or newest[key] == at:
-            loader.load(key, None if value is None else decode_row(key, value))
+            loader.load(key, None if value is None else decode_held(key, value), value)
     loader.finish(TERM)
     return state
 

@@ -1,0 +1,169 @@
+"""Plain reserves: decided many at once as `reserve` would one by one, kept as short as they are written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Final
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inventory_stream.ledger import decide as decide_module
+from inventory_stream.ledger.decide import DecodedRecord, decide_batch
+from inventory_stream.ledger.rules import Rules
+from inventory_stream.ledger.state import PartitionState
+from models import commands as c
+from models.outcomes import Outcome
+from models.rows import Fresh, ReservationRow, decode_row, reservation_key
+from tests.unit.ledger.scripts import Call, Rows, decide, fresh_state, script
+from tests.unit.ledger.table import NOON, SKU, recover
+from tests.unit.ledger.test_properties import RULES, assert_recovers, everything, sealed_at
+
+OTHER: Final = "B"
+PLACES: Final = ("L1", "L2", "L9")
+"""Where plain reserves ask: the two with stock, and one that no count ever named."""
+
+
+def rush(seed: int) -> list[Call]:
+    """Draw a script in which runs of plain reserves come between all else, of a sale or not."""
+    random = Random(seed)
+    drawn = script(random, 10, (SKU, OTHER), has_backorders=bool(random.randint(0, 1)))
+    calls = []
+    serial = 0
+    for number, call in enumerate(drawn):
+        orders = []
+        for record in call.orders:
+            pack = list(record.commands)
+            for _ in range(random.choice((0, 3, 8))):
+                serial += 1
+                name = random.choice((f"P{serial}", f"P{serial}", f"P{serial % 9}", f"é/{serial}"))
+                sku, place = random.choice((SKU, SKU, SKU, OTHER)), random.choice(PLACES)
+                ttl_seconds = random.choice((1, 30, 30, 60))
+                pack.insert(
+                    random.randint(0, len(pack)), _reserve(f"p{serial}", name, sku, place, ttl_seconds)
+                )
+            orders.append(record._replace(commands=pack))
+        stock = list(call.stock)
+        if not number:
+            stock[0] = stock[0]._replace(
+                commands=[*stock[0].commands, c.Adjust("openB", OTHER, "L1", 4, NOON - 100_000)]
+            )
+        calls.append(Call(stock, orders, call.now_ms, call.sweep_before_ms))
+    return calls
+
+
+def _reserve(
+    command_id: str, name: str, sku: str = SKU, place: str = "L1", ttl_seconds: int = 60
+) -> c.Reserve:
+    """Ask for one unit, or for two where the name has an odd number of characters."""
+    return c.Reserve(command_id, name, sku, 1 + len(name) % 2, ttl_seconds, place, channel="web")
+
+
+RUSHES: Final = st.integers(0, 2**32).map(rush)
+
+
+@contextmanager
+def one_by_one() -> Iterator[None]:
+    """Decide every reserve as any other command."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decide_module, "decide_plain", lambda _state, _batch, _commands, at: at)
+        yield
+
+
+def decoded(rows: Rows) -> list[object]:
+    """Give rows as any reader sees them."""
+    return [(key, None if value is None else decode_row(key, value)) for key, value in rows]
+
+
+@given(calls=RUSHES, rules=RULES, size=st.sampled_from((1, 10**9)))
+def test_plain_reserves_are_decided_as_any_other(calls: list[Call], rules: Rules, size: int) -> None:
+    """A run of plain reserves has the answers, rows, positions and state that one by one have."""
+    with sealed_at(size):
+        state = fresh_state(rules)
+        sealed = [batch for call in calls for batch in decide(state, call)]
+        with one_by_one():
+            other = fresh_state(rules)
+            expected = [batch for call in calls for batch in decide(other, call)]
+    assert [decoded(batch.rows) for batch in sealed] == [decoded(batch.rows) for batch in expected]
+    assert [batch[1:] for batch in sealed] == [batch[1:] for batch in expected]
+    assert everything(state) == everything(other)
+
+
+@given(calls=RUSHES, size=st.sampled_from((1, 700, 2_500)), compacted=st.booleans())
+def test_who_recovers_short_rows_goes_on_as_the_owner_would(
+    calls: list[Call], size: int, *, compacted: bool
+) -> None:
+    """I8: an owner that keeps reservations short and one that recovers them write the same bytes."""
+    assert_recovers(calls, size, compacted=compacted)
+
+
+def _opened(*reserves: c.Reserve) -> tuple[PartitionState, Rows]:
+    state = fresh_state()
+    stock = [DecodedRecord(0, NOON, [c.Adjust("a1", SKU, "L1", 3, NOON)])]
+    orders = [DecodedRecord(0, NOON, reserves)]
+    return state, [row for sealed in decide_batch(state, stock, orders, NOON) for row in sealed.rows]
+
+
+def test_a_new_reservation_is_short_in_the_log_and_in_memory_until_more_happens_to_it() -> None:
+    """Granted and refused plain ones, also after a recovery; asked for, each is the row it stands for."""
+    state, rows = _opened(_reserve("p1", "R01"), _reserve("p2", "R02"))
+    value = dict(rows)[b"r/R01"]
+    assert value is not None
+    assert len(value) < 64
+    for held_by in (state, recover(rows)):
+        assert {type(held) for held in held_by.reservations.kept.values()} == {Fresh}
+        granted, refused = held_by.reservations["R01"], held_by.reservations["R02"]
+        assert granted is held_by.reservations["R01"]
+        assert (granted.lines[0].reserved, granted.deadline_ms) == (2, NOON + 60_000)
+        assert (refused.lines, refused.ended_ms) == ((), NOON)
+        assert {type(held) for held in held_by.reservations.kept.values()} == {ReservationRow}
+
+
+def test_a_refused_plain_reserve_tells_the_numbers_behind_it() -> None:
+    """R15: a short refusal has the whole breakdown, as any other."""
+    state, _ = _opened(_reserve("p1", "R01"), _reserve("p2", "R02"))
+    (answer,) = state.reservations["R02"].answers
+    assert answer.outcome == Outcome.ALL_RESERVED
+    assert answer.breakdown is not None
+    assert (answer.breakdown.on_hand, answer.breakdown.reserved) == (3, 2)
+    assert answer.breakdown.available_to_promise == 1
+    assert answer.breakdown.earliest_deadline_ms == NOON + 60_000
+
+
+@pytest.mark.parametrize("name", ["a/b", "50%", "{x}", "é", "plain-1_:.@"])
+def test_keys_and_sizes_hold_for_any_id(name: str) -> None:
+    """A run encodes its keys at once; ids that keys escape are escaped, and counted as long as they are."""
+    reserves = [_reserve("p1", "R1"), _reserve("p2", name)]
+    _, rows = _opened(*reserves)
+    assert [key for key, _ in rows if key.startswith(b"r/")] == [b"r/R1", reservation_key(name)]
+
+
+def test_a_full_batch_ends_within_a_run() -> None:
+    """P6: a run stops where the batch is full, at the same command as one by one would."""
+    reserves = [_reserve(f"p{n}", f"R{n}") for n in range(20)]
+    with sealed_at(400):
+        state = fresh_state()
+        sealed = list(
+            decide_batch(state, (), [DecodedRecord(0, NOON, [c.Adjust("a", SKU, "L1", 99, NOON)])], NOON)
+        )
+        state.orders_next = 1
+        sealed += decide_batch(state, (), [DecodedRecord(1, NOON, reserves)], NOON)
+    counts = [sum(key.startswith(b"r/") for key, _ in batch.rows) for batch in sealed]
+    assert sum(counts) == len(reserves)
+    assert max(counts) < 6
+
+
+def test_a_stored_short_row_is_read_as_it_was_meant() -> None:
+    """Its bytes are a promise: the order of the fields is the wire form."""
+    value = msgspec.msgpack.encode([1, 300, "i1", 1, "S", "DC1", 2, 600, NOON, "web", "o-1", "c-1", 11, 12])
+    row = decode_row(b"r/r%2F1", value)
+    assert isinstance(row, ReservationRow)
+    assert (row.term, row.reservation_id, row.sku, row.units) == (300, "r/1", "S", 2)
+    assert (row.channel, row.order_id, row.customer) == ("web", "o-1", "c-1")
+    (line,), (answer,) = row.lines, row.answers
+    assert (line.location, line.reserved, line.on_hand, line.version) == ("DC1", 2, 11, 12)
+    assert (answer.command_id, answer.outcome, answer.units, answer.at_ms) == ("i1", 1, 2, NOON)
+    with pytest.raises(ValueError, match="2"):
+        decode_row(b"r/r1", msgspec.msgpack.encode([2, *msgspec.msgpack.decode(value)[1:]]))
