@@ -1,13 +1,13 @@
 """Reads a ledger back whole and says whether every decision in it is the right one."""
 
-import asyncio
 import hashlib
+import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
@@ -69,6 +69,13 @@ class LedgerReading:
     strangers: int = 0
     rows: int = 0
     row_bytes: int = 0
+    since_progress: int = 0
+
+    @classmethod
+    def of(cls, workload: Workload) -> Self:
+        """Begin to read about a workload."""
+        commands = workload.commands
+        return cls(bytearray(commands), bytearray(commands), array("q", [-1]) * commands)
 
     @property
     def decisions_sha256(self) -> str:
@@ -82,32 +89,56 @@ async def read_ledger(watch: LedgerWatch, workload: Workload, decode: Decode) ->
     Raises:
         TimeoutError: it cannot be read to its end in time.
     """
-    reading = LedgerReading(
-        bytearray(workload.commands), bytearray(workload.commands), array("q", [-1]) * workload.commands
-    )
+    reading = LedgerReading.of(workload)
+    async for records in rows_of(watch):
+        for record in records:
+            key = record.key
+            if key[:2] == b"r/":
+                note_outcome(reading, record)
+                note_decision(reading, key, record.offset, decode(key, record.value))
+            else:
+                note_row(reading, record)
+    return reading
+
+
+async def rows_of(watch: LedgerWatch) -> AsyncIterator[list[Any]]:
+    """Give all records of a ledger up to its present end, as they come.
+
+    Raises:
+        TimeoutError: it cannot be read to its end in time.
+    """
     end = await watch.end()
     watch.consumer.seek(watch.place, 0)
-    since_progress = 0
     offset = -1
-    async with asyncio.timeout(READ_SECONDS_MAX):
-        while offset < end - 1:
-            fetched = await watch.consumer.getmany(watch.place, timeout_ms=1_000)
-            for record in fetched.get(watch.place, ()):
-                key, offset = record.key, record.offset
-                reading.rows += 1
-                reading.row_bytes += len(key) + len(record.value or b"")
-                if key[:2] == b"r/":
-                    since_progress += 1
-                    reading.appended.append((record.timestamp, offset + 1))
-                    note_decision(reading, key, offset, decode(key, record.value))
-                elif key == PROGRESS_KEY:
-                    if since_progress:
-                        reading.batch_commands.append(since_progress)
-                        reading.batch_ends.append(offset + 1)
-                    since_progress = 0
-                elif key[:2] in {b"p/", b"c/"}:
-                    _note_other(reading, key, offset, record.value)
-    return reading
+    give_up = time.monotonic() + READ_SECONDS_MAX
+    while offset < end - 1:
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"read up to {offset} of {end} of the ledger in {READ_SECONDS_MAX:g} s")
+        for records in (await watch.consumer.getmany(watch.place, timeout_ms=1_000)).values():
+            offset = records[-1].offset
+            yield records
+
+
+def note_outcome(reading: LedgerReading, record: Any) -> None:  # noqa: ANN401  # aiokafka's
+    """Note that a record answers a command: when, and in which batch."""
+    reading.rows += 1
+    reading.row_bytes += len(record.key) + len(record.value)
+    reading.since_progress += 1
+    reading.appended.append((record.timestamp, record.offset + 1))
+
+
+def note_row(reading: LedgerReading, record: Any) -> None:  # noqa: ANN401  # aiokafka's
+    """Note a record that is no decision of the workload."""
+    key = record.key
+    reading.rows += 1
+    reading.row_bytes += len(key) + len(record.value or b"")
+    if key == PROGRESS_KEY:
+        if reading.since_progress:
+            reading.batch_commands.append(reading.since_progress)
+            reading.batch_ends.append(record.offset + 1)
+        reading.since_progress = 0
+    elif key[:2] in {b"p/", b"c/"}:
+        _note_other(reading, key, record.offset, record.value)
 
 
 def note_decision(reading: LedgerReading, key: bytes, offset: int, decision: Decision) -> None:

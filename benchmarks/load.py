@@ -142,6 +142,10 @@ def reservation_id(number: int) -> str:
     return f"res-{number:09d}"
 
 
+ROW_PREFIX: Final = b"r/res-"
+"""Begins the key of the row of every reservation of a workload."""
+
+
 def command_number(reservation: str | bytes) -> int:
     """Undo `reservation_id`, also on a row key that ends with it.
 

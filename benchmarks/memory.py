@@ -20,11 +20,11 @@ class ChildFailedError(Exception):
     """A measuring process failed; the message is what it wrote last."""
 
 
-async def run_memory(bench: Bench, scenario: Memory) -> RunResult:
+async def run_memory(bench: Bench, scenario: Memory, prefix: str) -> RunResult:
     """Measure every kind twice: after deciding its commands, and after reading the rows of these."""
     results: RunResult = {}
     for kind in Kind:
-        path = bench.folder / "rows"
+        path = bench.folder / f"{prefix}rows"
         decided = await _measure("decided", kind, scenario, path)
         recovered = await _measure("recovered", kind, scenario, path)
         path.unlink()

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
-from benchmarks.load import command_number
+from benchmarks.load import ROW_PREFIX, command_number
 from benchmarks.watch import LedgerWatch
 
 TICK_SECONDS: Final = 0.001
@@ -192,7 +192,7 @@ async def _read(
             give_up = now + DRAIN_SECONDS_MAX
         for record in fetched.get(watch.place, ()):
             key = record.key
-            if key[:2] == b"r/":
+            if key[: len(ROW_PREFIX)] == ROW_PREFIX:
                 number = command_number(key) - first
                 if math.isnan(latencies[number]):
                     latencies[number] = now - driving.due_seconds(number // pack)

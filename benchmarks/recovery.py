@@ -101,7 +101,7 @@ async def run_recovery(bench: Bench, scenario: Recovery, prefix: str) -> RunResu
             if second is not None:
                 second.stop()
         found += await _probe_faults(watch, scenario, probes.sent)
-        oversold, unsound = await _verify(bench, place)
+        oversold, unsound = await verify(bench, place)
     found += unsound
     return {  # one ledger, checked once
         TAKEN_OVER: SubjectResult(taken_over, found, ""),
@@ -127,11 +127,11 @@ async def _kill(
     sending = asyncio.create_task(probes.run())
     try:
         # One decision before the kill, so that the owner is known to be at work.
-        await _first_decision_ms(watch, await watch.end(), after_claim=False)
+        await first_decision_ms(watch, await watch.end(), after_claim=False)
         end = await watch.end()
         killed_ms = time.time_ns() // 1_000_000
         owner.kill(for_good=for_good)
-        first_ms = await _first_decision_ms(watch, end, after_claim=True)
+        first_ms = await first_decision_ms(watch, end, after_claim=True)
     finally:
         sending.cancel()
         with suppress(asyncio.CancelledError):
@@ -153,7 +153,7 @@ async def _kill(
     }
 
 
-async def _first_decision_ms(watch: LedgerWatch, offset: int, *, after_claim: bool) -> int:
+async def first_decision_ms(watch: LedgerWatch, offset: int, *, after_claim: bool) -> int:
     """Give the record time of the first reservation row from an offset on, of a later term if asked.
 
     Raises:
@@ -196,7 +196,7 @@ async def _probe_faults(watch: LedgerWatch, scenario: Recovery, sent: int) -> li
     return faults + ([f"{missing} reservations have no row"] if missing else [])
 
 
-async def _verify(bench: Bench, place: Place) -> tuple[int, list[str]]:
+async def verify(bench: Bench, place: Place) -> tuple[int, list[str]]:
     """Run `inventory-stream ledger verify`; give the oversold units and what it found unsound."""
     settings = place_settings(bench.bootstrap_servers, place.inputs_prefix).kafka
     environment = {

@@ -133,19 +133,17 @@ class Mixed(Scenario):
 
     commands: int
     skus: int
-    form: Form
     pack: int = 100
     seed: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Groups(Scenario):
-    """Reservations over a group of `locations`, half of them split, half from the first that fits."""
+    """Reservations over a group of `locations`: of half the SKUs split, of half from the first that fits."""
 
     commands: int
     skus: int
     locations: int
-    form: Form
     pack: int = 100
     seed: int = 1
 
