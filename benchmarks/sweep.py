@@ -24,8 +24,9 @@ from inventory_stream.ports.commands import ORDER_EVENTS
 if TYPE_CHECKING:
     from benchmarks.statistics import Figures
 
-WARM_UP_SECONDS: Final = 1
-"""Of each rate: what the rate before it left in the line is decided before, so only caches are cold."""
+WARM_UP_PART: Final = 5
+"""One part in so many of each rate does not count. The line that a rate leaves is decided before the next
+one, so there is only the first batch size to settle."""
 
 
 async def run_sweep(bench: Bench, scenario: Sweep, prefix: str) -> RunResult:
@@ -54,7 +55,7 @@ async def run_sweep(bench: Bench, scenario: Sweep, prefix: str) -> RunResult:
                 input_bytes += sum(len(value) for _, value in some)
                 await watch.wait_decided(stock_records, records, DECIDE_SECONDS_MAX, running.cpu_seconds)
                 found += unseen_faults(run)
-                steps[rate] = open_loop_figures(run, rate, rate * WARM_UP_SECONDS) | usage_figures(
+                steps[rate] = open_loop_figures(run, rate, len(some) * pack // WARM_UP_PART) | usage_figures(
                     before, after, len(some) * pack
                 )
                 if steps[rate]["p99_ms"] > scenario.p99_ms_max:
