@@ -5,12 +5,17 @@ python idiomatic_faust_program.py BOOTSTRAP_SERVERS INPUT_PREFIX LEDGER_TOPIC DA
 
 import asyncio
 import json
+import logging
 import sys
-from typing import Any
+from typing import Any, Final
 
 import faust
 import uvloop
 from faust.types import StreamT
+
+PRODUCER_LINGER_SECONDS: Final = 0.01
+"""How long a changelog or outcome record may wait for others: by default each goes alone."""
+PRODUCER_BATCH_BYTES: Final = 256 * 1024
 
 
 class Order(faust.Record, serializer="json"):  # type: ignore[misc, call-arg]  # Faust is untyped here
@@ -32,6 +37,12 @@ def make_app(bootstrap_servers: str, prefix: str, ledger_topic: str, folder: str
         topic_partitions=1,
         topic_replication_factor=1,
         web_enabled=False,
+        # Together, in paired runs: 345 -> 230 us of CPU per command.
+        cython_optimizations=True,
+        stream_wait_empty=False,
+        broker_max_poll_records=1_000,
+        producer_linger=PRODUCER_LINGER_SECONDS,
+        producer_max_batch_size=PRODUCER_BATCH_BYTES,
     )
     counts = app.topic(f"{prefix}stock-events", value_serializer="raw", key_serializer="raw")
     orders = app.topic(f"{prefix}order-events", value_type=Order, key_serializer="raw")
@@ -69,6 +80,8 @@ def make_app(bootstrap_servers: str, prefix: str, ledger_topic: str, folder: str
 def main(bootstrap_servers: str, prefix: str, ledger_topic: str, folder: str, skus: str) -> None:
     """Decide until the process is ended."""
     uvloop.install()
+    # Faust makes nine debug records of each command, which nobody sees: 450 -> 345 us of CPU without them.
+    logging.disable(logging.INFO)
     app = make_app(bootstrap_servers, prefix, ledger_topic, folder, int(skus))
     faust.Worker(app, loglevel="WARNING", quiet=True).execute_from_commandline()
 
