@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import inventory_stream
-from inventory_stream.cli import bench, main
+from inventory_stream.cli import lazy, main
 from inventory_stream.cli.bench import checkout_of
 
 
@@ -34,7 +34,7 @@ def test_missing_package_is_named_with_its_extra(
 ) -> None:
     """Who installed without the extra hears which one to install."""
     monkeypatch.setitem(sys.modules, "benchmarks.measuring", None)
-    monkeypatch.setitem(bench.EXTRAS, "benchmarks", "bench")
+    monkeypatch.setitem(lazy.EXTRAS, "benchmarks", "bench")
     assert run(monkeypatch, "--small") == 1
     assert "inventory-stream[bench]" in capsys.readouterr().err
 
