@@ -113,8 +113,9 @@ def test_every_kind_of_figure_has_its_chart(document: Document) -> None:
 
 def test_same_figures_give_the_same_files(document: Document, tmp_path: Path) -> None:
     """A result that is drawn again must leave nothing to commit: no date, no random name."""
-    first = save_charts(document, tmp_path / ".", "first")
-    second = save_charts(document, tmp_path / ".", "second")
+    part = {**document, "scenarios": document["scenarios"][:2]}  # one of bars, one of lines
+    first, second = save_charts(part, tmp_path, "first"), save_charts(part, tmp_path, "second")
+    assert len(first) == 2
     assert first.keys() == second.keys()
     for title, path in first.items():
         text = path.read_text(encoding="utf-8")
