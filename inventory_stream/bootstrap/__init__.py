@@ -3,6 +3,7 @@
 from inventory_stream.bootstrap.workers import (
     LEDGER_GROUP,
     PROJECTION_GROUP,
+    PROJECTION_PACE_SECONDS,
     LedgerParts,
     ProjectionParts,
     consumer_options,
@@ -16,6 +17,7 @@ from inventory_stream.bootstrap.workers import (
 __all__ = [
     "LEDGER_GROUP",
     "PROJECTION_GROUP",
+    "PROJECTION_PACE_SECONDS",
     "LedgerParts",
     "ProjectionParts",
     "consumer_options",

@@ -41,6 +41,11 @@ from inventory_stream.settings import LedgerSettings, Settings
 LEDGER_GROUP: Final = "ledger"
 PROJECTION_GROUP: Final = "projection"
 
+PROJECTION_PACE_SECONDS: Final = 0.005
+"""`ConsumerOptions.pace_seconds` of the Redis view. A fetch, its way through Faust and two round trips to
+Redis take 0.7 ms of processor here and 0.2 ms at the broker: at 5,000 commands/s, appended by tens, more than
+all else. A change is shown 5 ms later for it on average, of the 40 ms that it may take."""
+
 
 def input_topics(settings: Settings) -> dict[Input, str]:
     """Full names of the two inputs."""
@@ -66,7 +71,9 @@ def rules_of(ledger: LedgerSettings) -> Rules:
     )
 
 
-def consumer_options(settings: Settings, group: str, *, is_raw: bool = False) -> ConsumerOptions:
+def consumer_options(
+    settings: Settings, group: str, *, is_raw: bool = False, pace_seconds: float = 0.0
+) -> ConsumerOptions:
     """How a worker's consumer fetches; groups carry the topic prefix, as environments share a cluster."""
     kafka, worker = settings.kafka, settings.worker
     return ConsumerOptions(
@@ -77,6 +84,7 @@ def consumer_options(settings: Settings, group: str, *, is_raw: bool = False) ->
         request_timeout_ms=int(kafka.request_timeout_seconds * 1_000),
         instance_id=worker.instance_id and f"{group}-{worker.instance_id}",
         is_raw=is_raw,
+        pace_seconds=pace_seconds,
     )
 
 

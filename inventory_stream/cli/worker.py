@@ -29,6 +29,7 @@ from inventory_stream.adapters.worker_process import Work, failing, run_worker
 from inventory_stream.bootstrap import (
     LEDGER_GROUP,
     PROJECTION_GROUP,
+    PROJECTION_PACE_SECONDS,
     consumer_options,
     input_topics,
     ledger_parts,
@@ -109,7 +110,9 @@ def projection(
     def new_work() -> Work:
         monitor = SILENT_PROJECTION if monitoring is None else monitoring.monitor
         parts = projection_parts(settings, owner, is_rebuild_asked=rebuild, monitor=monitor)
-        options = consumer_options(settings, PROJECTION_GROUP, is_raw=True)
+        options = consumer_options(
+            settings, PROJECTION_GROUP, is_raw=True, pace_seconds=PROJECTION_PACE_SECONDS
+        )
         host = new_projection_host(parts.flow, parts.publisher, settings.topic(LEDGER), options, fail)
 
         async def why_not_ready() -> Sequence[str]:

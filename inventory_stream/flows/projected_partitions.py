@@ -10,10 +10,6 @@ ROWS_WAITING_MAX: Final = 10_000
 """Rows of one partition that wait before reading does: 4 MiB, a second of 5,000 commands/s. As many more may
 be under way; larger helps nothing, as a batch of this size costs each of its rows next to nothing."""
 
-PACE_SECONDS: Final = 0.005
-"""Shortest time from one batch to the next. A row that comes alone waits for nothing; in a stream each waits
-for half of this on average, and two round trips to Redis, 0.3 ms of processor, carry 5 ms of commands."""
-
 Acknowledge = Callable[[], Awaitable[None]]
 
 
@@ -102,11 +98,11 @@ class ProjectedPartitions:
         await asyncio.gather(*(self._revoke(partition) for partition in partitions))
 
     async def _revoke(self, partition: int) -> None:
-        # From here on `apply` does nothing.
-        await asyncio.gather(self._flow.stop(partition), self._publisher.stop(partition))
         lane = self._lanes.pop(partition)
         lane.is_closed = True
         lane.has_room.set()
+        # From here on `apply` does nothing.
+        await asyncio.gather(self._flow.stop(partition), self._publisher.stop(partition))
         if lane.task is not None:
             await asyncio.wait([lane.task])
 
@@ -129,15 +125,12 @@ class ProjectedPartitions:
             lane.task = asyncio.create_task(self._apply_all(partition, lane))
 
     async def _apply_all(self, partition: int, lane: _Lane) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while lane.waiting and not lane.is_closed:
-                next_at = loop.time() + PACE_SECONDS
                 records, acknowledges = lane.take_all()
                 await self._flow.apply(partition, records)
                 lane.next_offset = records[-1].offset + 1
                 for done in acknowledges:
                     await done()
-                await asyncio.sleep(max(0.0, next_at - loop.time()))
         except Exception as error:  # noqa: BLE001  # whatever it is, the view would miss these rows
             self._fail(error)

@@ -47,6 +47,10 @@ class ConsumerOptions:
     fetch_bytes_max: int = 4 << 20
     """Of one partition at once: two batches of the largest record (1 MiB), four times over."""
 
+    pace_seconds: float = 0.0
+    """Shortest time from one look at what was fetched to the next. A record that comes alone waits for
+    nothing; in a stream, a fetch then brings what was appended meanwhile instead of one append."""
+
     rebalance_timeout_ms: int = 120_000
     """How long the group waits for a member that is still reading the state of its last partitions
     (300k rows/s: 36 M rows)."""
@@ -121,7 +125,7 @@ class BatchConsumer(SameLoopConsumer):
             if not self.chain.is_stale(message.value):
                 await self.callback(message)
         # A full buffer gives records without waiting; the agents need their turn.
-        await asyncio.sleep(0)
+        await asyncio.sleep(self._options.pace_seconds if messages else 0)
 
     def _message(self, place: Any, records: list[Any]) -> Any:  # noqa: ANN401  # Faust's message, untyped
         """Make the one message of a batch; None when it belongs to no seek of ours."""
