@@ -20,7 +20,7 @@ from benchmarks.memory_load import TERM, Decider, Found, Kind, MemoryLoad, read_
 from inventory_stream.adapters.kafka.faust_host import GC_THRESHOLDS
 from inventory_stream.bootstrap import ledger_parts
 from inventory_stream.ledger.state import PartitionState, StateLoader, row_of
-from models.rows import decode_row
+from models.rows import decode_held
 
 # The whole of a worker's program, imported and therefore part of the base.
 PROGRAM = (new_ledger_host, ledger_parts)
@@ -51,7 +51,7 @@ def recovered(load: MemoryLoad, path: Path) -> Found:
     began = time.perf_counter()
     with path.open("rb") as file:
         for key, value in read_rows(file):
-            loader.load(key, None if value is None else decode_row(key, value), value)
+            loader.load(key, None if value is None else decode_held(key, value), value)
     loader.finish(TERM)
     del loader  # with the words that it shared between rows
     return _found(load, state, base, time.perf_counter() - began)
