@@ -1,12 +1,14 @@
 """Charts of lines: latency by percentile, latency over the rate, decisions over time."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.chart_bars import BLUE, ORANGE, VERMILION, colour
+from benchmarks.batches import APPENDS_OVER_COMMANDS
+from benchmarks.chart_bars import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, colour
 from benchmarks.document import Document
 from benchmarks.headline import EVERYBODY
 from benchmarks.result import DECIDED_OVER_TIME, KILLS_OVER_TIME
@@ -16,6 +18,7 @@ from benchmarks.statistics import latency_curve
 _SIZE_INCHES: Final = (8.6, 4.4)
 _MARKERS: Final = "os^Dv<>P*X"
 _DASHES: Final = ("-", "--", "-.", ":")
+_MANY: Final = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK)
 
 
 def draw_latency(scenario: Document) -> Figure:
@@ -86,6 +89,37 @@ def draw_timeline(scenario: Document) -> Figure:
     axes.set_title(scenario["title"], loc="left", fontsize=10)
     axes.legend()
     return figure
+
+
+def draw_batches(scenarios: Sequence[Document]) -> Figure:
+    """How many commands the worker's appends hold: the share of appends up to each size, by scenario."""
+    figure, axes = _figure()
+    for number, scenario in enumerate(scenarios):
+        sizes, appends = _columns(batch_sizes(scenario))
+        shares = [sum(appends[: at + 1]) / sum(appends) * 100 for at in range(len(appends))]
+        axes.plot(
+            sizes,
+            shares,
+            label=scenario["name"],
+            color=_MANY[number % len(_MANY)],
+            marker=_MARKERS[number % len(_MARKERS)],
+            markersize=4,
+            linestyle=_DASHES[number % len(_DASHES)],
+        )
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_xlabel("commands per append, at most")
+    axes.set_ylabel("share of appends, %")
+    axes.set_ylim(0, 104)
+    axes.grid()
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def batch_sizes(scenario: Document) -> list[Any]:
+    """Give the worker's batches by size in the first run; empty where none were looked at."""
+    series = scenario["runs"][0].get(WORKER, {}).get("series") or {}
+    return list(series.get(APPENDS_OVER_COMMANDS, []))
 
 
 # --- parts -----------------------------------------------------------------------------------------

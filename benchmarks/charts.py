@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks.chart_bars import draw_peers, draw_recovery, draw_scaling, draw_throughput
-from benchmarks.chart_lines import draw_latency, draw_sweep, draw_timeline
+from benchmarks.chart_lines import batch_sizes, draw_batches, draw_latency, draw_sweep, draw_timeline
 from benchmarks.document import Document
 from benchmarks.result import DECIDED_OVER_TIME
 
@@ -81,6 +81,9 @@ def charts_of(document: Document) -> Iterator[tuple[str, str, Figure]]:
             (result["series"] or {}).get(DECIDED_OVER_TIME) for run in one["runs"] for result in run.values()
         ):
             yield name, f"Decisions by the second while owners are killed: {name}", draw_timeline(one)
+
+    if sized := [one for one in scenarios if batch_sizes(one)]:
+        yield "batches", "Commands per append, by load", draw_batches(sized)
 
 
 def _has(scenario: Document, figure: str) -> bool:

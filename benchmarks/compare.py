@@ -25,7 +25,15 @@ HIGHER_IS_BETTER: Final = ("_per_s", "_per_s_wall", "_per_s_with_start")
 LOWER_IS_BETTER: Final = ("_ms", "_s", "_us_per_command", "bytes_each_decided", "bytes_each_recovered", "_mb")
 """How the names of figures end that say something of speed or size; the others describe, such as a number of
 batches, and are not compared. A rate ends in `_s`, too, so it is looked for first."""
-NOT_OURS: Final = ("generator_lag_p99_ms", "allowed_s", "achieved_per_s")
+NOT_OURS: Final = (
+    "generator_lag_p99_ms",
+    "allowed_s",
+    "achieved_per_s",
+    "due_per_s",
+    "deadlines_within_s",
+    "harness_cpu_us_per_command",
+)
+"""What a run was asked for, and what the benchmark itself took."""
 
 SAME_MACHINE: Final = ("cpu", "cores", "memory_gib")
 VERSIONS: Final = ("kernel", "python", "java", "libraries")

@@ -30,6 +30,7 @@ _LINES: Final = (
     ("wide-single", WORKER, "commands_per_s", "5,000 SKUs, one JSON command per record, decisions/s", _WHOLE),
     ("mixed", WORKER, "commands_per_s", "mix of a shop, 5,000 SKUs, commands/s", _WHOLE),
     ("scaling", scaling_subject(2, 2), "commands_per_s", "two hot SKUs, two workers, decisions/s", _WHOLE),
+    ("sweep", WORKER, "highest_rate_per_s", "commands/s, one per record, that keep p99 below 25 ms", _WHOLE),
     ("latency", WORKER, "p50_ms", "due to row readable at 20,000/s, p50 ms", _TENTH),
     ("latency", WORKER, "p99_ms", "the same, p99 ms", _TENTH),
     ("latency-packed", WORKER, "p99_ms", "the same at 100,000/s in packs, one hot SKU, p99 ms", _TENTH),
@@ -37,6 +38,7 @@ _LINES: Final = (
     ("recovery", TAKEN_OVER, "rows_per_s", "recovery of a million rows after kill -9, rows/s", _WHOLE),
     ("recovery", TAKEN_OVER, "first_decision_s", "kill to the next decision, another worker, s", _TENTH),
     ("recovery", RESTARTED, "first_decision_s", "kill to the next decision, started again, s", _TENTH),
+    ("faults", WORKER, "recover_max_s", "SIGKILL again and again: longest wait for a decision, s", _TENTH),
     (
         "memory",
         Kind.RESERVATION.value,
@@ -82,9 +84,14 @@ def _spread(scenario: Document, subject: str, figure: str, form: str) -> str:
 
 
 def _target(scenario: Document, subject: str, figure: str) -> str:
-    for target in scenario["targets"]:
-        if (target["subject"], target["figure"], target["is_ratio"]) == (subject, figure, False):
-            return f"{target['bound']}: {'met' if target['met'] else 'MISSED'}"
+    """Give the target of a figure itself; else that of its ratio, which is another's there."""
+    if figure == "first_decision_s" and (allowed := scenario["medians"][subject].get("allowed_s")):
+        met = scenario["medians"][subject][figure] <= allowed
+        return f"<= {allowed:.1f}, by its rows: {'met' if met else 'MISSED'}"
+    own = [one for one in scenario["targets"] if (one["subject"], one["figure"]) == (subject, figure)]
+    for target in sorted(own, key=lambda one: bool(one["is_ratio"])):
+        reached = f"{target['value'] or 0:.2f}x, " if target["is_ratio"] else ""
+        return f"{reached}{target['bound']}: {'met' if target['met'] else 'MISSED'}"
     return ""
 
 

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from benchmarks.batches import APPENDS_OVER_COMMANDS
 from benchmarks.catalogue import SCENARIOS
 from benchmarks.charts import charts_of, save_charts
 from benchmarks.document import Document, result_document, scenario_document
@@ -72,7 +73,11 @@ def runs_of(scenario: Scenario) -> list[RunResult]:
             figures = dict(zip(names, (1e6, 2e5, 5.0, 11.0, 13.0), strict=True))
             run = dict.fromkeys((TAKEN_OVER, RESTARTED), SubjectResult(figures, [], ""))
         case Faults():
-            series = {DECIDED_OVER_TIME: [(0.0, 5.0), (1.0, 0.0)], KILLS_OVER_TIME: [(0.5, 1.0)]}
+            series = {
+                APPENDS_OVER_COMMANDS: [(1.0, 3.0), (64.0, 1.0)],
+                DECIDED_OVER_TIME: [(0.0, 5.0), (1.0, 0.0)],
+                KILLS_OVER_TIME: [(0.5, 1.0)],
+            }
             run = {WORKER: SubjectResult({"goodput_per_s": 2.0}, [], "", 0, series)}
         case _:
             run = {WORKER: rate(900), BARE_LOOP: rate(1_000)}
@@ -108,6 +113,7 @@ def test_every_kind_of_figure_has_its_chart(document: Document) -> None:
         "recovery",
         "peers-latency",
         "faults",
+        "batches",
     ]
 
 
@@ -126,7 +132,7 @@ def test_same_figures_give_the_same_files(document: Document, tmp_path: Path) ->
 
 def test_axes_are_labelled_with_units(document: Document) -> None:
     """Nobody should have to guess what is counted, or in what."""
-    units = ("per second", "ms", "%", "seconds")
+    units = ("per second", "ms", "%", "seconds", "commands per append")
     for _, _, figure in charts_of(document):
         labels = [label for axes in figure.axes for label in (axes.get_xlabel(), axes.get_ylabel()) if label]
         assert labels
