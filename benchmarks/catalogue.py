@@ -1,6 +1,5 @@
 """Every scenario with its figures' targets, and which of them each tier runs."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from benchmarks.load import Form, Workload
@@ -46,8 +45,11 @@ PEER_RATE_PER_S: Final = 5_000
 STORM_RATE_PER_S: Final = 2_000
 FAULTS_RATE_PER_S: Final = 5_000
 WARM_UP_SECONDS: Final = 5
-MEASURED_SECONDS: Final = 20
-"""Of a latency run: 400,000 latencies, so that p99.9 is a matter of 400 of them."""
+MEASURED_SECONDS: Final = 15
+"""Of a latency run: 300,000 latencies, so that p99.9 is a matter of 300 of them."""
+PEER_WARM_UP_SECONDS: Final = 3
+PEER_SECONDS: Final = 5
+"""Measured of each peer: 25,000 latencies, so that p99 is a matter of 250. There are a dozen of them."""
 PACKED_SECONDS: Final = 10
 """Measured at 100k/s: a million latencies."""
 WIDE_SKUS: Final = 5_000
@@ -70,7 +72,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ClosedLoop(
         name="hot-positional",
         title="one hot SKU, positional packs of 100",
-        about_seconds=30,
+        about_seconds=26,
         headline_runs=3,
         workload=Workload(COMMANDS, 1, Form.POSITIONAL),
         targets=(Target("commands_per_s", at_least=500_000),),
@@ -78,8 +80,8 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ClosedLoop(
         name="hot-compiled",
         title="one hot SKU, positional packs of 100, the ledger compiled and not",
-        about_seconds=30,
-        headline_runs=3,
+        about_seconds=28,
+        headline_runs=2,
         workload=Workload(COMMANDS, 1, Form.POSITIONAL),
         subjects=(WORKER, COMPILED),
         targets=(Target("commands_per_s", at_least=750_000, subject=COMPILED),),
@@ -87,62 +89,62 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ClosedLoop(
         name="hot-packed",
         title="one hot SKU, packs of 100 JSON objects",
-        about_seconds=30,
+        about_seconds=26,
         workload=Workload(COMMANDS, 1, Form.PACK),
     ),
     ClosedLoop(
         name="hot-single",
         title="one hot SKU, one JSON command per record",
-        about_seconds=35,
-        headline_runs=3,
+        about_seconds=32,
+        headline_runs=2,
         workload=Workload(COMMANDS, 1, Form.SINGLE),
         targets=(Target("commands_per_s", at_least=180_000),),
     ),
     ClosedLoop(
         name="wide-positional",
         title="5,000 SKUs uniform, positional packs of 100",
-        about_seconds=35,
-        headline_runs=3,
+        about_seconds=32,
+        headline_runs=2,
         workload=Workload(COMMANDS, WIDE_SKUS, Form.POSITIONAL),
         targets=(Target("commands_per_s", at_least=300_000),),
     ),
     ClosedLoop(
         name="wide-single",
         title="5,000 SKUs uniform, one JSON command per record",
-        about_seconds=40,
+        about_seconds=36,
         workload=Workload(COMMANDS, WIDE_SKUS, Form.SINGLE),
         targets=(Target("commands_per_s", at_least=150_000),),
     ),
     ClosedLoop(
         name="wide-compiled",
         title="5,000 SKUs uniform, positional packs of 100, the ledger compiled and not",
-        about_seconds=40,
+        about_seconds=34,
         workload=Workload(COMMANDS, WIDE_SKUS, Form.POSITIONAL),
         subjects=(WORKER, COMPILED),
     ),
     ClosedLoop(
         name="zipf",
         title="5,000 SKUs by Zipf's law (exponent 1.0), positional packs of 100",
-        about_seconds=35,
+        about_seconds=32,
         workload=Workload(COMMANDS, WIDE_SKUS, Form.POSITIONAL, zipf_exponent=1.0),
     ),
     ClosedLoop(
         name="sold-out",
         title="one hot SKU, stock gone after 5 % of the commands, positional packs of 100",
-        about_seconds=30,
+        about_seconds=26,
         workload=Workload(COMMANDS, 1, Form.POSITIONAL, stock_percent=5),
     ),
     Mixed(
         name="mixed",
         title="reserve 60, confirm 20, release 10, adjust 5, repeat 5 %, 5,000 SKUs, positional packs of 100",
-        about_seconds=30,
+        about_seconds=25,
         commands=COMMANDS // 2,
         skus=WIDE_SKUS,
     ),
     Groups(
         name="groups",
         title="reservations over a group of 4 locations, of half the SKUs split, positional packs of 100",
-        about_seconds=30,
+        about_seconds=25,
         commands=COMMANDS // 2,
         skus=WIDE_SKUS,
         locations=4,
@@ -150,8 +152,8 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     OpenLoop(
         name="latency",
         title="command due -> row read back, 20k/s open loop, 5,000 SKUs, one JSON command per record",
-        about_seconds=80,
-        headline_runs=2,
+        about_seconds=64,
+        headline_runs=1,
         workload=Workload(RATE_PER_S * _LATENCY_SECONDS, WIDE_SKUS, Form.SINGLE),
         targets=(
             Target("p50_ms", at_most=4.0),
@@ -164,7 +166,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     OpenLoop(
         name="latency-packed",
         title="pack due -> row read back, 100k/s open loop, one hot SKU, positional packs of 100",
-        about_seconds=50,
+        about_seconds=40,
         headline_runs=1,
         workload=Workload(PACKED_RATE_PER_S * _PACKED_SECONDS, 1, Form.POSITIONAL),
         targets=(Target("p99_ms", at_most=40.0),),
@@ -175,17 +177,17 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Sweep(
         name="sweep",
         title="latency over the rate, one JSON command per record, 5,000 SKUs, until p99 passes 25 ms",
-        about_seconds=80,
+        about_seconds=50,
         headline_runs=1,
         runs_max=3,
-        workload=Workload(6 * 238_000, WIDE_SKUS, Form.SINGLE),
+        workload=Workload(4 * 238_000, WIDE_SKUS, Form.SINGLE),
         rates_per_s=(1_000, 2_000, 5_000, 10_000, 20_000, 40_000, 60_000, 100_000),
-        seconds_each=6,
+        seconds_each=4,
     ),
     Sweep(
         name="sweep-packed",
         title="latency over the rate, positional packs of 100, one hot SKU, until p99 passes 25 ms",
-        about_seconds=80,
+        about_seconds=60,
         runs_max=3,
         workload=Workload(4 * 520_000, 1, Form.POSITIONAL),
         rates_per_s=(20_000, 50_000, 100_000, 150_000, 200_000),
@@ -194,7 +196,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ViewLoop(
         name="view",
         title="command due -> Redis told its effect, 5k/s open loop, 5,000 SKUs, one JSON command per record",
-        about_seconds=50,
+        about_seconds=35,
         headline_runs=1,
         workload=Workload(VIEW_RATE_PER_S * _LATENCY_SECONDS, WIDE_SKUS, Form.SINGLE),
         targets=(Target("p99_ms", at_most=40.0, subject=VIEW),),
@@ -204,7 +206,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     FullMemory(
         name="live-1m",
         title="5,000 SKUs uniform with a million live reservations in memory: closed loop, then 20k/s",
-        about_seconds=90,
+        about_seconds=70,
         workload=Workload(LIVE + COMMANDS // 2 + 15 * RATE_PER_S, WIDE_SKUS, Form.POSITIONAL),
         live=LIVE,
         closed=COMMANDS // 2,
@@ -215,7 +217,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ExpiryStorm(
         name="expiry-storm",
         title="100,000 reservations expire at once while others come, 2k/s due, 500 SKUs",
-        about_seconds=55,
+        about_seconds=45,
         workload=Workload(STORM_RATE_PER_S * STORM_SECONDS, 500, Form.SINGLE),
         due=100_000,
         ttl_seconds=STORM_TTL_SECONDS,
@@ -225,7 +227,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Scaling(
         name="scaling",
         title="one hot SKU on each partition, positional packs of 100, by one worker and by two",
-        about_seconds=60,
+        about_seconds=55,
         headline_runs=1,
         setups=((1, 1), (1, 2), (2, 2)),
         commands_each=COMMANDS,
@@ -243,7 +245,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Recovery(
         name="recovery",
         title="kill -9 of the owner of a full partition -> first decision of the next",
-        about_seconds=75,
+        about_seconds=60,
         headline_runs=1,
         targets=tuple(
             target
@@ -263,7 +265,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Memory(
         name="memory",
         title="resident memory for each row that is kept",
-        about_seconds=60,
+        about_seconds=45,
         headline_runs=1,
         targets=tuple(
             target
@@ -281,7 +283,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     GatewayLoad(
         name="gateway",
         title="POST reservation -> answered after its ledger row, 1,000/s due, over HTTP",
-        about_seconds=45,
+        about_seconds=55,
         targets=(
             Target("p50_ms", at_most=8.0, subject=GATEWAY),
             Target("p99_ms", at_most=40.0, subject=GATEWAY),
@@ -312,18 +314,18 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     PeersOpen(
         name="peers-latency",
         title="command due -> answered for good, 5k/s open loop, 5,000 SKUs, by whatever else could do it",
-        about_seconds=150,
+        about_seconds=140,
         headline_runs=1,
-        workload=Workload(PEER_RATE_PER_S * 15, WIDE_SKUS, Form.SINGLE),
+        workload=Workload(PEER_RATE_PER_S * (PEER_WARM_UP_SECONDS + PEER_SECONDS), WIDE_SKUS, Form.SINGLE),
         rate_per_s=PEER_RATE_PER_S,
-        warm_up_commands=PEER_RATE_PER_S * WARM_UP_SECONDS,
+        warm_up_commands=PEER_RATE_PER_S * PEER_WARM_UP_SECONDS,
     ),
     *(
         Faults(
             name="faults-static" if is_static else "faults",
             title=f"one hot SKU at 5k/s due, its owner killed (SIGKILL) {KILLS} times, "
             + ("which keeps its place in the group" if is_static else "which joins the group anew"),
-            about_seconds=100,
+            about_seconds=75 if is_static else 110,
             workload=Workload(FAULTS_RATE_PER_S * (KILLS + 1) * _KILL_AND_HEIR_SECONDS, 1, Form.SINGLE),
             rate_per_s=FAULTS_RATE_PER_S,
             kills=KILLS,
@@ -338,9 +340,5 @@ FAULTS: Final = tuple(scenario for scenario in SCENARIOS if isinstance(scenario,
 """What `--faults` runs."""
 
 HEADLINE: Final = tuple(scenario for scenario in SCENARIOS if scenario.headline_runs)
-"""What `make bench` runs, each `headline_runs` times."""
-
-
-def seconds_in_all(scenarios: Iterable[Scenario]) -> int:
-    """Sum up what one run of each takes, about."""
-    return sum(scenario.about_seconds for scenario in scenarios)
+"""What `make bench` runs, each `headline_runs` times: 14 minutes, the charts a few seconds. The first time on
+a machine the compiled worker and Kafka Streams are built, which takes two more."""

@@ -1,5 +1,6 @@
 """Runs what was asked for, on a broker of its own or a given one, and shows and keeps the result."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,14 +11,16 @@ import uvloop
 from rich.console import Console
 
 from benchmarks.bench import Bench
-from benchmarks.catalogue import seconds_in_all
+from benchmarks.compiled import CompileError
 from benchmarks.document import RESULTS, Document, result_document, scenario_document
 from benchmarks.environment import bench_at
+from benchmarks.gateway.stack import NotReadyError
 from benchmarks.harness import run
 from benchmarks.machine import busy_cores, describe_machine, describe_revision, slug
 from benchmarks.memory import ChildFailedError
 from benchmarks.options import Options
 from benchmarks.peers.registry import OWN_TERMS, PEERS
+from benchmarks.progress import progress_line, steps_of
 from benchmarks.report import print_report, save
 from benchmarks.scenarios import PeersClosed, PeersOpen, Scenario
 from benchmarks.subjects import PARTITIONS, SubjectEndedError
@@ -39,15 +42,16 @@ def measure_and_keep(options: Options) -> int:
     screen = console()
     chosen = options.chosen()
     folder = options.results or (None if options.is_small else RESULTS)
-    if not options.is_small:
-        rounds = max(runs for _, runs in chosen)
-        seconds = sum(
-            seconds_in_all(scenario for scenario, runs in chosen if runs > number) for number in range(rounds)
-        )
-        screen.print(f"{len(chosen)} scenarios, about {max(1, round(seconds / 60))} minutes", highlight=False)
     try:
         document = measure(chosen, options, folder if options.is_profiled else None, screen)
-    except (DevServerError, SubjectEndedError, ChildFailedError, TimeoutError) as error:
+    except (
+        DevServerError,
+        SubjectEndedError,
+        ChildFailedError,
+        CompileError,
+        NotReadyError,
+        TimeoutError,
+    ) as error:
         screen.print(
             f"{type(error).__name__}: {error}", style="red", highlight=False, markup=False, soft_wrap=True
         )
@@ -69,6 +73,8 @@ def measure(
     Raises:
         SubjectEndedError: a measured process ended by itself.
         ChildFailedError: a process that measures its own memory failed.
+        CompileError: the ledger should compile and does not.
+        NotReadyError: a process of the gateway's stack did not come up.
         DevServerError: no broker could be started.
         InventoryStreamError: the broker does not answer, or refuses the topics.
         TimeoutError: a subject did not decide everything in time.
@@ -103,12 +109,10 @@ def measure(
 
 async def _run_all(bench: Bench, chosen: Sequence[tuple[Scenario, int]]) -> list[Document]:
     results: dict[str, list[RunResult]] = {scenario.name: [] for scenario, _ in chosen}
-    # Run by run rather than scenario by scenario: a slow minute of the machine spoils one run of
-    # each, which the medians forget, not all runs of one.
-    for number in range(max(runs for _, runs in chosen)):
-        for scenario, runs in chosen:
-            if number < runs:
-                results[scenario.name].append(await run(bench, scenario, number))
+    steps, began = steps_of(chosen), time.monotonic()
+    for done, (scenario, number) in enumerate(steps):
+        bench.say(progress_line(steps, done, time.monotonic() - began))
+        results[scenario.name].append(await run(bench, scenario, number))
     return [scenario_document(scenario, results[scenario.name]) for scenario, _ in chosen]
 
 

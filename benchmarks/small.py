@@ -85,7 +85,7 @@ def _(scenario: FullMemory) -> dict[str, Any]:
 
 @_smaller.register
 def _(scenario: ExpiryStorm) -> dict[str, Any]:
-    return _of_load(scenario, 6 * RATE_PER_S, due=ITEMS, ttl_seconds=3, rate_per_s=RATE_PER_S)
+    return _of_load(scenario, 4 * RATE_PER_S, due=ITEMS, ttl_seconds=2, rate_per_s=RATE_PER_S)
 
 
 @_smaller.register
