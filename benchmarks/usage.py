@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import psutil
 
 from benchmarks.statistics import Figures
-from benchmarks.subjects import Running
 
 HARNESS: Final = "harness"
 BROKER: Final = "broker"
@@ -22,13 +21,23 @@ class Look(NamedTuple):
     resident_bytes: dict[str, int]
 
 
+class Measured(Protocol):
+    """A process that is measured."""
+
+    def cpu_seconds(self) -> float:
+        """Give the CPU time that it has used, user and system; raises when it has ended by itself."""
+
+    def resident_bytes(self) -> int:
+        """Give its resident memory; raises when it has ended by itself."""
+
+
 class Usage:
     """Looks at the processes of one run; a broker on another machine is left out."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._broker_id: Final = _listener(int(bootstrap_servers.rpartition(":")[2]))
 
-    def look(self, subjects: Iterable[Running] = ()) -> Look:
+    def look(self, subjects: Iterable[Measured] = ()) -> Look:
         """See what was used so far.
 
         Raises:

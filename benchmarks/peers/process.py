@@ -1,6 +1,6 @@
 """A peer's program as a process that cannot outlive the benchmark."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,17 +23,13 @@ class PeerProcess:
         name: Of its log file in `folder`.
         command: Program and arguments.
         folder: Its working folder.
-        environment: Variables over those of the benchmark.
     """
 
-    def __init__(
-        self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
         self._name = name
         self._log_path = folder / f"{name}.log"
-        assignments = [f"{key}={value}" for key, value in (environment or {}).items()]
         self._process = GuardedProcess(
-            ["env", *assignments, *command],
+            command,
             log_path=self._log_path,
             working_dir=folder,
             grace_seconds=GRACE_SECONDS,
@@ -53,10 +49,23 @@ class PeerProcess:
         Raises:
             SubjectEndedError: it has ended by itself.
         """
+        return self._look()[0]
+
+    def resident_bytes(self) -> int:
+        """Give its resident memory.
+
+        Raises:
+            SubjectEndedError: it has ended by itself.
+        """
+        return self._look()[1]
+
+    def _look(self) -> tuple[float, int]:
+        """Give CPU seconds and resident bytes."""
         if self._process.is_running() and self._process.pid is not None:
-            with suppress(psutil.NoSuchProcess):
-                times = psutil.Process(self._process.pid).cpu_times()
-                return float(times.user + times.system)
+            with suppress(psutil.NoSuchProcess):  # it has ended, and its guardian has yet to say so
+                process = psutil.Process(self._process.pid)
+                times = process.cpu_times()
+                return float(times.user + times.system), int(process.memory_info().rss)
         raise SubjectEndedError(f"{self._name} ended while it was measured.\n{logs.tail(self._log_path)}")
 
     def stop(self) -> None:

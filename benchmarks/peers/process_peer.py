@@ -2,19 +2,19 @@
 
 import asyncio
 import itertools
-import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
 
 from benchmarks.bench import Bench
+from benchmarks.deciding import open_loop_figures, unseen_faults
 from benchmarks.ledger_check import LedgerReading, faults, oversold_units
 from benchmarks.load import Form, Workload, produce
-from benchmarks.open_loop import OpenLoopRun, run_open_loop
+from benchmarks.open_loop import run_open_loop
 from benchmarks.peers.peer import Terms
 from benchmarks.peers.process import PeerProcess
 from benchmarks.peers.process_outcomes import (
@@ -25,8 +25,9 @@ from benchmarks.peers.process_outcomes import (
     warm_up_records,
 )
 from benchmarks.result import SubjectResult
-from benchmarks.statistics import Figures, latency_figures
+from benchmarks.statistics import Figures
 from benchmarks.subjects import worker_place
+from benchmarks.usage import Usage, usage_figures
 from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 
 DECIDE_SECONDS_MAX: Final = 180.0
@@ -63,7 +64,6 @@ class ProcessPeer:
     warm_up_commands: int
     commands_max: int | None = None
     is_single: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict)
 
     def why_absent(self) -> str | None:
         """Say what is missing."""
@@ -71,8 +71,11 @@ class ProcessPeer:
 
     async def closed_loop(self, bench: Bench, workload: Workload, prefix: str) -> SubjectResult:
         """Decide what all lies in the log before the program starts, warm-up first."""
-        workload = self._fitted(workload)
+        workload = self._formed(workload)
+        if self.commands_max is not None:
+            workload = replace(workload, commands=min(workload.commands, self.commands_max))
         warm_up = warm_up_of(workload, min(self.warm_up_commands, workload.commands))
+        usage = Usage(bench.bootstrap_servers)
         async with _topics(bench, prefix):
             place = await self._state_stock(bench, workload, warm_up, prefix)
             topic = f"{prefix}{ORDER_EVENTS}"
@@ -81,7 +84,9 @@ class ProcessPeer:
             async with OutcomeWatch(bench.bootstrap_servers, place.ledger_topic, workload) as watch:
                 with self._start(place) as process:
                     expected = warm_up.commands + workload.commands
-                    seen = await watch.wait_outcomes(expected, DECIDE_SECONDS_MAX, process.cpu_seconds)
+                    seen = await watch.wait_outcomes(
+                        expected, DECIDE_SECONDS_MAX, lambda: usage.look([process])
+                    )
                 await _read_rest(watch)
         figures = closed_figures(watch.reading, seen) if watch.reading.appended else {}
         return _result(figures, watch.reading, workload, [])
@@ -90,28 +95,38 @@ class ProcessPeer:
         self, bench: Bench, workload: Workload, prefix: str, *, rate_per_s: int, warm_up_commands: int
     ) -> SubjectResult:
         """Decide commands when each is due, after a closed loop of warm-up commands."""
-        workload = self._fitted(workload, is_open=True)
+        workload = self._formed(workload)
         warm_up = warm_up_of(workload, self.warm_up_commands)
         values = list(workload.values())
+        usage = Usage(bench.bootstrap_servers)
         async with _topics(bench, prefix):
             place = await self._state_stock(bench, workload, warm_up, prefix)
             topic = f"{prefix}{ORDER_EVENTS}"
             await produce(bench.bootstrap_servers, topic, warm_up_records(warm_up))
             async with OutcomeWatch(bench.bootstrap_servers, place.ledger_topic, workload) as watch:
                 with self._start(place) as process:
-                    await watch.wait_outcomes(warm_up.commands, DECIDE_SECONDS_MAX, process.cpu_seconds)
-                    cpu_before = process.cpu_seconds()
-                    run = await run_open_loop(bench.bootstrap_servers, topic, watch, values, rate_per_s)
-                    cpu_seconds = process.cpu_seconds() - cpu_before
+                    await watch.wait_outcomes(
+                        warm_up.commands, DECIDE_SECONDS_MAX, lambda: usage.look([process])
+                    )
+                    before = usage.look([process])
+                    run = await run_open_loop(
+                        bench.bootstrap_servers,
+                        topic,
+                        watch,
+                        values,
+                        rate_per_s,
+                        pack=workload.record_commands,
+                    )
+                    after = usage.look([process])
                 await _read_rest(watch)
-        return _open_result(run, cpu_seconds, watch.reading, workload, rate_per_s, warm_up_commands)
+        figures = {
+            **open_loop_figures(run, rate_per_s, warm_up_commands),
+            **usage_figures(before, after, workload.commands),
+        }
+        return _result(figures, watch.reading, workload, unseen_faults(run))
 
-    def _fitted(self, workload: Workload, *, is_open: bool = False) -> Workload:
-        if self.is_single:
-            workload = replace(workload, form=Form.SINGLE)
-        if self.commands_max is not None and not is_open:
-            workload = replace(workload, commands=min(workload.commands, self.commands_max))
-        return workload
+    def _formed(self, workload: Workload) -> Workload:
+        return replace(workload, form=Form.SINGLE) if self.is_single else workload
 
     async def _state_stock(
         self, bench: Bench, workload: Workload, warm_up: Workload, prefix: str
@@ -127,7 +142,7 @@ class ProcessPeer:
         return PeerPlace(bench.bootstrap_servers, prefix, ledger_topic, folder, workload.skus + warm_up.skus)
 
     def _start(self, place: PeerPlace) -> PeerProcess:
-        return PeerProcess("peer", self.command(place), place.folder, self.environment)
+        return PeerProcess("peer", self.command(place), place.folder)
 
 
 async def _read_rest(watch: OutcomeWatch) -> None:
@@ -139,27 +154,6 @@ async def _read_rest(watch: OutcomeWatch) -> None:
 def _result(figures: Figures, reading: LedgerReading, workload: Workload, found: list[str]) -> SubjectResult:
     found += faults(reading, workload, has_positions=False)
     return SubjectResult(figures, found, reading.decisions_sha256, oversold_units(reading, workload))
-
-
-def _open_result(
-    run: OpenLoopRun,
-    cpu_seconds: float,
-    reading: LedgerReading,
-    workload: Workload,
-    rate_per_s: int,
-    warm_up_commands: int,
-) -> SubjectResult:
-    measured = run.latencies_seconds[warm_up_commands:]
-    unseen = sum(map(math.isnan, run.latencies_seconds))
-    found = [f"{unseen} outcomes were not read back in time"] if unseen else []
-    since = run.driven.first_due_seconds + warm_up_commands / rate_per_s
-    figures: Figures = {
-        **latency_figures(seconds for seconds in measured if not math.isnan(seconds)),
-        "achieved_per_s": len(measured) / (run.last_seen_seconds - since),
-        "generator_lag_p99_ms": run.driven.lag_p99_ms,
-        "cpu_us_per_command": cpu_seconds / len(run.latencies_seconds) * 1e6,
-    }
-    return _result(figures, reading, workload, found)
 
 
 @asynccontextmanager

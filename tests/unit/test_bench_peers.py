@@ -18,6 +18,7 @@ from benchmarks.peers.peer import Peer, Terms
 from benchmarks.peers.process import PeerProcess
 from benchmarks.peers.process_build import Build, PeerBuildError
 from benchmarks.peers.process_outcomes import (
+    Seen,
     as_warm_up,
     closed_figures,
     decode_outcome,
@@ -29,7 +30,7 @@ from benchmarks.peers.run import in_turns, present
 from benchmarks.result import RunResult, SubjectResult
 from benchmarks.scenarios import BARE_LOOP, WORKER
 from benchmarks.subjects import SubjectEndedError
-from benchmarks.watch import Sight
+from benchmarks.usage import SUBJECT, Look
 from inventory_stream.devservers.jars import CACHE_DIR_VARIABLE, KAFKA_VERSION
 
 END_SECONDS_MAX = 60.0
@@ -148,7 +149,10 @@ def test_rates_of_a_peer_leave_out_the_first_append() -> None:
     reading = LedgerReading(bytearray(4), bytearray(4), array("q", [-1] * 4))
     # Offsets 0 and 1 are of a warm-up; two outcomes at 1,000 ms, two at 1,010 ms.
     reading.appended = [(1_000, 3), (1_000, 4), (1_010, 5), (1_010, 6)]
-    seen = [Sight(1.0, 2, 5.0), Sight(2.0, 4, 6.0), Sight(2.5, 7, 6.5)]
+    seen = [
+        Seen(seconds, end, Look({SUBJECT: cpu_seconds}, {SUBJECT: 1_000_000}))
+        for seconds, end, cpu_seconds in ((1.0, 2, 5.0), (2.0, 4, 6.0), (2.5, 7, 6.5))
+    ]
     figures = closed_figures(reading, seen)
     assert figures["commands_per_s"] == 200
     assert figures["commands_per_s_wall"] == 4
