@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from inventory_stream.errors import CorruptLedgerError, InputRangeError
+from inventory_stream.errors import InputRangeError
 from inventory_stream.flows.owner_snapshot import count_positions, kept_of, windows_of
+from inventory_stream.flows.recover import Recovery
 from inventory_stream.flows.watch_owners import OwnerWatch
 from inventory_stream.ledger.batch import OUTCOMES, Refused, Sealed
 from inventory_stream.ledger.decide import DecodedRecord, decide_batch
@@ -27,7 +28,7 @@ from inventory_stream.ports.ledger_log import LedgerLog, RowRecord
 from inventory_stream.ports.monitor import SILENT_OWNER, OwnerMonitor, OwnerSnapshot
 from inventory_stream.ports.partition_owner import NextOffsets
 from models.codec import ORDER_DECODER, STOCK_DECODER, Poison, elements_of, is_pack
-from models.rows import ALIVE_KEY, PROGRESS_KEY, AliveRow, ProgressRow, decode_held, encode_row
+from models.rows import ALIVE_KEY, PROGRESS_KEY, AliveRow, encode_row
 
 DEADLINE_CHECK_SECONDS: Final = 0.5
 """Between looks for due reservations of an idle partition. Correctness does not hang on it: a
@@ -159,29 +160,16 @@ class OwnPartition:
         self._monitor.opening(self.snapshot)
         claim = await self._log.claim()
         loader = StateLoader(self._state)
-        fresh = True
-        async for records in self._log.read(claim):
-            self.figures.recovered_rows += len(records)
-            for record in records:
-                if record.value is None:
-                    loader.load(record.key, None)
-                    continue
-                try:
-                    row = decode_held(record.key, record.value)
-                except ValueError as error:  # msgspec's errors are ValueErrors too
-                    raise CorruptLedgerError(
-                        f"ledger partition {self._partition}, offset {record.offset}, "
-                        f"key {record.key[:80]!r}: {error}"
-                    ) from error
-                fresh = fresh and not isinstance(row, ProgressRow)
-                loader.load(record.key, row, record.value)
+        recovery = Recovery(loader, self._partition)
+        async for rows in recovery.read(self._log, claim):
+            self.figures.recovered_rows += rows
         for _ in loader.index(claim.term):
             await asyncio.sleep(0)  # heartbeats go on while a million rows are indexed
         # A lower term wrote these keys last: without our value, compaction would keep the wrong one (P4).
         self._repair = [
             (key, row_of(self._state, key)) for key in sorted(self._log.voided) if key != PROGRESS_KEY
         ]
-        await self._check_inputs(fresh=fresh)
+        await self._check_inputs(fresh=recovery.is_fresh)
         self._durable = self._decided()
         self._alive_at = self._claimed_at = time.monotonic()
         self.figures.recovery_seconds = self._alive_at - began

@@ -17,6 +17,22 @@ class LedgerRecord(NamedTuple):
     value: bytes | None
 
 
+class KeyedRow(Protocol):
+    """A row as a recovery needs it: a `LedgerRecord`, or the record of the log's client as it is."""
+
+    @property
+    def offset(self) -> int:
+        """Place in the partition."""
+
+    @property
+    def key(self) -> bytes:
+        """Row key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Row value; None is a tombstone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to write a partition, until somebody else claims it.
@@ -45,7 +61,7 @@ class LedgerLog(Protocol):
             UnreachableError: the broker does not answer within its bound.
         """
 
-    def read(self, claim: Claim) -> AsyncIterator[Sequence[LedgerRecord]]:
+    def read(self, claim: Claim) -> AsyncIterator[Sequence[KeyedRow]]:
         """Yield what the partition holds up to `claim.read_through`, oldest first.
 
         Rows whose term is lower than the newest claim before them are left out and their keys

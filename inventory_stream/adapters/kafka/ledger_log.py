@@ -16,7 +16,7 @@ from inventory_stream.adapters.kafka.process_end import EXIT_CODE, EndProcess, e
 from inventory_stream.adapters.kafka.record_reader import RecordReader
 from inventory_stream.adapters.system_clock import now_ms
 from inventory_stream.errors import CorruptLedgerError, FencedError, ForeignAppendError, LedgerLogError
-from inventory_stream.ports.ledger_log import Claim, LedgerRecord, RowRecord
+from inventory_stream.ports.ledger_log import Claim, KeyedRow, RowRecord
 from inventory_stream.ports.monitor import SILENT_OWNER, Acked, OwnerMonitor
 from models.rows import ALIVE_KEY, AliveRow, encode_row
 
@@ -159,7 +159,7 @@ class KafkaLedgerLog:
 
     # --- P4: read -------------------------------------------------------------------------------
 
-    async def read(self, claim: Claim) -> AsyncIterator[Sequence[LedgerRecord]]:
+    async def read(self, claim: Claim) -> AsyncIterator[Sequence[KeyedRow]]:
         """Yield the state; see the port. Writes @alive meanwhile, as recovery may take long (P2)."""
         reader = self._reader
         if reader is None or claim != self._claim:
@@ -168,7 +168,7 @@ class KafkaLedgerLog:
         try:
             beginning, _ = await reader.range()
             async for records in reader.records(beginning, claim.read_through):
-                rows = live.feed(records)
+                rows = live.pick(records)
                 if rows:
                     yield rows
                 await self._alive_when_due(claim)

@@ -1,7 +1,7 @@
 """Which rows of a ledger partition count: those of the newest term (P4)."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -62,24 +62,34 @@ class LiveRows:
             CorruptLedgerError: a row without a key, of another schema version, or of a term that
                 is not below its own offset.
         """
-        live: list[LedgerRecord] = []
+        return [LedgerRecord(one.offset, one.timestamp, one.key, one.value) for one in self.pick(records)]
+
+    def pick(self, records: Iterable[StoredRecord]) -> list[Any]:
+        """Give the same rows as `feed` as the very records that came; each has a key. Raises as `feed`."""
+        live: list[Any] = []
         keep = live.append
+        voided = self._voided
+        prefix = self._live_prefix
+        short_end, long_end = 1 + len(prefix), 3 + len(prefix)
         for record in records:
             key = record.key
             value = record.value
-            # The usual row, in 0.1 us instead of 0.5: its value begins with an array header of
+            # The usual row, in 0.15 us instead of 0.5: its value begins with an array header of
             # one byte (up to 15 fields) or three, then schema version and current term. No row
             # kind has the 256 fields or more that could make one read as the other.
             if (
-                value is not None
+                value
                 and key
+                and (value[3:long_end] == prefix or value[1:short_end] == prefix)
                 and key[0] != _CONTROL
-                and (value.startswith(self._live_prefix, 1) or value.startswith(self._live_prefix, 3))
-                and not self._voided
+                and not voided
             ):
-                keep(LedgerRecord(record.offset, record.timestamp, key, value))
-            elif self._counts(record):
-                keep(LedgerRecord(record.offset, record.timestamp, key or b"", value))
+                keep(record)
+            else:
+                if self._counts(record):
+                    keep(record)
+                prefix = self._live_prefix
+                short_end, long_end = 1 + len(prefix), 3 + len(prefix)
         return live
 
     def _counts(self, record: StoredRecord) -> bool:
