@@ -595,7 +595,8 @@ def open_fresh(reservation_id: str, fresh: FreshRow) -> ReservationRow:
     )
 
 
-def _is_fresh(value: bytes) -> bool:
+def is_fresh(value: bytes) -> bool:
+    """Say whether the value of a reservation's row is a short one, a `FreshRow`."""
     # An array of fewer than 16 fields begins with 0x90 to 0x9f; a ReservationRow has 20 and more.
     return b"\x90" <= value[:1] < b"\xa0"
 
@@ -606,7 +607,7 @@ def decode_reservation(key: bytes, value: bytes) -> ReservationRow:
     Raises:
         msgspec.ValidationError: the value does not fit, or is of another schema version.
     """
-    if _is_fresh(value):
+    if is_fresh(value):
         return open_fresh(decode_id(key[2:].decode()), decode_fresh(value))
     return _decode_long(value)
 
@@ -642,7 +643,7 @@ def decode_held(key: bytes, value: bytes) -> Row | Fresh:
     Raises:
         ValueError: as `decode_row`.
     """
-    if key[:2] != b"r/" or not _is_fresh(value):
+    if key[:2] != b"r/" or not is_fresh(value):
         return decode_row(key, value)
     fresh = decode_fresh(value)
     deadline_ms = fresh.created_ms + fresh.ttl_seconds * 1_000 if fresh.outcome == Outcome.GRANTED else 0

@@ -68,10 +68,10 @@ class AvailabilityShelf:
                 del self._shelves[sku]
                 yield sku, None, version, shelf.at_ms
                 continue
-            locations = {
-                location: LocationAvailability(units.available, units.shortfall)
-                for location, units in shelf.locations.items()
-            }
-            total = sum(units.available for units in locations.values())
-            short = sum(units.short for units in locations.values())
+            total = short = 0
+            locations = {}
+            for location, (available, shortfall) in shelf.locations.items():
+                total += available
+                short += shortfall
+                locations[location] = LocationAvailability(available, shortfall)
             yield sku, Availability(sku, total, short, str(version), locations), version, shelf.at_ms

@@ -14,7 +14,7 @@ import structlog
 
 from inventory_stream.errors import CorruptLedgerError
 from inventory_stream.flows.availability_shelf import AvailabilityShelf
-from inventory_stream.flows.event_rows import exceptions_of
+from inventory_stream.flows.event_rows import Raised, exceptions_of
 from inventory_stream.ports.events import EventLog, EventTopic, OutgoingEvent, PublishedTo
 from inventory_stream.ports.ledger_log import LedgerRecord
 from inventory_stream.ports.ledger_reader import LedgerReader, RowFilter, RowFilterFactory, StoredRecord
@@ -154,13 +154,16 @@ class PartitionPublisher:
     async def _raise_exceptions(self, rows: Sequence[LedgerRecord]) -> None:
         await asyncio.sleep(0)  # the Redis view's turn
         for row in rows:
-            self._waiting += self._exceptions(row)
+            raised = exceptions_of(row)
+            if not raised:
+                continue
+            self._waiting += self._events_of(row, raised)
             while len(self._waiting) >= EVENTS_MAX:
                 await self._publish(self._waiting[:EVENTS_MAX], None)
                 del self._waiting[:EVENTS_MAX]
 
-    def _exceptions(self, row: LedgerRecord) -> Iterator[OutgoingEvent]:
-        for event_id, detail in exceptions_of(row):
+    def _events_of(self, row: LedgerRecord, raised: Sequence[Raised]) -> Iterator[OutgoingEvent]:
+        for event_id, detail in raised:
             sequence = sequence_of(self._rows.generation_ms, row.offset)
             self._monitor.raised(self.number, detail.kind)
             event = exception_raised(self._source, event_id, detail, sequence, row.timestamp_ms)

@@ -10,12 +10,14 @@ from models.outcomes import Outcome
 from models.rows import (
     Answer,
     Breakdown,
+    FreshRow,
     Line,
     Movement,
     ReceiptRow,
     ReservationRow,
     Row,
     encode_row,
+    open_fresh,
     position_key,
     receipt_key,
     reservation_key,
@@ -25,7 +27,7 @@ AT_MS = 1_700_000_000_000
 RECORD_MS = AT_MS + 5
 
 
-def raised_by(row: Row, key: bytes) -> list[Raised]:
+def raised_by(row: Row | FreshRow, key: bytes) -> list[Raised]:
     """Give what a stored row raises."""
     return list(exceptions_of(LedgerRecord(7, RECORD_MS, key, encode_row(row))))
 
@@ -148,3 +150,20 @@ def test_outcome_of_a_newer_version_is_refused_loudly() -> None:
     """Whether it is an exception only a newer projection knows: guessing would lose it."""
     with pytest.raises(CorruptLedgerError, match=r"outcome 250 .* update this process"):
         raised_by(receipt(250), receipt_key("f/1", "r1"))
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_short_row_of_a_reservation_raises_what_its_long_one_does(outcome: Outcome) -> None:
+    """The look at the short row alone never decides otherwise than all of it."""
+    short = FreshRow(1, "f1", outcome, "S", "DC1", 2, 600, AT_MS, "web", "o-1", None, 7, 8)
+    long = open_fresh("r1", short)
+    assert raised_by(short, reservation_key("r1")) == raised_by(long, reservation_key("r1"))
+
+
+def test_short_row_that_cannot_be_judged_is_refused_loudly() -> None:
+    """An outcome of a newer version, or bytes that nobody writes, are no silence."""
+    newer = FreshRow(1, "f1", 250, "S", "DC1", 2, 600, AT_MS, None, None, None, 7, 8)
+    with pytest.raises(CorruptLedgerError, match=r"outcome 250 .* update this process"):
+        raised_by(newer, reservation_key("r1"))
+    with pytest.raises(CorruptLedgerError, match="offset 7"):
+        exceptions_of(LedgerRecord(7, RECORD_MS, reservation_key("r1"), b"\x92\x01\xa1x"))
