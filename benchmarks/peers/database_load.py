@@ -5,12 +5,14 @@ import gc
 import math
 import time
 from array import array
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
 import psutil
 
+from benchmarks.load import Workload
 from benchmarks.open_loop import DRAIN_SECONDS_MAX, LEAD_SECONDS, TICK_SECONDS
 from benchmarks.peers.database_check import Stored
 
@@ -148,6 +150,26 @@ async def run_open_loop(database: Database, commands: int, rate_per_s: int) -> O
             for connection in range(plan.connections):
                 tasks.create_task(call(connection))
     return OpenRun(replies, latencies, lags, first_due, last_seen)
+
+
+async def fastest(
+    plans: Sequence[Plan],
+    opened: Callable[[Workload, Plan], AbstractAsyncContextManager[Database]],
+    workload: Workload,
+    commands: int,
+) -> Plan:
+    """Try each plan on so many commands, on a fresh database; give the one that decided them first.
+
+    A workload that is no larger than a trial is not worth one: it gets the first plan.
+    """
+    if len(plans) == 1 or workload.commands <= commands:
+        return plans[0]
+    few = replace(workload, commands=commands)
+    seconds = {}
+    for plan in plans:
+        async with opened(few, plan) as database:
+            seconds[plan] = (await run_closed_loop(database, commands)).seconds
+    return min(plans, key=seconds.__getitem__)
 
 
 def tree_cpu_seconds(process_id: int) -> float:

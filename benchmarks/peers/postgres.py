@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, unique
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from benchmarks.bench import Bench
 from benchmarks.load import Workload, command_number, reservation_id, sku_name
 from benchmarks.peers import postgres_server
 from benchmarks.peers.database_check import Stored
-from benchmarks.peers.database_load import Plan, tree_cpu_seconds
+from benchmarks.peers.database_load import Plan, fastest, tree_cpu_seconds
 from benchmarks.peers.database_result import closed_result, open_result
 from benchmarks.peers.database_terms import DURABLE, MISSES, NO_COPIES
 from benchmarks.peers.peer import Terms
@@ -22,41 +22,42 @@ from benchmarks.subjects import SubjectEndedError
 from inventory_stream.devservers import MissingToolError
 
 ANSWER_SECONDS_MAX: Final = 60.0
-"""For one call, waits for locks included: 16 connections on one row wait for 15 commits, a few ms."""
+"""For one call, waits for locks included: 48 connections on one row wait for 47 commits, 20 ms."""
+
+SWEEP_COMMANDS: Final = 1_000
+"""Of one trial: half a second."""
 
 SCHEMA: Final = Path(__file__).with_name("postgres.sql").read_text()
 
 
 @unique
 class Way(Enum):
-    """How commands are decided: name, how it is spoken to, and how many commands of a closed loop suffice."""
+    """How commands are decided: name, plans to take the best of, how many commands suffice for a rate."""
 
-    ROW_LOCK = ("row lock", Plan(16, 1), 20_000)
-    """All connections wait for the one row of a hot SKU. Some thousand commands a second: 20,000 of them tell
-    the rate, and all of a workload would take minutes."""
-    ONE_WRITER = ("one writer, batches", Plan(1, 5_000), None)
+    ROW_LOCK = ("row lock", (Plan(8, 1), Plan(16, 1), Plan(48, 1)), 20_000)
+    """Few connections are best where all wait for one row, many where commits share a flush. Some thousand
+    commands a second: 20,000 of them tell the rate, and all of a workload would take minutes."""
+    ONE_WRITER = ("one writer, batches", (Plan(1, 5_000),), None)
     """A transaction is flushed once: with 1,000 commands in each it took a fifth more CPU and half more time,
     10,000 gave no more than 5,000."""
 
-    def __init__(self, title: str, plan: Plan, commands_max: int | None) -> None:
+    def __init__(self, title: str, plans: tuple[Plan, ...], commands_max: int | None) -> None:
         self.title: Final = title
-        self.plan: Final = plan
+        self.plans: Final = plans
         self.commands_max: Final = commands_max
 
 
 class PostgresDatabase:
     """A server with the stock of a workload, and connections to it."""
 
-    def __init__(self, connections: Sequence[Any], workload: Workload, way: Way, process_id: int) -> None:
+    def __init__(
+        self, connections: Sequence[Any], workload: Workload, way: Way, plan: Plan, process_id: int
+    ) -> None:
         self._connections = connections
         self._workload = workload
         self._way = way
         self._process_id = process_id
-
-    @property
-    def plan(self) -> Plan:
-        """How it is best spoken to."""
-        return self._way.plan
+        self.plan: Final = plan
 
     async def decide(self, connection: int, numbers: range) -> Sequence[int]:
         """Decide commands in one transaction, which is committed by the end of the call."""
@@ -99,11 +100,13 @@ class PostgresDatabase:
         return tree_cpu_seconds(self._process_id)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Postgres:
     """PostgreSQL with its own durability, through asyncpg."""
 
     way: Way
+    _best: dict[int, Plan] = field(default_factory=dict)
+    """Number of SKUs -> the plan that a short sweep found best."""
 
     @property
     def name(self) -> str:
@@ -113,10 +116,8 @@ class Postgres:
     @property
     def terms(self) -> Terms:
         """What is not equal."""
-        connections, commands = self.way.plan
-        calls = (
-            f"{connections} connections" if commands == 1 else f"up to {commands:,} commands a transaction"
-        )
+        commands = self.way.plans[0].commands_per_call
+        calls = "one command a transaction" if commands == 1 else f"up to {commands:,} a transaction"
         return Terms(
             durability=DURABLE,
             replication=NO_COPIES,
@@ -141,7 +142,7 @@ class Postgres:
         """Decide all commands, or the first of them that suffice for a rate (`Way`)."""
         enough = min(workload.commands, self.way.commands_max or workload.commands)
         some = replace(workload, commands=enough)
-        async with self.opened(prefix, some) as database:
+        async with self.opened(prefix, some, await self._plan(prefix, some)) as database:
             result = await closed_result(database, some)
         result.figures["commands"] = float(some.commands)
         return result
@@ -156,13 +157,13 @@ class Postgres:
         warm_up_commands: int,
     ) -> SubjectResult:
         """Decide commands when they are due."""
-        async with self.opened(prefix, workload) as database:
+        async with self.opened(prefix, workload, await self._plan(prefix, workload)) as database:
             return await open_result(
                 database, workload, rate_per_s=rate_per_s, warm_up_commands=warm_up_commands
             )
 
     @asynccontextmanager
-    async def opened(self, prefix: str, workload: Workload) -> AsyncIterator[PostgresDatabase]:
+    async def opened(self, prefix: str, workload: Workload, plan: Plan) -> AsyncIterator[PostgresDatabase]:
         """Have a fresh server with the stock in it.
 
         Raises:
@@ -171,13 +172,13 @@ class Postgres:
         with postgres_server.running(prefix) as server:
             connections: list[Any] = []
             try:
-                while len(connections) < self.way.plan.connections:
+                while len(connections) < plan.connections:
                     connections.append(await asyncpg.connect(server.url, command_timeout=ANSWER_SECONDS_MAX))
                 await connections[0].execute(SCHEMA)
                 stock = [(sku_name(sku), units) for sku, units in enumerate(workload.stock)]
                 await connections[0].copy_records_to_table("stock", records=stock)
                 await connections[0].execute("VACUUM ANALYZE")  # it plans by what it knows of its tables
-                yield PostgresDatabase(connections, workload, self.way, server.process_id)
+                yield PostgresDatabase(connections, workload, self.way, plan, server.process_id)
             except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 raise SubjectEndedError(
                     f"PostgreSQL: {type(error).__name__}: {error}; its log: {server.log_path}"
@@ -185,6 +186,13 @@ class Postgres:
             finally:
                 for connection in connections:
                     await connection.close()
+
+    async def _plan(self, prefix: str, workload: Workload) -> Plan:
+        if workload.skus not in self._best:
+            self._best[workload.skus] = await fastest(
+                self.way.plans, lambda few, plan: self.opened(prefix, few, plan), workload, SWEEP_COMMANDS
+            )
+        return self._best[workload.skus]
 
 
 def _command_id(number: int) -> str:

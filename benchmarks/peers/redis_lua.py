@@ -6,7 +6,7 @@ a counter in Redis is all they need.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.load import Form, Workload, reservation_id
 from benchmarks.peers import redis_lua_server
 from benchmarks.peers.database_check import Stored
-from benchmarks.peers.database_load import Plan, run_closed_loop, tree_cpu_seconds
+from benchmarks.peers.database_load import Plan, fastest, tree_cpu_seconds
 from benchmarks.peers.database_result import closed_result, open_result
 from benchmarks.peers.database_terms import MISSES, NO_COPIES
 from benchmarks.peers.peer import Terms
@@ -136,13 +136,9 @@ class RedisLua:
                 yield RedisLuaDatabase(clients, digest, workload, plan, server.process_id)
 
     async def _sweep(self, folder: Path, workload: Workload, prefix: str) -> Plan:
-        """Try each plan on a few commands; give the fastest."""
-        few = replace(workload, commands=min(SWEEP_COMMANDS, workload.commands))
-        seconds = {}
-        for plan in PLANS:
-            async with self.opened(folder, prefix, few, plan) as database:
-                seconds[plan] = (await run_closed_loop(database, few.commands)).seconds
-        return min(PLANS, key=seconds.__getitem__)
+        return await fastest(
+            PLANS, lambda few, plan: self.opened(folder, prefix, few, plan), workload, SWEEP_COMMANDS
+        )
 
 
 REDIS_LUA: Final = tuple(RedisLua(file) for file in AppendOnlyFile)

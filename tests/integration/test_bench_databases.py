@@ -74,7 +74,7 @@ async def opened(kind: str, folder: Path) -> AsyncIterator[Database]:
     else:
         peer = Postgres(Way[kind])
         skip_when_absent(peer)
-        async with peer.opened("t-", SINGLE) as postgres:
+        async with peer.opened("t-", SINGLE, peer.way.plans[0]) as postgres:
             yield postgres
 
 

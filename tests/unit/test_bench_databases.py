@@ -4,7 +4,8 @@ import asyncio
 import math
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from benchmarks.load import UNITS_EACH_MAX, Form, Workload
 from benchmarks.open_loop import LEAD_SECONDS
 from benchmarks.peers import database_load, postgres_server
 from benchmarks.peers.database_check import Decided, Stored, faults, faults_in_any_order, oversold_units
-from benchmarks.peers.database_load import Plan, run_closed_loop, run_open_loop
+from benchmarks.peers.database_load import Plan, fastest, run_closed_loop, run_open_loop
 from benchmarks.peers.database_result import closed_result, open_result
 from benchmarks.peers.redis_benchmark import Held, RedisBenchmark, faults_of, rate_of, repeats_max
 from benchmarks.peers.redis_lua_server import AppendOnlyFile
@@ -158,6 +159,26 @@ async def test_failure_of_one_connection_ends_the_run_and_is_told() -> None:
     with pytest.raises(SubjectEndedError, match="its last words"):
         await run_closed_loop(database, WORKLOAD.commands)
     assert len(database.calls) < 50
+
+
+async def test_fastest_plan_is_found_on_few_commands() -> None:
+    """The plan that decides a trial first must be taken, and a workload of a trial's size have none."""
+    tried: list[FakeDatabase] = []
+
+    @asynccontextmanager
+    async def opened(few: Workload, plan: Plan) -> AsyncIterator[FakeDatabase]:
+        database = FakeDatabase(few, plan)
+        if plan.connections == 1:
+            database.stall_until_seconds = time.perf_counter() + 0.2
+        tried.append(database)
+        yield database
+
+    slow, quick = Plan(1, 50), Plan(2, 50)
+    assert await fastest((slow, quick), opened, WORKLOAD, 100) == quick
+    assert [sum(len(numbers) for _, numbers in database.calls) for database in tried] == [100, 100]
+    tried.clear()
+    assert await fastest((slow, quick), opened, WORKLOAD, WORKLOAD.commands) == slow
+    assert tried == []
 
 
 async def test_latency_counts_from_when_a_command_was_due() -> None:
