@@ -33,6 +33,9 @@ from inventory_stream.ports.commands import ORDER_EVENTS, STOCK_EVENTS
 DECIDE_SECONDS_MAX: Final = 180.0
 """For warm-up and workload of a closed loop: 15 s of the slowest here."""
 
+WARM_UP_TIMES_MAX: Final = 3
+"""A warm-up is at most so many times the workload: a trial with few commands should be short."""
+
 READ_SECONDS_MAX: Final = 60.0
 """For the outcomes of a run that is over."""
 
@@ -74,7 +77,7 @@ class ProcessPeer:
         workload = self._formed(workload)
         if self.commands_max is not None:
             workload = replace(workload, commands=min(workload.commands, self.commands_max))
-        warm_up = warm_up_of(workload, min(self.warm_up_commands, workload.commands))
+        warm_up = self._warm_up(workload)
         usage = Usage(bench.bootstrap_servers)
         async with _topics(bench, prefix):
             place = await self._state_stock(bench, workload, warm_up, prefix)
@@ -96,7 +99,7 @@ class ProcessPeer:
     ) -> SubjectResult:
         """Decide commands when each is due, after a closed loop of warm-up commands."""
         workload = self._formed(workload)
-        warm_up = warm_up_of(workload, self.warm_up_commands)
+        warm_up = self._warm_up(workload)
         values = list(workload.values())
         usage = Usage(bench.bootstrap_servers)
         async with _topics(bench, prefix):
@@ -127,6 +130,9 @@ class ProcessPeer:
 
     def _formed(self, workload: Workload) -> Workload:
         return replace(workload, form=Form.SINGLE) if self.is_single else workload
+
+    def _warm_up(self, workload: Workload) -> Workload:
+        return warm_up_of(workload, min(self.warm_up_commands, WARM_UP_TIMES_MAX * workload.commands))
 
     async def _state_stock(
         self, bench: Bench, workload: Workload, warm_up: Workload, prefix: str

@@ -28,6 +28,9 @@ OPEN_PEERS: Final[tuple[Peer, ...]] = (
 
 PEERS: Final[tuple[ClosedPeer, ...]] = (*OPEN_PEERS, *REDIS_BENCHMARK)
 
+CLOSED_PEERS: Final = tuple(peer for peer in PEERS if peer is not KAFKA_STREAMS_SOON)
+"""Those that are asked as fast as they answer: a commit interval for latency has nothing to win there."""
+
 OWN_TERMS: Final[Mapping[str, Terms]] = {
     WORKER: Terms(
         durability="Kafka's log, acks=all, fenced owner",

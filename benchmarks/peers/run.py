@@ -7,7 +7,7 @@ from typing import TypeVar
 from benchmarks.bench import Bench
 from benchmarks.deciding import run_closed_loop, run_to_ledger
 from benchmarks.peers.peer import ClosedPeer
-from benchmarks.peers.registry import OPEN_PEERS, PEERS
+from benchmarks.peers.registry import CLOSED_PEERS, OPEN_PEERS
 from benchmarks.result import RunResult, SubjectResult
 from benchmarks.scenarios import ClosedLoop, OpenLoop, PeersClosed, PeersOpen
 from benchmarks.subjects import SubjectEndedError
@@ -28,7 +28,7 @@ async def run_peers_closed(bench: Bench, scenario: PeersClosed, number: int, pre
         number,
         lambda: run_closed_loop(bench, ours, number, f"{prefix}ours-"),
         lambda peer, place: peer.closed_loop(bench, scenario.workload, place),
-        present(bench, PEERS),
+        present(bench, CLOSED_PEERS),
         prefix,
     )
 
