@@ -48,7 +48,7 @@ def draw_throughput(scenarios: Sequence[Document]) -> Figure:
             top += 1
         top += 0.8
     axes.set_yticks([at for at, _ in ticks], [name for _, name in ticks])
-    axes.legend(seen.values(), seen.keys(), loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(seen))
+    figure.legend(list(seen.values()), list(seen), loc="outside upper right", ncols=len(seen))
     _finish_rates(axes)
     return figure
 
@@ -99,11 +99,10 @@ def draw_recovery(scenario: Document) -> Figure:
     axes.set_xlabel("seconds after the kill")
     axes.set_xlim(0)
     axes.grid(axis="x")
-    axes.legend(
-        [noticed, read, allowed[0]],
+    figure.legend(
+        [noticed.patches[0], read.patches[0], allowed[0]],
         ["until the group noticed, start, claim", "reading the partition", "allowed"],
-        loc="lower left",
-        bbox_to_anchor=(0, 1.0),
+        loc="outside upper right",
         ncols=3,
     )
     return figure

@@ -107,7 +107,7 @@ def draw_batches(scenarios: Sequence[Document]) -> Figure:
             linestyle=_DASHES[number % len(_DASHES)],
         )
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("commands per append, at most")
     axes.set_ylabel("share of appends, %")
     axes.set_ylim(0, 104)
