@@ -10,11 +10,14 @@ from benchmarks.__main__ import main
 from benchmarks.document import Document, sha256_of
 from benchmarks.gateway.__main__ import main as main_gateway
 from benchmarks.memory_load import Kind
-from benchmarks.scenarios import RESTARTED, TAKEN_OVER, VIEW
+from benchmarks.result import DECIDED_OVER_TIME
+from benchmarks.scenarios import FULL_MEMORY, RESTARTED, STORM, TAKEN_OVER, VIEW, scaling_subject
+from benchmarks.small import ITEMS
 from inventory_stream.devservers import KafkaServer
 
 DECIDING = ("hot-positional", "wide-single", "latency")
 OTHERS = ("view", "recovery", "memory")
+BEYOND = ("mixed", "groups", "sweep", "live-1m", "expiry-storm", "scaling", "faults-static")
 
 
 def run_small(
@@ -65,6 +68,30 @@ def test_view_recovery_and_memory_are_measured_and_checked_when_small(
         assert recovery["medians"][way]["rows"] > recovery["parameters"]["reservations"]
         assert recovery["medians"][way]["first_decision_s"] > 0
     assert set(memory["medians"]) == {kind.value for kind in Kind}
+
+
+@pytest.mark.slow
+def test_what_lies_beyond_the_hot_path_is_measured_and_checked_when_small(
+    kafka_server: KafkaServer, tmp_path: Path
+) -> None:
+    """Every kind of load, and a killed owner under load, must be decided rightly and give its own figures."""
+    _, document = run_small(BEYOND, kafka_server, tmp_path)
+    medians = {scenario["name"]: scenario["medians"] for scenario in document["scenarios"]}
+    for scenario in document["scenarios"]:
+        assert scenario["is_valid"]
+        assert scenario["oversold"]
+        assert not any(scenario["oversold"])
+    for name in ("mixed", "groups"):
+        assert medians[name]["worker"]["ledger_bytes_per_command"] > 0
+    assert len(medians["sweep"]) > 1  # the worker, and at least the first rate
+    assert medians["live-1m"][FULL_MEMORY]["p99_ms"] > 0
+    assert medians["expiry-storm"][STORM]["expired"] == ITEMS
+    assert medians["scaling"][scaling_subject(2, 2)]["commands_per_s"] > 0
+    killed = medians["faults-static"]["worker"]
+    assert killed["kills"] == 1
+    assert killed["recover_max_s"] > 0
+    (run,) = document["scenarios"][-1]["runs"]
+    assert sum(decided for _, decided in run["worker"]["series"][DECIDED_OVER_TIME]) > 0
 
 
 @pytest.mark.slow
