@@ -37,6 +37,7 @@ from inventory_stream.bootstrap import (
     view_owner,
 )
 from inventory_stream.cli import EXIT_FAILED, EXIT_SETTINGS
+from inventory_stream.cli.worker_processes import process_count, run_processes
 from inventory_stream.errors import InventoryStreamError, SettingsError, UnreachableError
 from inventory_stream.ports.monitor import SILENT_PROJECTION
 from inventory_stream.ports.projection import ViewOwner
@@ -47,14 +48,30 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Run a worker
 
 
 @app.command()
-def ledger() -> None:
+def ledger(
+    *,
+    processes: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="How many workers this command keeps, each on a core of its own; auto: one for each core. "
+            "They share the partitions, so more than there are of these do nothing.",
+        ),
+    ] = "1",
+) -> None:
     """Decide: own partitions of the ledger, as many as the group gives this worker.
 
-    Run several, and have each started again: one that may not write any more ends with status 70.
+    Run several, and have each started again: one that may not write any more ends with status 70. With
+    --processes this command does both on one machine. Worker n then has the monitoring port that follows
+    the given one by n, and /ready on the given one says whether all are ready.
 
-    Example: inventory-stream worker ledger
+    Example: inventory-stream worker ledger --processes auto
     """
+    count = process_count(processes)
     settings, end = _begin()
+    if count > 1:
+        with one_line(settings):
+            raise typer.Exit(run_processes(settings, count))
     fail = failing(end)
     monitoring = ledger_monitoring(settings)
 
