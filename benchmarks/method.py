@@ -3,7 +3,7 @@
 from typing import Final
 
 METHOD: Final = """\
-How it was measured: one broker, one partition, all on this machine. Throughput is a
+How it was measured: one broker, one partition where nothing else is said, all on this machine. Throughput is a
 closed loop: every command lay in the log before the process was started, so the generator took no
 CPU; the rate is by the broker's record times, from the first append of outcomes to the last, the
 first one's commands not counted (`..._wall` is the same by the clock of a watcher outside, and
@@ -13,6 +13,33 @@ turns with the worker on the same commands: a plain aiokafka loop with the same 
 per SKU, one small row per command. Medians of the runs; ratios are medians of each run's ratio.
 Every decision was read back and compared with a model: one outcome per command, the right one,
 granted within stock.
+
+CPU, memory and bytes stand with every scenario: `cpu_us_per_command` of the measured process from its first
+append on, `broker_...` and `harness_...` of the others over the whole run, a process start included;
+`resident_mb` at the end; `input_bytes_...` of record values going in, `ledger_bytes_...` of keys and values
+of rows coming out. The JSON file has the sizes of all batches, in buckets of powers of two.
+
+`sweep`: one worker, rates one after the other, each after the line that the one before left was decided; a
+fifth of each does not count. It ends with the first rate whose p99 passes the bound. `generator_lag_p99_ms`
+says how late the generator itself was: its lateness is in the latencies, against us.
+
+`mixed`: stock of half the SKUs is tight, so that reserves are refused; the others are corrected, by the
+other topic, and have plenty, as the two topics have no order. Every answer, every repeat's, and every
+position were compared with a model. `groups`: so was the location that each unit came from.
+
+`live-1m`: a million reservations were decided, then the worker was started anew, read them, and decided
+more: the rate leaves that reading out. `expiry-storm`: latencies of commands due before the first deadline,
+and of those due from then until the last of all had expired, by the ledger's record times; none expired in
+or before the millisecond of its deadline, each exactly once.
+
+`scaling`: commands went to all partitions at once while the workers ran, since whoever starts first would
+begin alone; `..._cores` are the cores that each part kept busy meanwhile. Where they sum to all there are,
+these are the limit and not the workers.
+
+`faults`: one hot SKU at a fixed rate while its owner got SIGKILL, again and again, each time after the heir
+had worked for a while. Goodput is what could be read from the ledger within 1 s of when it was due; all the
+rest came later, none twice, none not at all. Recovery is from the kill to the next owner's first decision.
+With a static place in the group (`faults-static`) a restart needs no session timeout.
 
 `view` is an open loop, too, with the real projection worker and a Valkey beside the ledger worker:
 from when a command was DUE until a subscriber heard a version of its SKU that holds its effect
