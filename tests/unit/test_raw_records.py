@@ -21,6 +21,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
+from benchmarks import log_loop
 from inventory_stream.adapters.kafka import raw_records
 from inventory_stream.adapters.kafka.raw_records import RawRecords, fetched_records
 
@@ -218,3 +219,9 @@ async def test_a_wait_without_records_ends_with_nothing() -> None:
 def test_a_touched_method_has_the_parameters_that_we_use(owner: object, name: str, parameters: str) -> None:
     """A release that renames a method or changes its parameters must be read before it is used."""
     assert " ".join(inspect.signature(getattr(owner, name)).parameters) == parameters
+
+
+def test_the_micro_benchmark_does_the_same_work_in_both_ways() -> None:
+    """A ratio of `benchmarks.log_loop` compares two ways to all the records."""
+    for ways in log_loop.PAIRS.values():
+        assert all(microseconds > 0 for microseconds in log_loop.measure(ways, rounds=1))
