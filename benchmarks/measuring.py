@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import uvloop
+from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from benchmarks.bench import Bench
@@ -22,19 +23,30 @@ from benchmarks.options import Options
 from benchmarks.peers.registry import OWN_TERMS, PEERS
 from benchmarks.progress import progress_line, steps_of
 from benchmarks.report import print_report, save
-from benchmarks.scenarios import PeersClosed, PeersOpen, Scenario
+from benchmarks.result import RunResult, SubjectResult
+from benchmarks.scenarios import WORKER, PeersClosed, PeersOpen, Scenario
 from benchmarks.subjects import PARTITIONS, SubjectEndedError
 from benchmarks.terminal import console
 from inventory_stream.devservers import JVM_FOR_LOAD, JVM_FOR_TESTS, DevServerError
-
-if TYPE_CHECKING:
-    from benchmarks.result import RunResult
+from inventory_stream.errors import InventoryStreamError
 
 BUSY_CORES_MAX: Final = 0.1
 """More than this in the hands of other programs spoils figures: while five others used both cores, the
 bare loop's p50 was 15 ms instead of 2, and its p99 250 instead of 5."""
 
 EXIT_FAILED: Final = 1
+
+RUN_ENDS: Final = (
+    InventoryStreamError,
+    SubjectEndedError,
+    ChildFailedError,
+    CompileError,
+    NotReadyError,
+    DevServerError,
+    KafkaError,
+    TimeoutError,
+)
+"""What ends one run and not those after it: hours of others' figures are worth keeping."""
 
 
 def measure_and_keep(options: Options) -> int:
@@ -44,14 +56,7 @@ def measure_and_keep(options: Options) -> int:
     folder = options.results or (None if options.is_small else RESULTS)
     try:
         document = measure(chosen, options, folder if options.is_profiled else None, screen)
-    except (
-        DevServerError,
-        SubjectEndedError,
-        ChildFailedError,
-        CompileError,
-        NotReadyError,
-        TimeoutError,
-    ) as error:
+    except DevServerError as error:
         screen.print(
             f"{type(error).__name__}: {error}", style="red", highlight=False, markup=False, soft_wrap=True
         )
@@ -68,16 +73,10 @@ def measure_and_keep(options: Options) -> int:
 def measure(
     chosen: Sequence[tuple[Scenario, int]], options: Options, profile_dir: Path | None, screen: Console
 ) -> Document:
-    """Run each scenario as often as is said, and sum it up.
+    """Run each scenario as often as is said, and sum it up; a run that fails is one that does not count.
 
     Raises:
-        SubjectEndedError: a measured process ended by itself.
-        ChildFailedError: a process that measures its own memory failed.
-        CompileError: the ledger should compile and does not.
-        NotReadyError: a process of the gateway's stack did not come up.
         DevServerError: no broker could be started.
-        InventoryStreamError: the broker does not answer, or refuses the topics.
-        TimeoutError: a subject did not decide everything in time.
     """
     busy = busy_cores()
     if busy > BUSY_CORES_MAX and not options.is_small:
@@ -112,8 +111,17 @@ async def _run_all(bench: Bench, chosen: Sequence[tuple[Scenario, int]]) -> list
     steps, began = steps_of(chosen), time.monotonic()
     for done, (scenario, number) in enumerate(steps):
         bench.say(progress_line(steps, done, time.monotonic() - began))
-        results[scenario.name].append(await run(bench, scenario, number))
+        results[scenario.name].append(await _guarded(bench, scenario, number))
     return [scenario_document(scenario, results[scenario.name]) for scenario, _ in chosen]
+
+
+async def _guarded(bench: Bench, scenario: Scenario, number: int) -> RunResult:
+    try:
+        return await run(bench, scenario, number)
+    except RUN_ENDS as error:
+        fault = f"{type(error).__name__}: {error}"
+        bench.say(f"{scenario.name} run {number + 1} DOES NOT COUNT: {fault}")
+        return {WORKER: SubjectResult({}, [fault], "")}
 
 
 def _has_peers(scenario: Scenario) -> bool:

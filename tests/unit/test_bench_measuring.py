@@ -1,0 +1,67 @@
+"""What is measured when, and what becomes of a run that fails."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import measuring
+from benchmarks.bench import Bench
+from benchmarks.catalogue import HEADLINE, SCENARIOS
+from benchmarks.options import FULL_RUNS, Options, ScenarioNameError
+from benchmarks.result import RunResult, SubjectResult
+from benchmarks.scenarios import BARE_LOOP, WORKER, Faults, Scenario
+
+GOOD: RunResult = {
+    WORKER: SubjectResult({"commands_per_s": 5.0}, [], "", 0),
+    BARE_LOOP: SubjectResult({"commands_per_s": 10.0}, [], "", 0),
+}
+
+
+async def test_run_that_ends_early_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours of figures are kept: the failed scenario does not count, the one after it does."""
+    first, second = SCENARIOS[:2]
+    said: list[str] = []
+
+    async def run(_: Bench, scenario: Scenario, __: int) -> RunResult:
+        if scenario is first:
+            raise TimeoutError("not decided in time")
+        return GOOD
+
+    monkeypatch.setattr(measuring, "run", run)
+    launcher: Any = None
+    bench = Bench("nowhere:1", launcher, Path(), said.append)
+    failed, passed = await measuring._run_all(bench, [(first, 1), (second, 1)])
+    assert not failed["is_valid"]
+    assert failed["runs"][0][WORKER]["faults"] == ["TimeoutError: not decided in time"]
+    assert not any(target["met"] for target in failed["targets"])
+    assert passed["is_valid"]
+    assert passed["medians"][WORKER] == {"commands_per_s": 5.0}
+    assert any("DOES NOT COUNT" in line for line in said)
+
+
+def test_selections_name_their_result_and_their_runs() -> None:
+    """The headline, everything, the fault mode and one by name differ in scenarios, runs and file name."""
+    headline, full = Options(), Options(is_full=True)
+    assert (headline.selection, full.selection) == ("headline", "full")
+    assert [scenario for scenario, _ in headline.chosen()] == list(HEADLINE)
+    assert all(runs == scenario.headline_runs for scenario, runs in headline.chosen())
+    assert [scenario for scenario, _ in full.chosen()] == list(SCENARIOS)
+    assert all(runs == min(FULL_RUNS, scenario.runs_max or FULL_RUNS) for scenario, runs in full.chosen())
+    faults = Options(is_faults=True)
+    assert faults.selection == "faults"
+    assert all(isinstance(scenario, Faults) for scenario, _ in faults.chosen())
+    one = Options(only=["memory"], runs=9)
+    assert (one.selection, [runs for _, runs in one.chosen()]) == ("some", [1])
+    with pytest.raises(ScenarioNameError, match="hot-positional"):
+        Options(only=["hot"]).chosen()
+
+
+def test_peers_are_described_with_ours_first() -> None:
+    """The terms of the worker and of the floor stand in the same columns as those of the others."""
+    names = [peer["name"] for peer in measuring.peer_documents()]
+    assert names[:2] == [WORKER, BARE_LOOP]
+    assert all(
+        set(peer["terms"]) == {"durability", "replication", "client", "misses"}
+        for peer in measuring.peer_documents()
+    )
