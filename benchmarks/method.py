@@ -3,8 +3,8 @@
 from typing import Final
 
 METHOD: Final = """\
-How it was measured: one broker, one partition where nothing else is said, all on this machine. Throughput is a
-closed loop: every command lay in the log before the process was started, so the generator took no
+How it was measured: one broker, one partition where nothing else is said, all on this machine. Throughput is
+a closed loop: every command lay in the log before the process was started, so the generator took no
 CPU; the rate is by the broker's record times, from the first append of outcomes to the last, the
 first one's commands not counted (`..._wall` is the same by the clock of a watcher outside, and
 `..._with_start` includes the start of the process). Latency is an open loop: from the moment a
