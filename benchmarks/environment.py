@@ -1,5 +1,6 @@
 """What a benchmark runs on, from its start to its end: a broker, a supervisor, scratch folders."""
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,8 @@ def bench_at(
     Raises:
         DevServerError: no broker could be started.
     """
+    # A topic that was made a moment ago refuses a first append now and then; the client retries, and says so.
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inventory-stream-bench-")))
         if bootstrap_servers is None:
