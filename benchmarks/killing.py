@@ -49,12 +49,13 @@ async def run_faults(bench: Bench, scenario: Faults, prefix: str) -> RunResult:
         owner = bench.launcher.launch_watched(place, scenario.name, instance_id=instance_id)
         try:
             await watch.wait_decided(stock_records, 0, OPEN_SECONDS_MAX, owner.cpu_seconds)
-            async with asyncio.TaskGroup() as tasks:
-                killing = tasks.create_task(_kill(owner, heirs, scenario, driving))
-                loading = tasks.create_task(
-                    run_open_loop(servers, topic, watch, values, scenario.rate_per_s, driving=driving)
-                )
-            run, kills = loading.result(), killing.result()
+            killing = asyncio.create_task(_kill(owner, heirs, scenario, driving))
+            try:
+                # Ends with the last kill, and also when no heir comes.
+                run = await run_open_loop(servers, topic, watch, values, scenario.rate_per_s, driving=driving)
+                kills = await killing
+            finally:
+                killing.cancel()
             # Not whether it is alive: it has ended, often.
             await watch.wait_decided(stock_records, run.driven.sent, DECIDE_SECONDS_MAX, float)
         finally:

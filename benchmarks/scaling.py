@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from itertools import count
 from typing import Final
@@ -17,6 +18,7 @@ from benchmarks.scenarios import Scaling, scaling_subject
 from benchmarks.scrape import scrape
 from benchmarks.statistics import Figures, batch_figures
 from benchmarks.subjects import Place, Running, Subject, worker_place
+from benchmarks.tasks import together
 from benchmarks.usage import Usage, cores_figures, usage_figures
 from benchmarks.watch import LedgerWatch
 from inventory_stream.metric_names import OWNED
@@ -56,29 +58,27 @@ async def _decide(bench: Bench, scenario: Scaling, place: Place, workers: int) -
     watches = [LedgerWatch(servers, place.ledger_topic, partition) for partition in range(place.partitions)]
     stock = [await bench.state_stock(workload, place, at) for at, workload in enumerate(workloads)]
     usage = Usage(servers)
+    opened = AsyncExitStack()
     running = [bench.launcher.launch_watched(place, f"{scenario.name}-{at}") for at in range(workers)]
 
     async def decided(records: Sequence[int], seconds_max: float) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for at, watch in enumerate(watches):
-                alive = running[at % workers].cpu_seconds
-                tasks.create_task(watch.wait_decided(stock[at], records[at], seconds_max, alive))
+        await together(
+            *(
+                watch.wait_decided(stock[at], records[at], seconds_max, running[at % workers].cpu_seconds)
+                for at, watch in enumerate(watches)
+            )
+        )
 
     try:
-        async with asyncio.TaskGroup() as tasks:
-            for watch in watches:
-                tasks.create_task(watch.consumer.start())
         for watch in watches:
-            watch.consumer.assign([watch.place])
+            await opened.enter_async_context(watch)
         await _until_shared(running, place.partitions)
         await decided([0] * place.partitions, OPEN_SECONDS_MAX)
         topic = f"{place.inputs_prefix}{ORDER_EVENTS}"
         before, began = usage.look(running), time.perf_counter()
         # To all partitions at once, while the workers run: in the log beforehand the first worker of the
         # group would begin on all partitions alone.
-        async with asyncio.TaskGroup() as tasks:
-            for at, records in enumerate(values):
-                tasks.create_task(produce(servers, topic, records, at))
+        await together(*(produce(servers, topic, records, at) for at, records in enumerate(values)))
         await decided([len(records) for records in values], DECIDE_SECONDS_MAX)
         after, seconds = usage.look(running), time.perf_counter() - began
         for each in running:
@@ -90,8 +90,7 @@ async def _decide(bench: Bench, scenario: Scaling, place: Place, workers: int) -
     finally:
         for each in running:
             each.stop()
-        for watch in watches:
-            await watch.consumer.stop()
+        await opened.aclose()
     checked = list(zip(readings, workloads, strict=True))
     sizes = [size for reading in readings for size in reading.batch_commands]
     figures: Figures = {
