@@ -10,7 +10,7 @@ MUTATION_READY := $(MUTATION_VENV)/.ready
 PACKAGES := inventory_stream agents models tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules screenshots fuzz schemathesis mutation up sim soak bench bench-gateway bench-channels lock lock-image clean
+.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules screenshots fuzz schemathesis mutation up sim soak bench bench-ratio bench-gateway bench-channels lock lock-image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -25,7 +25,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## set up and run everything on real till data: a flash sale, killed workers, three channels, nothing oversold
 	$(BIN)/inventory-stream demo
 
-test: check test-integration check-deploy ## set up and pass every check and test
+test: check test-integration check-deploy bench-ratio ## set up and pass every check and test
 
 check: fmt lint type imports test-unit ## the quick ones: no Kafka, no Redis
 
@@ -89,8 +89,11 @@ sim: $(READY) ## one partition in virtual time: SEED=123 tells a seed's story, S
 soak: $(READY) ## half an hour of orders, memory watched: MINUTES=30 RATE=5000 (20 GB of disk; not in CI)
 	$(BIN)/python -m tests.e2e.soak --minutes $(or $(MINUTES),30) --rate $(or $(RATE),5000)
 
-bench: $(READY) ## the figures of the README, medians of 3, with the bare loop beside them
-	$(BIN)/python -m benchmarks
+bench: $(READY) ## the figures of the README and their charts in a quarter of an hour; FULL=--full for everything
+	$(BIN)/inventory-stream bench $(FULL)
+
+bench-ratio: $(READY) ## fails when the worker is slower beside the bare loop than it was (three pairs in a row below 75 %)
+	$(BIN)/python -m benchmarks.ratio_gate
 
 bench-gateway: $(READY) ## the gateway over HTTP: latency, rates, live readers; FastAPI with Redis Lua beside it
 	$(BIN)/python -m benchmarks.gateway
