@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -40,9 +40,18 @@ class Answer(NamedTuple):
 class WatchedWorker:
     """One worker process with an endpoint. Killed at the end of the block, if it still runs."""
 
-    def __init__(self, kind: str, settings: Settings, folder: Path, **more: str) -> None:
-        (self.port,) = free_ports(1)
-        self._kind = kind
+    def __init__(
+        self,
+        kind: str,
+        settings: Settings,
+        folder: Path,
+        *,
+        arguments: Sequence[str] = (),
+        port: int | None = None,
+        **more: str,
+    ) -> None:
+        (self.port,) = free_ports(1) if port is None else (port,)
+        self._command = [sys.executable, "-m", "inventory_stream.cli", "worker", kind, *arguments]
         self._log = folder / f"{kind}-{self.port}.log"
         kafka = settings.kafka
         self._environment = {
@@ -58,7 +67,7 @@ class WatchedWorker:
     async def __aenter__(self) -> Self:
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(  # noqa: ASYNC220, S603  # started, not waited for; our own
-                [sys.executable, "-m", "inventory_stream.cli", "worker", self._kind],
+                self._command,
                 env=self._environment,
                 stderr=log,
             )
