@@ -15,6 +15,8 @@ FULL_MEMORY: Final = "worker with a full memory"
 STORM: Final = "while reservations expire"
 CALM: Final = "before they expire"
 GATEWAY: Final = "gateway"
+KAFKA_STREAMS: Final = "Kafka Streams"
+"""The peer that targets name; the others have their names in benchmarks/peers."""
 
 
 @dataclass(frozen=True, slots=True)

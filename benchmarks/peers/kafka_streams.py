@@ -6,6 +6,7 @@ The program is benchmarks/peers/kafka-streams/, in Java.
 from functools import partial
 from typing import Final
 
+from benchmarks import scenarios
 from benchmarks.peers.kafka_streams_build import kafka_streams_jars
 from benchmarks.peers.peer import Terms
 from benchmarks.peers.process_build import why_not
@@ -40,8 +41,8 @@ def _peer(name: str, commit_ms: int) -> ProcessPeer:
     )
 
 
-KAFKA_STREAMS: Final = _peer("Kafka Streams", 100)
+KAFKA_STREAMS: Final = _peer(scenarios.KAFKA_STREAMS, 100)
 """With the commit interval that exactly_once_v2 has by default."""
 
-KAFKA_STREAMS_SOON: Final = _peer("Kafka Streams, commit 10 ms", 10)
+KAFKA_STREAMS_SOON: Final = _peer(f"{scenarios.KAFKA_STREAMS}, commit 10 ms", 10)
 """With the interval that gave it the lowest p50."""

@@ -1,8 +1,9 @@
 """The order of runs, the lines for who waits, and what `make bench` may take."""
 
 from benchmarks.catalogue import FAULTS, HEADLINE, SCENARIOS
+from benchmarks.peers.registry import PEERS
 from benchmarks.progress import progress_line, seconds_of, steps_of
-from benchmarks.scenarios import Memory
+from benchmarks.scenarios import BARE_LOOP, Memory, PeersClosed, PeersOpen, Scaling, scaling_subject
 
 HEADLINE_SECONDS_MAX = 15 * 60
 CHARTS_SECONDS = 20
@@ -39,6 +40,19 @@ def test_headline_fits_a_quarter_of_an_hour() -> None:
     """What the scenarios of `make bench` say they take must leave time for the charts."""
     steps = steps_of([(one, one.headline_runs) for one in HEADLINE])
     assert seconds_of(steps) + CHARTS_SECONDS <= HEADLINE_SECONDS_MAX
+
+
+def test_targets_name_subjects_that_there_are() -> None:
+    """A target against a peer that nobody has would be missed for ever."""
+    peers = {peer.name for peer in PEERS}
+    for one in SCENARIOS:
+        against = {target.against for target in one.targets if target.is_ratio}
+        if isinstance(one, PeersClosed | PeersOpen):
+            assert against <= {BARE_LOOP} | peers
+        elif isinstance(one, Scaling):
+            assert against <= {scaling_subject(*setup) for setup in one.setups}
+        else:
+            assert against <= {BARE_LOOP}
 
 
 def test_names_are_unique_and_faults_are_found() -> None:
