@@ -1,5 +1,6 @@
 """Charts of bars: throughput, other systems, scaling, recovery."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ _COLOURS: Final[Mapping[str, str]] = {WORKER: BLUE, BARE_LOOP: GREY, COMPILED: S
 _WIDTH_INCHES: Final = 8.6
 _BAR_INCHES: Final = 0.27
 _MARGIN_INCHES: Final = 0.95
+_TITLE_CHARACTERS: Final = 92
 _LABEL_ROOM: Final = 1.36
 """The axis ends so far beyond the longest bar, for what is written behind it."""
 
@@ -33,14 +35,20 @@ def colour(subject: str, number: int) -> str:
     return _COLOURS.get(subject, (BLACK, PURPLE, ORANGE, GREEN, VERMILION, SKY)[number % 6])
 
 
+def title(axes: Axes, scenario: Document) -> None:
+    """Head a drawing with what the scenario is, in lines that fit."""
+    text = scenario["title"].removesuffix(EVERYBODY)
+    axes.set_title(textwrap.fill(text, _TITLE_CHARACTERS), loc="left", fontsize=10)
+
+
 def draw_throughput(scenarios: Sequence[Document]) -> Figure:
     """One group of bars for each load: the worker, and what ran in turns with it."""
     bars = sum(len(scenario["medians"]) for scenario in scenarios)
     figure, (axes,) = _figure(bars + 0.8 * len(scenarios), 1)
     top, ticks, seen = 0.0, [], dict[str, Any]()
     for scenario in scenarios:
-        ticks.append((top + (len(scenario["medians"]) - 1) / 2, scenario["name"]))
-        for number, subject in enumerate(scenario["medians"]):
+        ticks.append((top + (len(_with_rate(scenario)) - 1) / 2, scenario["name"]))
+        for number, subject in enumerate(_with_rate(scenario)):
             ratio = scenario["ratios"].get(subject, {}).get("commands_per_s")
             note = "" if ratio is None else f" (worker {ratio:.2f}x)"
             drawn = _bar(axes, top, scenario, subject, note, colour(subject, number))
@@ -57,13 +65,13 @@ def draw_peers(scenarios: Sequence[Document]) -> Figure:
     """One panel for each load, a bar for each system; behind it how many times as fast we are."""
     figure, panels = _figure(sum(len(one["medians"]) + 2.2 for one in scenarios), len(scenarios), scenarios)
     for axes, scenario in zip(panels, scenarios, strict=True):
-        subjects = [subject for subject in scenario["medians"] if scenario["medians"][subject]]
+        subjects = _with_rate(scenario)
         for at, subject in enumerate(subjects):
             ratio = scenario["ratios"].get(subject, {}).get("commands_per_s")
             note = "" if ratio is None else f" (worker {ratio:.2f}x)"
             _bar(axes, at, scenario, subject, note, _COLOURS.get(subject, ORANGE))
         axes.set_yticks(range(len(subjects)), subjects)
-        axes.set_title(scenario["title"].removesuffix(EVERYBODY), loc="left", fontsize=10)
+        title(axes, scenario)
         _finish_rates(axes)
         axes.label_outer()
     panels[0].set_xlim(0, max(axes.dataLim.x1 for axes in panels) * _LABEL_ROOM)
@@ -73,7 +81,7 @@ def draw_peers(scenarios: Sequence[Document]) -> Figure:
 def draw_scaling(scenario: Document) -> Figure:
     """A bar for each setup; behind it how many times the first it makes."""
     figure, (axes,) = _figure(len(scenario["medians"]), 1)
-    rates = {subject: figures["commands_per_s"] for subject, figures in scenario["medians"].items()}
+    rates = {subject: scenario["medians"][subject]["commands_per_s"] for subject in _with_rate(scenario)}
     first = next(iter(rates.values()))
     for at, (subject, rate) in enumerate(rates.items()):
         _bar(axes, at, scenario, subject, f" ({rate / first:.2f}x the first)" if at else "", BLUE)
@@ -111,6 +119,11 @@ def draw_recovery(scenario: Document) -> Figure:
 # --- parts -----------------------------------------------------------------------------------------
 
 
+def _with_rate(scenario: Document) -> list[str]:
+    """Leave out whose rate could not be told, or does not count."""
+    return [subject for subject, figures in scenario["medians"].items() if "commands_per_s" in figures]
+
+
 def _figure(bars: float, panels: int, scenarios: Sequence[Document] = ()) -> tuple[Figure, list[Axes]]:
     height = _MARGIN_INCHES + bars * _BAR_INCHES
     figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
@@ -119,7 +132,7 @@ def _figure(bars: float, panels: int, scenarios: Sequence[Document] = ()) -> tup
 
 
 def _bar(axes: Axes, at: float, scenario: Document, subject: str, note: str, shade: str) -> Any:  # noqa: ANN401  # matplotlib's container
-    rate = scenario["medians"][subject].get("commands_per_s", 0.0)
+    rate = scenario["medians"][subject]["commands_per_s"]
     runs = [run[subject]["figures"].get("commands_per_s") for run in scenario["runs"] if subject in run]
     known = [value for value in runs if value is not None]
     hatch = "//" if subject == BARE_LOOP else None

@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.batches import APPENDS_OVER_COMMANDS
-from benchmarks.chart_bars import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, colour
+from benchmarks.chart_bars import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, colour, title
 from benchmarks.document import Document
-from benchmarks.headline import EVERYBODY
 from benchmarks.result import DECIDED_OVER_TIME, KILLS_OVER_TIME
 from benchmarks.scenarios import WORKER
 from benchmarks.statistics import latency_curve
@@ -42,7 +41,7 @@ def draw_latency(scenario: Document) -> Figure:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("percentile of all commands, %")
     _latency_axis(axes)
-    axes.set_title(scenario["title"].removesuffix(EVERYBODY), loc="left", fontsize=10)
+    title(axes, scenario)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
@@ -65,7 +64,7 @@ def draw_sweep(scenario: Document) -> Figure:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("commands due per second")
     _latency_axis(axes)
-    axes.set_title(scenario["title"], loc="left", fontsize=10)
+    title(axes, scenario)
     axes.legend()
     return figure
 
@@ -86,7 +85,7 @@ def draw_timeline(scenario: Document) -> Figure:
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_ylim(0)
     axes.grid(axis="y")
-    axes.set_title(scenario["title"], loc="left", fontsize=10)
+    title(axes, scenario)
     axes.legend()
     return figure
 
