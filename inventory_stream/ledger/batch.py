@@ -208,7 +208,7 @@ class Batch:
                 row.term = self.term
             rows.append((key, None if row is None else encode_row(row)))
         for position in self.touched:
-            rows.append((position.key, encode_row(position.to_row(self.term))))
+            rows.append((position.key, position.encoded(self.term)))
         rows.append((PROGRESS_KEY, encode_row(state.progress_row())))
         return Sealed(
             rows,

@@ -169,30 +169,32 @@ def decide_batch(
                 batch = yield from _open(state, now_ms)
         state.stock_next, state.stock_done = record.offset + 1, 0
 
-    for record in orders:
-        if record.offset < state.orders_next:
-            continue
-        arrival_ms = record.arrival_ms
+    for offset, arrival_ms, commands, is_run in _runs(state, orders, now_ms):
         state.orders_arrival_ms = max(state.orders_arrival_ms, arrival_ms)
-        skip = state.orders_done if record.offset == state.orders_next else 0
+        index = skip = state.orders_done if offset == state.orders_next else 0
+        end = len(commands)
         # By this record's own arrival, not by the newest: when a broker's clock jumped ahead and back,
         # deadlines of the time after it would all be burnt at once. Not again inside a record.
         while not skip and not sweep(state, batch, arrival_ms):
             yield batch.seal(state)
             batch = yield from _open(state, now_ms)
-        commands = record.commands
-        index, end = skip, len(commands)
         while index < end:
             done = decide_plain(state, batch, commands, index)
             if done == index:
-                _decide_one(state, batch, commands[index], arrival_ms, "orders", record.offset, index)
+                at = (offset + index, 0) if is_run else (offset, index)
+                _decide_one(state, batch, commands[index], arrival_ms, "orders", *at)
                 done += 1
             index = done
             if batch.is_full:
-                state.orders_next, state.orders_done = record.offset, index
+                state.orders_next, state.orders_done = (offset + index - 1, 1) if is_run else (offset, index)
                 yield batch.seal(state)
                 batch = yield from _open(state, now_ms)
-        state.orders_next, state.orders_done = record.offset + 1, 0
+            if is_run and index < end:
+                state.orders_next, state.orders_done = offset + index, 0
+                while not sweep(state, batch, arrival_ms):
+                    yield batch.seal(state)
+                    batch = yield from _open(state, now_ms)
+        state.orders_next, state.orders_done = offset + (end if is_run else 1), 0
 
     if sweep_before_ms > state.swept_ms:
         while not sweep(state, batch, sweep_before_ms):
@@ -200,6 +202,40 @@ def decide_batch(
             batch = yield from _open(state, now_ms)
         state.swept_ms = sweep_before_ms  # only now: whoever recovers in between has the rest to do
     yield batch.seal(state)
+
+
+def _runs(
+    state: PartitionState, orders: Sequence[DecodedRecord], now_ms: int
+) -> Iterator[tuple[int, int, Sequence[Command | None], bool]]:
+    """Give offset, arrival and commands of each record yet to decide; of many at once where each has one.
+
+    Then the flag is set, and command `i` is the whole record at `offset + i`: plain ones are decided as
+    those of a pack are, in 2.0 us instead of 4.9 on a hot SKU. They arrived in one ms that is not after
+    `now_ms`, so no plain reserve among them is due before the one behind it: the sweep between the two
+    that is left out has nothing to do.
+    """
+    at, end = 0, len(orders)
+    while at < end:
+        offset, arrival_ms, commands = orders[at]
+        at += 1
+        if offset < state.orders_next:
+            continue
+        is_begun = offset == state.orders_next and state.orders_done > 0
+        if len(commands) != 1 or arrival_ms > now_ms or is_begun:
+            yield offset, arrival_ms, commands, False
+            continue
+        run = list(commands)
+        while at < end:
+            record = orders[at]
+            if (
+                len(record.commands) != 1
+                or record.arrival_ms != arrival_ms
+                or record.offset != offset + len(run)
+            ):
+                break
+            run += record.commands
+            at += 1
+        yield offset, arrival_ms, run, True
 
 
 def _open(state: PartitionState, now_ms: int) -> Generator[Sealed, None, Batch]:

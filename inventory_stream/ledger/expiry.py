@@ -9,11 +9,12 @@ from inventory_stream.ledger.claims import CLOSE, is_live
 from inventory_stream.ledger.cover import settle_claims
 from inventory_stream.ledger.movements import end_if_over, stamp
 from inventory_stream.ledger.paths import free, unreserve
+from inventory_stream.ledger.plain_ends import expire_plain
 from inventory_stream.ledger.pools import happen, is_due
-from inventory_stream.ledger.reservations import opened
+from inventory_stream.ledger.reservations import opened, standing
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.waiting import give_up
-from models.rows import ReservationRow
+from models.rows import Fresh, ReservationRow
 
 _ID: Final = attrgetter("reservation_id")
 
@@ -51,11 +52,12 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
         while bucket:
             # Released, confirmed and extended reservations stay in the bucket of their first deadline.
             # They go first: a recovered owner, which never had them, must seal at the same row (I8).
-            reservation = opened(bucket[-1])
-            if reservation.deadline_ms == deadline_ms and is_live(reservation):
+            held = bucket[-1]
+            if standing(held) is None or _is_due(opened(held), deadline_ms):
                 if batch.is_full:
                     return False
-                expire(state, batch, reservation)
+                if not (isinstance(held, Fresh) and held.row is None and expire_plain(state, batch, held)):
+                    expire(state, batch, opened(held))
                 if batch.unsettled:
                     settle_claims(state, batch)
             bucket.pop()
@@ -65,6 +67,10 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
     if state.timed and not _step_pools(state, batch, before_ms):
         return False
     return not state.to_fill
+
+
+def _is_due(reservation: ReservationRow, deadline_ms: int) -> bool:
+    return reservation.deadline_ms == deadline_ms and is_live(reservation)
 
 
 def _step_pools(state: PartitionState, batch: Batch, until_ms: int) -> bool:

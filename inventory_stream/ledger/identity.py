@@ -1,9 +1,11 @@
 """Who asked this before? Content hashes, repeats, and the answers that are kept (R27, R28)."""
 
+from collections.abc import Callable
 from datetime import datetime
 from hashlib import blake2b
 from heapq import heappush
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
 
@@ -11,7 +13,7 @@ from inventory_stream.ledger.batch import Batch
 from inventory_stream.ledger.breakdown import breakdown_of, positions_of
 from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX, SHORT_ORDERS_NAMED
 from inventory_stream.ledger.state import PartitionState
-from models.commands import Cancel, Command, RecordOrder, Reserve, type_name
+from models.commands import POSITIONAL, Cancel, Command, RecordOrder, Reserve, type_name
 from models.outcomes import NOT_FINAL, Outcome
 from models.rows import (
     ID_REUSED_ANSWER,
@@ -32,21 +34,35 @@ _FIRST_REFUSAL: Final = int(Outcome.ALL_RESERVED)
 _NOT_FINAL: Final = frozenset(int(outcome) for outcome in NOT_FINAL)
 # Fields that name the attempt rather than what is asked.
 _NOT_CONTENT: Final = frozenset({"id", "answer_by"})
+_Content = tuple[str, Callable[[Command], tuple[Any, ...]], tuple[object, ...]]
+
+
+def _content_of(command: type[Command]) -> _Content:
+    """Give a command's word, what reads its content, and its newest fields where left out, last first."""
+    names = [name for name in command.__struct_fields__ if name not in _NOT_CONTENT]
+    later: tuple[object, ...] = ()
+    if issubclass(command, Reserve):
+        later = (False,)  # `allow_backorder`
+    elif issubclass(command, RecordOrder):
+        later = (None,)  # `as_of`
+    elif issubclass(command, Cancel):
+        later = (None, None)  # `as_of`, `order_id`
+    return type_name(command), attrgetter(*names), later
+
+
+_CONTENT: Final[dict[type[Command], _Content]] = {
+    form: _content_of(form) for command, twin in POSITIONAL.items() for form in (command, twin)
+}
 
 
 def content_hash(command: Command) -> bytes:
     """Hash what a command asks: its kind and all fields but `id` and `answer_by` (R27)."""
-    names = command.__struct_fields__
-    content = [getattr(command, name) for name in names if name not in _NOT_CONTENT]
-    if isinstance(command, Reserve) and content[-1] is False:
-        del content[-1]  # `allow_backorder`, as ever: rows from before it was a word keep their hash
-    elif isinstance(command, RecordOrder) and content[-1] is None:
-        del content[-1]  # `as_of`, likewise
-    elif isinstance(command, Cancel) and command.order_id is None:
-        # `order_id`, and then `as_of`. Not one after the other by `content[-1]`: mypyc takes the second
-        # look at the same place for the first.
-        del content[-2 if command.as_of is None else -1 :]
-    kind = type_name(type(command))
+    kind, fields_of, later = _CONTENT[type(command)]
+    content = fields_of(command)
+    for left_out in later:  # rows from before it was a word keep their hash
+        if content[-1] is not left_out:
+            break
+        content = content[:-1]
     try:
         encoded = _encode((kind, content))
     except OverflowError:

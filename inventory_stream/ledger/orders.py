@@ -15,6 +15,7 @@ from inventory_stream.ledger.lines import (
 )
 from inventory_stream.ledger.movements import effective_ms, end_if_over
 from inventory_stream.ledger.paths import breakdown_on, pool_at
+from inventory_stream.ledger.plain_ends import confirm_plain, release_plain
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.telling import off_as_of
 from models.commands import EPOCH_MS_MAX, Cancel, Confirm, Extend, Release
@@ -83,6 +84,9 @@ def confirm(state: PartitionState, command: Confirm, arrival_ms: int, batch: Bat
         ALREADY_CONFIRMED     all is allocated or shipped
         NOT_LIVE              released or cancelled
     """
+    done = confirm_plain(state, batch, command, arrival_ms)
+    if done is not None:
+        return done
     reservation = known_reservation(state, command, arrival_ms, batch)
     if isinstance(reservation, int):
         return reservation
@@ -135,6 +139,9 @@ def _is_ahead(reservation: ReservationRow, command: Cancel) -> bool:
 
 def release(state: PartitionState, command: Release, arrival_ms: int, batch: Batch) -> int:
     """Free soft units; without a location the last sourced line goes first (R16, R22)."""
+    done = release_plain(state, batch, command, arrival_ms)
+    if done is not None:
+        return done
     reservation = known_reservation(state, command, arrival_ms, batch)
     if isinstance(reservation, int):
         return reservation

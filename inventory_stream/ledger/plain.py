@@ -190,7 +190,7 @@ def _write_down(
     position.reserved += taken
     position.version = version
     assert position.reserved + position.allocated + position.unavailable <= position.on_hand, "I2"
-    position.hold_more(deadline_ms, grants)
+    position.hold(deadline_ms, grants)
     state.due_entries += grants
     batch.outcomes[_GRANTED] += grants
 

@@ -1,6 +1,6 @@
 """One SKU at one location, as its owner holds it in memory."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import chain
@@ -11,7 +11,7 @@ from typing import Final
 from inventory_stream.ledger.claims import Claims
 from inventory_stream.ledger.reservations import Held, opened, standing
 from inventory_stream.ledger.rules import NETTING_WINDOW_MS
-from models.rows import PositionRow, ReservationRow, position_key
+from models.rows import ROW_SCHEMA, PositionRow, ReservationRow, encode_row, position_key
 
 # Below this many listed reservations a walk over ended ones costs less than avoiding it.
 _PRUNE_MIN: Final = 64
@@ -19,13 +19,18 @@ _AGE: Final = attrgetter("created_ms", "reservation_id")
 
 
 class _Holders:
-    """Who holds units at a position: see Position; `deadlines` is a heap of the keys of `holds`."""
+    """Who holds units at a position: see Position; `deadlines` is a heap of the keys of `holds`.
 
-    __slots__ = ("deadlines", "holds", "ordered", "prune_at", "reservations")
+    Both are None until somebody asks for the earliest deadline, and again when nobody did between two
+    walks: a position that never sells out is never asked, and there they were a third of each grant.
+    """
+
+    __slots__ = ("deadlines", "holds", "is_asked", "ordered", "prune_at", "reservations")
 
     def __init__(self) -> None:
-        self.holds: dict[int, int] = {}
+        self.holds: dict[int, int] | None = None
         self.deadlines: list[int] = []
+        self.is_asked = False
         self.reservations: list[Held] = []
         self.prune_at = _PRUNE_MIN
         # How long `reservations` was when it was last in order.
@@ -141,6 +146,32 @@ class Position:
             self.product,
         )
 
+    def encoded(self, term: int) -> bytes:
+        """Encode the row as of now, without making it first: a batch writes thousands."""
+        return encode_row(
+            (
+                ROW_SCHEMA,
+                term,
+                self.sku,
+                self.location,
+                self.on_hand,
+                self.unavailable,
+                self.reserved,
+                self.allocated,
+                self.safety_stock,
+                self.fenced,
+                self.in_transit,
+                self.version,
+                self.base,
+                self.sync_at_ms,
+                self.unavailable_at_ms,
+                self.safety_stock_at_ms,
+                self.horizon_ms,
+                self.orders_through_ms,
+                self.product,
+            )
+        )
+
     @property
     def uncommitted(self) -> int:
         """Units that nobody was promised (R2)."""
@@ -168,19 +199,15 @@ class Position:
     @property
     def holds(self) -> Mapping[int, int]:
         """How many live lines there are by deadline."""
-        return {} if self._holders is None else self._holders.holds
+        holders = self._holders
+        if holders is None:
+            return {}
+        return self._counted(holders) if holders.holds is None else holders.holds
 
     @property
     def reservations(self) -> Sequence[ReservationRow]:
         """Those with a line here, in no order, with some that ended since."""
         return () if self._holders is None else [opened(held) for held in self._holders.reservations]
-
-    def holders_made(self) -> _Holders:
-        """Give who holds units here, to add to: made when nobody does yet."""
-        holders = self._holders
-        if holders is None:
-            holders = self._holders = _Holders()
-        return holders
 
     def claims_made(self) -> Claims:
         """Give the claims on it, made when there are none yet."""
@@ -201,14 +228,15 @@ class Position:
 
     def listed(self, now_ms: int) -> list[Held]:
         """Give the list of those with a line here, to add to; now and then it forgets those that ended."""
-        holders = self.holders_made()
+        holders = self._holders
+        if holders is None:
+            holders = self._holders = _Holders()
         if len(holders.reservations) >= holders.prune_at:
-            self.prune(now_ms)
+            self._prune(holders, now_ms)
         return holders.reservations
 
-    def prune(self, now_ms: int) -> None:
+    def _prune(self, holders: _Holders, now_ms: int) -> None:
         """Forget those that ended, or remember them for a while only."""
-        holders = self.holders_made()
         live: list[Held] = []
         for held in holders.reservations:
             row = standing(held)
@@ -220,6 +248,9 @@ class Position:
         # Twice what lives: each walk is paid for by as many grants.
         holders.prune_at = 2 * len(live) + _PRUNE_MIN
         holders.ordered = 0
+        if not holders.is_asked:
+            holders.holds = None
+        holders.is_asked = False
 
     def settle(self, reservation: ReservationRow, now_ms: int) -> None:
         """Remember for a while a reservation that ended, if units of it were allocated here (R9)."""
@@ -238,9 +269,10 @@ class Position:
 
     def _list_again(self, reservation: ReservationRow) -> None:
         """List one that lives again, at another location: a count may still ask what it was here (R9)."""
-        holders = self.holders_made()
-        holders.reservations.append(reservation)
-        holders.ordered = 0
+        if self._holders is None:
+            self._holders = _Holders()
+        self._holders.reservations.append(reservation)
+        self._holders.ordered = 0
 
     def lately(self, now_ms: int) -> Iterator[ReservationRow]:
         """List what is live here and more than granted, and what ended within the netting window (R9)."""
@@ -266,13 +298,11 @@ class Position:
             holders.ordered = len(rows)
         return rows
 
-    def hold(self, deadline_ms: int) -> None:
-        """Count one more live line with this deadline."""
-        self.hold_more(deadline_ms, 1)
-
-    def hold_more(self, deadline_ms: int, lines: int) -> None:
-        """Count more live lines with this deadline."""
-        holders = self.holders_made()
+    def hold(self, deadline_ms: int, lines: int = 1) -> None:
+        """Count more live lines with this deadline, which are listed or will be at once."""
+        holders = self._holders
+        if holders is None or holders.holds is None:
+            return
         count = holders.holds.get(deadline_ms)
         if count is None:
             heappush(holders.deadlines, deadline_ms)
@@ -284,16 +314,29 @@ class Position:
         holders = self._holders
         assert holders is not None, "a line was released that never held"
         holds = holders.holds
+        if holds is None:
+            return
         count = holds.get(deadline_ms, 0) - 1
         assert count >= 0, "a line was released twice"
         if count:
             holds[deadline_ms] = count
             return
-        # At once, not when somebody asks: a SKU that never sells out is never asked.
+        # At once: who is asked again would have to look at all that went since.
         del holds[deadline_ms]
         deadlines = holders.deadlines
         while deadlines and deadlines[0] not in holds:
             heappop(deadlines)
+
+    def _counted(self, holders: _Holders) -> dict[int, int]:
+        """Count the live lines here by deadline; one that left and came back is listed twice."""
+        deadlines: dict[str, int] = {}
+        for held in holders.reservations:
+            row = standing(held)
+            if row is None:
+                deadlines[held.reservation_id] = held.deadline_ms
+            elif any(line.reserved for line in row.lines if line.location == self.location):
+                deadlines[row.reservation_id] = row.deadline_ms
+        return dict(Counter(deadlines.values()))
 
     def raise_horizon(self, effective_at_ms: int) -> None:
         """Forget the movements up to a time: a count from before it can no longer be computed (R8)."""
@@ -305,4 +348,10 @@ class Position:
     def earliest_deadline_ms(self) -> int:
         """When a live line here may next expire; 0 when none is live."""
         holders = self._holders
-        return holders.deadlines[0] if holders is not None and holders.deadlines else 0
+        if holders is None:
+            return 0
+        holders.is_asked = True
+        if holders.holds is None:
+            holders.holds = self._counted(holders)
+            holders.deadlines = sorted(holders.holds)
+        return holders.deadlines[0] if holders.deadlines else 0

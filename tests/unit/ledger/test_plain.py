@@ -16,7 +16,7 @@ from inventory_stream.ledger.rules import Rules
 from inventory_stream.ledger.state import PartitionState
 from models import commands as c
 from models.outcomes import Outcome
-from models.rows import Fresh, ReservationRow, decode_row, reservation_key
+from models.rows import Fresh, ReservationRow, decode_row, encode_row, reservation_key
 from tests.unit.ledger.scripts import Call, Rows, decide, fresh_state, script
 from tests.unit.ledger.table import NOON, SKU, recover
 from tests.unit.ledger.test_properties import RULES, assert_recovers, everything, sealed_at
@@ -38,12 +38,14 @@ def rush(seed: int) -> list[Call]:
             pack = list(record.commands)
             for _ in range(random.choice((0, 3, 8))):
                 serial += 1
-                name = random.choice((f"P{serial}", f"P{serial}", f"P{serial % 9}", f"é/{serial}"))
+                name = random.choice((f"P{serial}", f"R{serial % 7 + 1}", f"P{serial % 9}", f"é/{serial}"))
                 sku, place = random.choice((SKU, SKU, SKU, OTHER)), random.choice(PLACES)
                 ttl_seconds = random.choice((1, 30, 30, 60))
-                pack.insert(
-                    random.randint(0, len(pack)), _reserve(f"p{serial}", name, sku, place, ttl_seconds)
-                )
+                asked = _reserve(f"p{serial}", name, sku, place, ttl_seconds)
+                at = random.randint(0, len(pack))
+                pack.insert(at, asked)
+                if random.randint(0, 1):
+                    pack.insert(random.randint(at + 1, len(pack)), _ended(random, asked))
             orders.append(record._replace(commands=pack))
         stock = list(call.stock)
         if not number:
@@ -52,6 +54,15 @@ def rush(seed: int) -> list[Call]:
             )
         calls.append(Call(stock, orders, call.now_ms, call.sweep_before_ms))
     return calls
+
+
+def _ended(random: Random, asked: c.Reserve) -> c.Command:
+    """Draw what becomes of a reservation, mostly as one would expect it."""
+    command_id = random.choice((f"e{asked.id}",) * 9 + (asked.id,))
+    sku = random.choice((asked.sku,) * 9 + (SKU,))
+    if random.randint(0, 1):
+        return c.Release(command_id, asked.reservation_id, sku)
+    return c.Confirm(command_id, asked.reservation_id, sku, order_id=random.choice((None, "O1")))
 
 
 def _reserve(
@@ -153,6 +164,16 @@ def test_a_full_batch_ends_within_a_run() -> None:
     counts = [sum(key.startswith(b"r/") for key, _ in batch.rows) for batch in sealed]
     assert sum(counts) == len(reserves)
     assert max(counts) < 6
+
+
+def test_a_position_encodes_itself_as_its_row_would_be() -> None:
+    """What a seal writes at once is, field by field, the row that readers know."""
+    state, _ = _opened(_reserve("p1", "R01"))
+    position = state.skus[SKU]["L1"]
+    for number, name in enumerate(position.to_row(7).__struct_fields__[3:-1]):
+        setattr(position, name, number + 100)
+    position.product = "product"
+    assert position.encoded(7) == encode_row(position.to_row(7))
 
 
 def test_a_stored_short_row_is_read_as_it_was_meant() -> None:
