@@ -121,10 +121,16 @@ def peers_table(document: Document) -> list[list[str]]:
     for peer in document["peers"]:
         name = peer["name"]
         if peer["absent"] is None and any(name in scenario["medians"] for scenario in shared):
-            cells = [column(scenario, name) for column, scenario in zip(columns, shared, strict=True)]
+            cells = [
+                column(scenario, name) if name in scenario["medians"] else NOT_ASKED
+                for column, scenario in zip(columns, shared, strict=True)
+            ]
             rows.append([name, *cells, *(peer["terms"][term] for term in terms)])
     return rows
 
+
+NOT_ASKED: Final = "not asked"
+"""A system that takes no part in a scenario, such as a tool without an open loop."""
 
 _Cell = Callable[[Document, str], str]
 

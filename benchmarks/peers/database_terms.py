@@ -1,7 +1,7 @@
-"""What is not equal about every database here, in words that they share."""
+"""What is not equal about every database here, in words that they share; docs/peers.md has the sentences."""
 
 from typing import Final
 
-DURABLE: Final = "on disk before the answer: more than the one broker here, which answers from page cache"
-NO_COPIES: Final = "none; the ledger's topic is made for three copies"
-MISSES: Final = "confirm, release, expiry, locations, history; outcomes pile up"
+DURABLE: Final = "disk before the answer (one broker: page cache)"
+NO_COPIES: Final = "none"
+MISSES: Final = "confirm, release, expiry, locations, history"

@@ -121,7 +121,7 @@ class Postgres:
         return Terms(
             durability=DURABLE,
             replication=NO_COPIES,
-            client=f"plpgsql in the server; asyncpg, {calls}",
+            client=f"plpgsql, run in C; asked by asyncpg, {calls}",
             misses=MISSES,
         )
 

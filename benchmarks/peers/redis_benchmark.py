@@ -61,7 +61,7 @@ class RedisBenchmark:
     @property
     def name(self) -> str:
         """Row of the report."""
-        return f"Redis Lua by redis-benchmark -P {self.pipeline}, {self.file.title}"
+        return f"redis-benchmark -P {self.pipeline}, {self.file.title}"
 
     @property
     def terms(self) -> Terms:
@@ -69,8 +69,8 @@ class RedisBenchmark:
         return Terms(
             durability=self.file.durability,
             replication=NO_COPIES,
-            client=f"Lua in the server (C); redis-benchmark (C), {CONNECTIONS} connections",
-            misses=f"{MISSES} in memory; its commands are drawn by the tool, each answer is not compared",
+            client="Lua in C; asked by redis-benchmark, C",
+            misses=f"{MISSES}; own commands",
         )
 
     def why_absent(self) -> str | None:

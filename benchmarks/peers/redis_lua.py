@@ -91,8 +91,8 @@ class RedisLua:
         return Terms(
             durability=self.file.durability,
             replication=NO_COPIES,
-            client="Lua in the server (C); redis-py without hiredis, which would save it a fifth",
-            misses=f"{MISSES} in memory",
+            client="Lua in C; asked by redis-py",
+            misses=MISSES,
         )
 
     def why_absent(self) -> str | None:

@@ -35,11 +35,11 @@ class AppendOnlyFile(Enum):
     Every answer that is written at all is in the page cache before it is sent.
     """
 
-    NONE = ("no AOF", {"appendonly": "no"}, "none: a restart loses everything")
+    NONE = ("no AOF", {"appendonly": "no"}, "none")
     EVERYSEC = (
         "AOF everysec",
         {"appendonly": "yes", "appendfsync": "everysec"},
-        "disk once a second: a power cut loses a second or two; the one broker here answers from page cache",
+        "page cache before the answer, disk once a second",
     )
     ALWAYS = (
         "AOF always",

@@ -160,6 +160,21 @@ def test_peers_stand_beside_with_ratio_and_terms_and_absent_ones_with_their_line
     assert "Left Out is absent" in text
 
 
+def test_peer_that_takes_no_part_is_told_from_one_that_is_wrong(document: Document) -> None:
+    """A tool without an open loop was not asked for a latency; only a failed check does not count."""
+    latency = next(each for each in document["scenarios"] if each["kind"] == "PeersOpen")
+    others = [each for each in document["scenarios"] if each is not latency]
+    without = {
+        **latency,
+        "medians": {name: each for name, each in latency["medians"].items() if name != PEER},
+    }
+    wrong = {**latency, "medians": {**latency["medians"], PEER: {}}}
+    for changed, said in ((without, "not asked"), (wrong, "does not count")):
+        _, *rows = peers_table({**document, "scenarios": [*others, changed]})
+        (row,) = [row for row in rows if row[0] == PEER]
+        assert said in row
+
+
 def test_peer_that_is_wrong_takes_its_own_figures_away_alone() -> None:
     """Another system that oversells has no figure; ours beside it still counts."""
     scenario = next(each for each in SCENARIOS if isinstance(each, PeersClosed))
