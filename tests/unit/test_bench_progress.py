@@ -1,9 +1,20 @@
 """The order of runs, the lines for who waits, and what `make bench` may take."""
 
+from benchmarks import harness
 from benchmarks.catalogue import FAULTS, HEADLINE, SCENARIOS
+from benchmarks.gateway.scenarios import SCENARIOS as GATEWAY_SCENARIOS
+from benchmarks.gateway.scenarios import Load
 from benchmarks.peers.registry import PEERS
 from benchmarks.progress import progress_line, seconds_of, steps_of
-from benchmarks.scenarios import BARE_LOOP, Memory, PeersClosed, PeersOpen, Scaling, scaling_subject
+from benchmarks.scenarios import (
+    BARE_LOOP,
+    GatewayLoad,
+    Memory,
+    PeersClosed,
+    PeersOpen,
+    Scaling,
+    scaling_subject,
+)
 
 HEADLINE_SECONDS_MAX = 15 * 60
 CHARTS_SECONDS = 20
@@ -53,6 +64,14 @@ def test_targets_name_subjects_that_there_are() -> None:
             assert against <= {scaling_subject(*setup) for setup in one.setups}
         else:
             assert against <= {BARE_LOOP}
+
+
+def test_every_kind_of_scenario_is_run_by_somebody() -> None:
+    """A kind without a runner, or a load that the gateway's benchmark lacks, would end a long run late."""
+    for one in SCENARIOS:
+        assert (type(one) in harness._ALONE) != (type(one) in harness._IN_TURNS)
+        if isinstance(one, GatewayLoad):
+            assert one.load in {load.name for load in GATEWAY_SCENARIOS if isinstance(load, Load)}
 
 
 def test_names_are_unique_and_faults_are_found() -> None:
