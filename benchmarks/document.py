@@ -64,7 +64,7 @@ def scenario_document(scenario: Scenario, runs: Sequence[RunResult]) -> Document
     }
 
 
-def _in_order(runs: Sequence[RunResult]) -> list[str]:
+def _in_order(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Who goes first changes from run to run; the report keeps one order: the worker, the floor, the rest."""
     first = {WORKER: 0, BARE_LOOP: 1}
     seen = dict.fromkeys(subject for run in runs for subject in run)
@@ -182,6 +182,7 @@ def upgraded(document: Document) -> Document:
         {
             **scenario,
             "kind": kinds.get(scenario["name"], "ClosedLoop"),
+            "medians": {name: scenario["medians"][name] for name in _in_order(scenario["runs"])},
             "ratios": {BARE_LOOP: scenario["ratios"]} if scenario["ratios"] else {},
             "targets": [
                 {**target, "is_ratio": target["bound"].endswith("x the bare loop")}

@@ -121,6 +121,7 @@ def test_report_gives_medians_ratios_and_verdicts(tmp_path: Path) -> None:
     as_json, as_page, *charts = save(document, tmp_path, "x")
     read_back = json.loads(as_json.read_text())
     assert sha256_of(read_back) == read_back["sha256"]
+    assert page(read_back) == page(document)  # subjects in the same order, too
     assert "target >= 300: met" in as_page.read_text()
     assert charts
     assert all(f"({chart.name})" in as_page.read_text() for chart in charts)
