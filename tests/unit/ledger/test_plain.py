@@ -188,3 +188,15 @@ def test_a_stored_short_row_is_read_as_it_was_meant() -> None:
     assert (answer.command_id, answer.outcome, answer.units, answer.at_ms) == ("i1", 1, 2, NOON)
     with pytest.raises(ValueError, match="2"):
         decode_row(b"r/r1", msgspec.msgpack.encode([2, *msgspec.msgpack.decode(value)[1:]]))
+
+
+def test_a_plain_confirm_that_a_netting_count_knew_moves_on_hand() -> None:
+    """R9: a count had taken the order off already, so its units are added back when it becomes known."""
+    count = c.Sync("s1", SKU, "L1", 3, NOON, nets_orders=True, orders_through=NOON)
+    reserve = _reserve("p1", "R01")
+    orders = [DecodedRecord(0, NOON - 9, [reserve, c.Confirm("q1", "R01", SKU)])]
+    state = fresh_state()
+    for _ in decide_batch(state, [DecodedRecord(0, NOON, [count])], orders, NOON):
+        pass
+    position = state.skus[SKU]["L1"]
+    assert (position.on_hand, position.allocated, position.available_to_promise) == (5, 2, 3)
