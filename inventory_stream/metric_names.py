@@ -92,8 +92,8 @@ BUILD_INFO: Final = Metric(
     Kind.GAUGE,
     Role.EVERY,
     "1",
-    ("version", "role"),
-    "Always 1; its labels say which version runs as what.",
+    ("version", "role", "ledger"),
+    "Always 1; its labels say which version runs as what, and whether its ledger is `compiled` or `plain`.",
 )
 READY: Final = Metric(
     f"{PREFIX}ready",

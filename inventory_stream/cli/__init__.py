@@ -69,7 +69,9 @@ app = typer.Typer(
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # typer's callback
     if value:
-        typer.echo(version("inventory-stream"))
+        from inventory_stream.adapters.compiled import ledger_form  # noqa: PLC0415  # no other command needs it
+
+        typer.echo(f"{version('inventory-stream')} ({ledger_form()} ledger)")
         raise typer.Exit
 
 
@@ -77,7 +79,13 @@ def _show_version(value: bool) -> None:  # noqa: FBT001  # typer's callback
 def _options(
     *,
     is_version_asked: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the version, and whether the ledger is compiled.",
+        ),
     ] = False,
 ) -> None:
     del is_version_asked

@@ -10,6 +10,7 @@ import pytest
 import redis
 from aiokafka import AIOKafkaProducer
 
+from inventory_stream.adapters.compiled import ledger_form
 from inventory_stream.adapters.kafka.topics import create_topics
 from inventory_stream.devservers import KafkaServer
 from inventory_stream.metric_names import FOREIGN, METRICS, PREFIX, Role
@@ -82,7 +83,7 @@ async def test_workers_tell_what_they_did_and_lose_nothing_when_asked_to_stop(
             "input_lag_records{orders}": 0,
             "window_count_decides{receipts}": 0,
             "ready": 1,
-            "build_info{ledger,0.1.0}": 1,
+            f"build_info{{{ledger_form()},ledger,0.1.0}}": 1,
         }
         assert {name: told.get(PREFIX + name) for name in expected} == expected
         assert 0 < told[f"{PREFIX}lease_margin_seconds"] <= PARTITIONS * settings.worker.lease_seconds

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
+from inventory_stream.adapters.compiled import ledger_form
 from inventory_stream.cli import Commands, lazy, main
 from inventory_stream.cli.lazy import Entry
 from inventory_stream.errors import InventoryStreamError
@@ -54,9 +55,9 @@ def test_every_command_loads_and_has_help(
 def test_version_is_that_of_the_package(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--version` says what is installed."""
+    """`--version` says what is installed, and in which of its forms the ledger runs."""
     assert run(monkeypatch, "--version") == 0
-    assert capsys.readouterr().out.strip() == version("inventory-stream")
+    assert capsys.readouterr().out.strip() == f"{version('inventory-stream')} ({ledger_form()} ledger)"
 
 
 def test_a_wrong_setting_is_one_line_and_status_2(

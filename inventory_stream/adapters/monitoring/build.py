@@ -7,6 +7,7 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from inventory_stream import metric_names as names
+from inventory_stream.adapters.compiled import ledger_form
 from inventory_stream.adapters.monitoring.channels import PrometheusChannels
 from inventory_stream.adapters.monitoring.endpoint import Endpoint
 from inventory_stream.adapters.monitoring.gateways import PrometheusGateway
@@ -95,7 +96,7 @@ def _instruments(settings: Settings, role: names.Role) -> Instruments:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     instruments = Instruments(role, registry)
-    instruments.gauge(names.BUILD_INFO, version("inventory-stream"), role.value).set(1)
+    instruments.gauge(names.BUILD_INFO, version("inventory-stream"), role.value, ledger_form()).set(1)
     instruments.gauge(names.PARTITIONS).set(settings.kafka.partitions)
     instruments.gauge(names.MEMORY_LIMIT).set(memory_limit_bytes())
     return instruments
