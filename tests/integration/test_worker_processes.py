@@ -68,7 +68,7 @@ async def test_processes_share_partitions_come_back_and_end_together(
         settings,
         tmp_path,
         arguments=("--processes", str(PROCESSES)),
-        port=base,
+        INVENTORY_STREAM_MONITORING__PORT=str(base),
     ) as parent:
 
         async def is_ready() -> bool:

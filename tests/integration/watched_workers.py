@@ -47,10 +47,9 @@ class WatchedWorker:
         folder: Path,
         *,
         arguments: Sequence[str] = (),
-        port: int | None = None,
         **more: str,
     ) -> None:
-        (self.port,) = free_ports(1) if port is None else (port,)
+        self.port = int(more.get("INVENTORY_STREAM_MONITORING__PORT") or free_ports(1)[0])
         self._command = [sys.executable, "-m", "inventory_stream.cli", "worker", kind, *arguments]
         self._log = folder / f"{kind}-{self.port}.log"
         kafka = settings.kafka
