@@ -7,11 +7,15 @@ from typing import Final, NamedTuple, Protocol
 import psutil
 
 from benchmarks.statistics import Figures
+from inventory_stream.devservers.ports import LOOPBACK
 
 HARNESS: Final = "harness"
 BROKER: Final = "broker"
 SUBJECT: Final = "subject"
 """The measured, all processes of it together."""
+
+
+_OWN_NAMES: Final = (LOOPBACK, "localhost", "[::1]")
 
 
 class Look(NamedTuple):
@@ -32,10 +36,11 @@ class Measured(Protocol):
 
 
 class Usage:
-    """Looks at the processes of one run; a broker on another machine is left out."""
+    """Looks at the processes of one run; a broker that is not here by a loopback address is left out."""
 
     def __init__(self, bootstrap_servers: str) -> None:
-        self._broker_id: Final = _listener(int(bootstrap_servers.rpartition(":")[2]))
+        host, _, port = bootstrap_servers.rpartition(":")
+        self._broker_id: Final = _listener(int(port)) if host in _OWN_NAMES else None
 
     def look(self, subjects: Iterable[Measured] = ()) -> Look:
         """See what was used so far.
@@ -82,8 +87,12 @@ def cores_figures(before: Look, after: Look, seconds: float) -> Figures:
 
 
 def _listener(port: int) -> int | None:
-    """Find who listens on a port of this machine."""
-    for connection in psutil.net_connections("tcp"):
+    """Find who listens on a port of this machine; None: nobody, or another user, whom we may not see."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        return None
+    for connection in connections:
         if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
             return int(connection.pid) if connection.pid else None
     return None

@@ -1,5 +1,6 @@
 """Figures of a phase, of several partitions, of batches and of killed owners; the check of a storm."""
 
+import socket
 from array import array
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from benchmarks.load import Form, Workload, sku_name
 from benchmarks.open_loop import Driven, Driving, OpenLoopRun
 from benchmarks.scaling import hot_workloads, rate_figures
 from benchmarks.scenarios import Scaling
+from benchmarks.usage import BROKER, HARNESS, SUBJECT, Look, Usage, cores_figures, usage_figures
 from models.ids import partition_of
 from models.rows import Line, ReservationRow
 
@@ -89,6 +91,27 @@ def test_goodput_counts_what_came_in_time() -> None:
     figures = fault_figures(run, driving, [Kill(0.3, 2.0), Kill(0.6, 3.0), Kill(0.8, 7.0)])
     assert figures["goodput_per_s"] == pytest.approx(6.0)
     assert (figures["kills"], figures["recover_p50_s"], figures["recover_max_s"]) == (3, 3.0, 7.0)
+
+
+def test_broker_is_found_by_its_port_and_only_on_this_machine() -> None:
+    """CPU of the broker must be that of who listens there, and nobody's where it runs elsewhere."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert BROKER in Usage(f"127.0.0.1:{port}").look().cpu_seconds
+        assert BROKER not in Usage(f"broker.example:{port}").look().cpu_seconds
+
+
+def test_usage_is_the_difference_of_two_looks() -> None:
+    """What was used before must not count, and who was seen only at the end has memory but no CPU."""
+    before = Look({BROKER: 1.0, HARNESS: 5.0}, {})
+    after = Look({BROKER: 3.0, HARNESS: 6.0, SUBJECT: 9.0}, {BROKER: 300_000_000, SUBJECT: 100_000_000})
+    assert usage_figures(before, after, 1_000_000) == {
+        "broker_cpu_us_per_command": 2.0,
+        "harness_cpu_us_per_command": 1.0,
+        "resident_mb": 100.0,
+        "broker_resident_mb": 300.0,
+    }
+    assert cores_figures(before, after, 4.0) == {"broker_cores": 0.5, "harness_cores": 0.25}
 
 
 # --- the storm -------------------------------------------------------------------------------------
