@@ -7,7 +7,7 @@ from rich.table import Table
 from benchmarks.catalogue import SCENARIOS
 from benchmarks.document import read_result
 from benchmarks.options import Options
-from benchmarks.report import print_report
+from benchmarks.report import print_report, save_page
 from benchmarks.terminal import console
 
 
@@ -24,10 +24,14 @@ def print_scenarios() -> None:
     console().print(table)
 
 
-def print_result(file: Path) -> None:
-    """Print a kept result.
+def print_result(file: Path, pages: Path | None) -> None:
+    """Print a kept result, and write its page and charts where `pages` says.
 
     Raises:
         ResultFileError: it is none.
     """
-    print_report(read_result(file), console())
+    document, screen = read_result(file), console()
+    print_report(document, screen)
+    if pages is not None:
+        for path in save_page(document, pages, file.stem):
+            screen.print(f"written: {path}", highlight=False, soft_wrap=True)

@@ -45,14 +45,21 @@ _COLUMNS: Final = (
 
 
 def save(document: Document, folder: Path, name: str) -> list[Path]:
-    """Write `<name>.json`, its charts `<name>-*.svg`, and `<name>.md`, which shows them."""
+    """Write `<name>.json` and what `save_page` writes."""
     folder.mkdir(parents=True, exist_ok=True)
-    as_json, as_page = folder / f"{name}.json", folder / f"{name}.md"
+    as_json = folder / f"{name}.json"
     # In the order of the report, which who reads it again shall see; the hash is of a sorted form.
     as_json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return [as_json, *save_page(document, folder, name)]
+
+
+def save_page(document: Document, folder: Path, name: str) -> list[Path]:
+    """Write the charts `<name>-*.svg`, and `<name>.md`, which shows them."""
+    folder.mkdir(parents=True, exist_ok=True)
     charts = save_charts(document, folder, name)
+    as_page = folder / f"{name}.md"
     as_page.write_text(page(document, {title: path.name for title, path in charts.items()}), encoding="utf-8")
-    return [as_json, as_page, *charts.values()]
+    return [as_page, *charts.values()]
 
 
 # --- parts -----------------------------------------------------------------------------------------

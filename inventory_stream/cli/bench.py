@@ -116,6 +116,11 @@ def scenarios() -> None:
 @app.command()
 def show(
     file: Annotated[Path, typer.Argument(help="A result, the .json of it.", show_default=False)],
+    *,
+    pages: Annotated[
+        Path | None,
+        typer.Option(help="Write its page and charts into this folder, too.", show_default=False),
+    ] = None,
 ) -> None:
     """Print a kept result as it was printed when it was measured.
 
@@ -124,7 +129,7 @@ def show(
     with _benchmarks():
         from benchmarks.listing import print_result  # noqa: PLC0415
 
-        print_result(file)
+        print_result(file, pages)
 
 
 @app.command()

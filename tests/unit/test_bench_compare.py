@@ -120,6 +120,8 @@ def test_a_file_is_compared_with_the_newest_committed_and_shown(
     shown = capsys.readouterr().out
     assert committed.name in shown
     assert "faster" not in shown
-    assert main(["show", str(copy)]) == 0
+    assert main(["show", str(copy), "--pages", str(tmp_path / "pages")]) == 0
     assert "headline" in capsys.readouterr().out
+    assert (tmp_path / "pages" / "copy.md").read_text(encoding="utf-8").startswith("# Benchmark")
+    assert list((tmp_path / "pages").glob("copy-*.svg"))
     assert main(["show", str(tmp_path / "none.json")]) == 1
