@@ -23,6 +23,7 @@ START_MS: Final = 1_767_225_600_000
 """The first decision: 2026-01-01T00:00:00Z. A fixed time makes every run the same."""
 PACK_COMMANDS: Final = 500
 PACKS_AT_ONCE: Final = 4
+SINGLES_AT_ONCE: Final = 2_000
 """Records of one call: about what a worker finds waiting while it is behind."""
 SKUS: Final = 5_000
 STOCK: Final = 1_000_000_000
@@ -38,8 +39,9 @@ def run(state: PartitionState, packs: Packs) -> int:
     offset = state.orders_next
     rows = 0
     waiting = iter(packs)
+    at_once = SINGLES_AT_ONCE if packs[0].startswith(b"{") else PACKS_AT_ONCE
     now_ms = state.now_ms
-    while taken := list(islice(waiting, PACKS_AT_ONCE)):
+    while taken := list(islice(waiting, at_once)):
         now_ms += 1
         records = []
         for value in taken:
