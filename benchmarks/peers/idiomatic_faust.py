@@ -10,8 +10,10 @@ from benchmarks.peers.process_peer import PeerPlace, ProcessPeer
 PROGRAM: Final = Path(__file__).with_name("idiomatic_faust_program.py")
 
 COMMANDS_MAX: Final = 20_000
+"""Of a closed loop: 12 s at the 1,700 a second of a busy machine."""
 
 WARM_UP_COMMANDS: Final = 1_000
+"""Nothing to compile: only to see that it is there."""
 
 
 def _command(place: PeerPlace) -> list[str]:

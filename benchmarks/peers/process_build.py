@@ -82,7 +82,8 @@ class Build:
     def _build(self, product: Path) -> None:
         """Build beside the final place and move there in one step; the caller holds the lock."""
         print(f"{self.title} (once)", file=sys.stderr, flush=True)
-        for left_over in product.parent.glob(f"{self.name}-*"):  # other sources, or a build that was killed
+        # Of builds that were killed; what was built of other sources may be running.
+        for left_over in product.parent.glob(f"{self.name}-work-*"):
             shutil.rmtree(left_over, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix=f"{self.name}-work-", dir=product.parent))
         try:

@@ -11,8 +11,10 @@ from benchmarks.peers.quix_build import quix_python
 PROGRAM: Final = Path(__file__).with_name("quix_program.py")
 
 COMMANDS_MAX: Final = 50_000
+"""Of a closed loop: 7 s at the 7,700 a second of a busy machine."""
 
 WARM_UP_COMMANDS: Final = 2_000
+"""Nothing to compile: only to see that it is there."""
 
 
 def _command(place: PeerPlace) -> list[str]:

@@ -43,10 +43,10 @@ final class Decider implements Processor<byte[], byte[], byte[], byte[]>, Comman
     if (decided.get(id) != null) {
       return; // a repeat: its outcome is in the log
     }
-    Long units_free = free.get(sku);
-    long granted = units_free != null && units <= units_free ? units : 0;
+    Long left = free.get(sku);
+    long granted = left != null && units <= left ? units : 0;
     if (granted > 0) {
-      free.put(sku, units_free - granted);
+      free.put(sku, left - granted);
     }
     byte[] outcome = ("[\"" + sku + "\"," + granted + "]").getBytes(StandardCharsets.UTF_8);
     decided.put(id, outcome);

@@ -1,5 +1,6 @@
 package inventory;
 
+import java.time.Duration;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -20,6 +21,9 @@ import org.apache.kafka.streams.state.Stores;
  */
 public final class Peer {
   private static final int PARTITIONS = 1;
+
+  /** Within the harness' patience between SIGTERM and SIGKILL. */
+  private static final Duration CLOSE_MAX = Duration.ofSeconds(3);
 
   private Peer() {}
 
@@ -52,7 +56,7 @@ public final class Peer {
           ended.countDown();
           return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         });
-    Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> streams.close(CLOSE_MAX)));
     streams.start();
     ended.await();
     System.exit(1);
@@ -66,8 +70,6 @@ public final class Peer {
             Stores.persistentKeyValueStore(Decider.FREE), Serdes.String(), Serdes.Long());
     var decided =
         Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(Decider.DECIDED), Serdes.String(), bytes);
-    boolean isCached = Boolean.getBoolean("decided.cached");
-    if (isCached) decided = decided.withCachingEnabled();
     return new Topology()
         .addSource("stock", bytes.deserializer(), bytes.deserializer(), prefix + "stock-events")
         .addSource("orders", bytes.deserializer(), bytes.deserializer(), prefix + "order-events")
