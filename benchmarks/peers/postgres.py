@@ -38,8 +38,8 @@ class Way(Enum):
     """Few connections are best where all wait for one row, many where commits share a flush. Some thousand
     commands a second: 20,000 of them tell the rate, and all of a workload would take minutes."""
     ONE_WRITER = ("one writer, batches", (Plan(1, 5_000),), None)
-    """A transaction is flushed once: calls of 1,000 took 15 to 20 % more CPU than calls of 3,000 or 10,000, between
-    which noise decided (docs/peers.md)."""
+    """A transaction is flushed once: calls of 1,000 took 15 to 20 % more CPU than calls of 3,000 or 10,000,
+    between which noise decided."""
 
     def __init__(self, title: str, plans: tuple[Plan, ...], commands_max: int | None) -> None:
         self.title: Final = title
