@@ -116,6 +116,8 @@ def oversold_line(scenarios: Sequence[Document]) -> str:
 
 
 def _met(target: Document) -> str:
+    if target["value"] is None:  # who is compared with is not there, or a check failed
+        return "not measured"
     return "met" if target["met"] else "MISSED"
 
 

@@ -141,6 +141,7 @@ def test_result_whose_check_failed_does_not_count() -> None:
     print_report(document, Console(file=shown, width=160))
     for text in (shown.getvalue(), page(document)):
         assert "DOES NOT COUNT" in text
+        assert "target >= 1: not measured" in text
         assert "oversold units 2 in 2 checks, target 0: MISSED" in text
 
 
