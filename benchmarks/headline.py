@@ -86,13 +86,20 @@ def _spread(scenario: Document, subject: str, figure: str, form: str) -> str:
 def _target(scenario: Document, subject: str, figure: str) -> str:
     """Give the target of a figure itself; else that of its ratio, which is another's there."""
     if figure == "first_decision_s" and (allowed := scenario["medians"][subject].get("allowed_s")):
-        met = scenario["medians"][subject][figure] <= allowed
-        return f"<= {allowed:.1f}, by its rows: {'met' if met else 'MISSED'}"
+        is_met = scenario["medians"][subject][figure] <= allowed
+        return f"<= {allowed:.1f}, by its rows: {'met' if is_met else 'MISSED'}"
     own = [one for one in scenario["targets"] if (one["subject"], one["figure"]) == (subject, figure)]
     for target in sorted(own, key=lambda one: bool(one["is_ratio"])):
-        reached = f"{target['value'] or 0:.2f}x, " if target["is_ratio"] else ""
-        return f"{reached}{target['bound']}: {'met' if target['met'] else 'MISSED'}"
+        reached = f"{target['value']:.2f}x, " if target["is_ratio"] and target["value"] else ""
+        return f"{reached}{target['bound']}: {met(target)}"
     return ""
+
+
+def met(target: Document) -> str:
+    """Say what became of a target: nothing, where the other side was not there or a check failed."""
+    if target["value"] is None:
+        return "not measured"
+    return "met" if target["met"] else "MISSED"
 
 
 # --- beside others ---------------------------------------------------------------------------------

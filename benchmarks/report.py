@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.charts import save_charts
 from benchmarks.document import Document
-from benchmarks.headline import absent_lines, headline_table, peers_table
+from benchmarks.headline import absent_lines, headline_table, met, peers_table
 from benchmarks.method import METHOD
 from benchmarks.scenarios import WORKER
 
@@ -103,7 +103,7 @@ def verdicts(scenario: Document) -> list[str]:
     for target in scenario["targets"]:
         value = _shown("{:,.4g}" if (target["value"] or 0) < 1_000 else "{:,.0f}", target["value"]) or "none"
         whose = "" if target["subject"] == WORKER else f"{target['subject']}: "
-        lines.append(f"{whose}{target['figure']} {value}, target {target['bound']}: {_met(target)}")
+        lines.append(f"{whose}{target['figure']} {value}, target {target['bound']}: {met(target)}")
     lines.append(oversold_line([scenario]))
     return lines
 
@@ -113,12 +113,6 @@ def oversold_line(scenarios: Sequence[Document]) -> str:
     counts = [units for scenario in scenarios for units in scenario["oversold"]]
     total = sum(counts)
     return f"oversold units {total} in {len(counts)} checks, target 0: {'MISSED' if total else 'met'}"
-
-
-def _met(target: Document) -> str:
-    if target["value"] is None:  # who is compared with is not there, or a check failed
-        return "not measured"
-    return "met" if target["met"] else "MISSED"
 
 
 def heading(document: Document) -> list[str]:
