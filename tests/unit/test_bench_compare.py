@@ -68,6 +68,12 @@ def test_difference_within_the_spread_is_noise() -> None:
     assert set(verdicts(old, new).values()) == {"within noise"}
 
 
+def test_small_difference_is_noise_even_where_runs_lie_together() -> None:
+    """A machine drifts by a percent from one hour to the next, which the runs of neither hour show."""
+    old, new = document([100.0, 100.1, 99.9, 100, 100]), document([102.0, 102.1, 101.9, 102, 102])
+    assert set(verdicts(old, new).values()) == {"within noise"}
+
+
 def test_one_run_has_no_bounds() -> None:
     """A single run must not be called faster, however far apart."""
     assert set(verdicts(document([100]), document([900])).values()) == {"one run: no bounds"}
