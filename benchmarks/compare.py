@@ -19,8 +19,8 @@ BOUNDS_PERCENT: Final = 95
 RUNS_TO_BELIEVE: Final = 5
 """Of each result: of so many, chance makes a difference of one figure in forty."""
 DRIFT: Final = 0.03
-"""A smaller difference is noise even where the runs of each result lie together: how a machine drifts from one
-hour to the next is in the spread of neither. Larger would hide what two small changes add up to."""
+"""A smaller difference is noise even where the runs of each result lie together: how a machine drifts from
+one hour to the next is in the spread of neither. Larger would hide what two small changes add up to."""
 SEED: Final = 7
 """The same two files give the same bounds."""
 
