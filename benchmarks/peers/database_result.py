@@ -62,7 +62,10 @@ async def open_result(
         figures["achieved_per_s"] = len(seen) / (run.last_seen_seconds - since)
     if lags:
         figures["generator_lag_p99_ms"] = lags[len(lags) * 99 // 100] * 1_000
-    return await _checked(database, workload, run.replies, figures)
+    result = await _checked(database, workload, run.replies, figures)
+    if late := sum(map(math.isnan, run.latencies_seconds)):
+        result.faults.insert(0, f"it does not keep this rate up: {late} commands were not decided in the end")
+    return result
 
 
 async def _checked(

@@ -52,7 +52,7 @@ def find_programs() -> Path:
     """Give the folder of initdb and postgres, the newest that is found.
 
     Raises:
-        MissingToolError: there is none of this age.
+        MissingToolError: there is none of this age, or nothing to run it as another user than root.
     """
     folders = [*WHERE_DEBIAN_HAS_IT.glob("*/bin")]
     if on_path := shutil.which("postgres"):
@@ -66,14 +66,17 @@ def find_programs() -> Path:
             f"there is no initdb and postgres >= {VERSION_MIN} on PATH, where pg_config says, or under "
             f"{WHERE_DEBIAN_HAS_IT} (Debian: `apt install postgresql`)"
         )
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        raise MissingToolError(
+            "root needs setpriv to run PostgreSQL as another user (`apt install util-linux`)"
+        )
     return folder
 
 
 def version_of(folder: Path) -> int:
     """Ask a postgres for its major version; 0: it does not run."""
-    words = _said_by(
-        [str(folder / "postgres"), "--version"]
-    ).split()  # postgres (PostgreSQL) 15.18 (Debian ...)
+    # postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)
+    words = _said_by([str(folder / "postgres"), "--version"]).split()
     return int(words[2].split(".")[0]) if len(words) > 2 and words[2][:1].isdigit() else 0
 
 

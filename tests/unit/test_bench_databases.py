@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load import UNITS_EACH_MAX, Form, Workload
-from benchmarks.open_loop import LEAD_SECONDS
 from benchmarks.peers import database_load, postgres_server
 from benchmarks.peers.database_check import Decided, Stored, faults, faults_in_any_order, oversold_units
-from benchmarks.peers.database_load import Plan, fastest, run_closed_loop, run_open_loop
+from benchmarks.peers.database_load import ClosedRun, Plan, fastest, run_closed_loop, run_open_loop
 from benchmarks.peers.database_result import closed_result, open_result
 from benchmarks.peers.redis_benchmark import Held, RedisBenchmark, faults_of, rate_of, repeats_max
 from benchmarks.peers.redis_lua_server import AppendOnlyFile
@@ -35,12 +34,12 @@ def right(workload: Workload) -> Stored:
 
 
 class FakeDatabase:
-    """Decides as the model does, at once unless `stall_until_seconds` is set; counts its calls."""
+    """Decides as the model does, at once unless its first call is to stall; notes its calls."""
 
     def __init__(self, workload: Workload, plan: Plan) -> None:
         self.plan = plan
         self.calls: list[tuple[int, range]] = []
-        self.stall_until_seconds = 0.0
+        self.stall_seconds = self.stalled_until_seconds = 0.0
         self.fails_at: int | None = None
         self._workload = workload
 
@@ -49,7 +48,9 @@ class FakeDatabase:
         self.calls.append((connection, numbers))
         if self.fails_at is not None and self.fails_at in numbers:
             raise SubjectEndedError("its last words")
-        await asyncio.sleep(max(0.0, self.stall_until_seconds - time.perf_counter()))
+        if not self.stalled_until_seconds:
+            self.stalled_until_seconds = time.perf_counter() + self.stall_seconds
+        await asyncio.sleep(max(0.0, self.stalled_until_seconds - time.perf_counter()))
         return self._workload.granted[numbers.start : numbers.stop]
 
     async def read_back(self) -> Stored:
@@ -161,21 +162,24 @@ async def test_failure_of_one_connection_ends_the_run_and_is_told() -> None:
     assert len(database.calls) < 50
 
 
-async def test_fastest_plan_is_found_on_few_commands() -> None:
+async def test_fastest_plan_is_found_on_few_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan that decides a trial first must be taken, and a workload of a trial's size have none."""
     tried: list[FakeDatabase] = []
 
     @asynccontextmanager
     async def opened(few: Workload, plan: Plan) -> AsyncIterator[FakeDatabase]:
         database = FakeDatabase(few, plan)
-        if plan.connections == 1:
-            database.stall_until_seconds = time.perf_counter() + 0.2
         tried.append(database)
         yield database
 
+    async def timed(database: FakeDatabase, commands: int) -> ClosedRun:
+        assert commands == 100
+        return ClosedRun(bytearray(), 2.0 / database.plan.connections)
+
     slow, quick = Plan(1, 50), Plan(2, 50)
+    monkeypatch.setattr(database_load, "run_closed_loop", timed)
     assert await fastest((slow, quick), opened, WORKLOAD, 100) == quick
-    assert [sum(len(numbers) for _, numbers in database.calls) for database in tried] == [100, 100]
+    assert [database.plan for database in tried] == [slow, quick]
     tried.clear()
     assert await fastest((slow, quick), opened, WORKLOAD, WORKLOAD.commands) == slow
     assert tried == []
@@ -185,14 +189,14 @@ async def test_latency_counts_from_when_a_command_was_due() -> None:
     """A stall must be seen by every command that fell due in it, not only by those under way."""
     workload, rate_per_s = Workload(300, 3, Form.SINGLE), 1_000
     database = FakeDatabase(workload, Plan(1, 50))
-    database.stall_until_seconds = time.perf_counter() + LEAD_SECONDS + 0.2
+    database.stall_seconds = 0.2
     run = await run_open_loop(database, workload.commands, rate_per_s)
     due = [run.first_due_seconds + number / rate_per_s for number in range(workload.commands)]
-    held_up = [number for number in range(300) if due[number] < database.stall_until_seconds]
+    held_up = [number for number in range(300) if due[number] < database.stalled_until_seconds]
     assert len(held_up) > 100  # the first call held one command, and its stall 200 more
     for number in held_up:
         # Less a millisecond, by which a timer may be early.
-        assert run.latencies_seconds[number] >= database.stall_until_seconds - due[number] - 0.001
+        assert run.latencies_seconds[number] >= database.stalled_until_seconds - due[number] - 0.001
     assert run.replies == workload.granted
 
 
@@ -201,9 +205,10 @@ async def test_database_that_cannot_keep_up_is_given_up(monkeypatch: pytest.Monk
     monkeypatch.setattr(database_load, "DRAIN_SECONDS_MAX", 0.0)
     workload = Workload(100, 3, Form.SINGLE)
     database = FakeDatabase(workload, Plan(1, 10))
-    database.stall_until_seconds = time.perf_counter() + LEAD_SECONDS + 0.2
+    database.stall_seconds = 0.2
     result = await open_result(database, workload, rate_per_s=1_000, warm_up_commands=0)
-    assert any("have no outcome" in fault for fault in result.faults)
+    assert "does not keep this rate up" in result.faults[0]
+    assert "of 100 commands have no outcome" in result.faults[1]
 
 
 async def test_result_has_its_figures_and_is_checked() -> None:
