@@ -59,6 +59,39 @@ class TestRedisProjection(ProjectionSuite):
             "partition": "2",
         }
 
+    async def test_sums_that_moved_by_differences_are_those_of_the_whole(self, bench: RedisBench) -> None:
+        """However a SKU came to its locations, its hash is the one that writing all of them makes."""
+        steps: list[dict[str, int | tuple[int, int] | None]] = [
+            {"A": 3, "B": 1},
+            {"A": 1},
+            {"A": (0, 4)},
+            {"A": (0, 1), "C": 7},
+            {"B": None},
+            {"A": 2, "C": (0, 3)},
+            {"C": None, "B": 5},
+            {"D": None},
+        ]
+        now: dict[str, int | tuple[int, int] | None] = {}
+        for offset, step in enumerate(steps):
+            extent = Extent.CHANGE if offset else Extent.WHOLE
+            now = {location: units for location, units in (now | step).items() if units is not None}
+            written = await bench.writer.write(0, [change("S", offset, step, extent)])
+            await bench.operator.delete("atp:{T}")
+            whole = await bench.writer.write(0, [change("T", offset, now, Extent.WHOLE)])
+            assert written.results == whole.results
+            assert await bench.operator.hgetall("atp:{S}") == await bench.operator.hgetall("atp:{T}")
+
+    async def test_a_hash_without_its_sums_is_added_up_anew(self, bench: RedisBench) -> None:
+        """What somebody took out of a hash by hand comes back with the next change, not a wrong sum."""
+        await bench.writer.write(0, [change("S", 1, {"A": 3, "B": 4}, Extent.WHOLE)])
+        await bench.operator.hdel("atp:{S}", "total")
+        assert (await bench.writer.write(0, [change("S", 2, {"A": 1})])).results == [5]
+
+    async def test_more_skus_than_one_call_takes_are_answered_in_their_order(self, bench: RedisBench) -> None:
+        """Each change has its own answer, also where the script is called several times."""
+        many = [change(f"S{n}", n, {"A": n}, Extent.WHOLE) for n in range(250)]
+        assert (await bench.writer.write(0, many)).results == list(range(250))
+
     async def test_partitions_that_begin_one_after_another_find_their_scripts(
         self, bench: RedisBench
     ) -> None:
