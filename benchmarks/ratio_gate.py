@@ -61,7 +61,7 @@ class Ratios(NamedTuple):
 
     `cpu` is the bare loop's CPU time for each command over the worker's. `rate` is that of the decisions per
     second; None: other programs kept the machine busy, and it would say more about them. On two cores that
-    fifteen threads wanted, it went from 0.23 to 0.78 for one form, while `cpu` went from 0.36 to 0.38.
+    fifteen threads wanted, it went from 0.23 to 0.78 for one form, while `cpu` went from 0.36 to 0.41.
     """
 
     cpu: float
