@@ -17,6 +17,9 @@ PACK_COMMANDS_MAX: Final = 1_000
 RECORD_BYTES_MAX: Final = 1_048_576
 """Largest record value, 1 MiB (docs/contracts.md)."""
 
+_OPEN: Final = ord("{")
+_CLOSE: Final = ord("}")
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -63,6 +66,28 @@ class CommandDecoder:
         if b"\\" in value or b"\x7f" in value or not value.isascii():
             return _checked(commands) if is_pack(value) else _checked_alone(commands)
         return commands, ()
+
+    def decode_singles(self, values: Sequence[bytes | None]) -> list[Command] | None:
+        """Give the command of each record, where all are sound objects; None: `decode` each.
+
+        0.4 us of processor for a record instead of 1.0 (`decode`). Records are read as lines: each begins
+        with a brace and ends with one, and nothing in JSON may stand between a closing brace, a line's end
+        and an opening brace. So no value reaches over two records, each holds one at least, and as many
+        values as records are one of each.
+        """
+        for value in values:
+            if not value or value[0] != _OPEN or value[-1] != _CLOSE:
+                return None
+        lines = b"\n".join(values)  # type: ignore[arg-type]  # none of them is None
+        if max(map(len, values), default=0) > RECORD_BYTES_MAX:  # type: ignore[arg-type]
+            return None
+        if b"\\" in lines or b"\x7f" in lines or not lines.isascii():
+            return None
+        try:
+            commands: list[Command] = self._object.decode_lines(lines)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        return commands if len(commands) == len(values) else None
 
     def _one_by_one(
         self, value: bytes, error: Exception

@@ -364,9 +364,19 @@ class OwnPartition:
         first = self._state.stock_next if source is Input.STOCK else self._state.orders_next
         decoded = []
         for entry in waiting:
-            for record in entry.records:
-                if record.offset < first:
-                    continue  # decided before; Faust delivers from the committed offset (P9)
+            records = entry.records
+            if records[0].offset < first:  # decided before; Faust delivers from the committed offset (P9)
+                records = [record for record in records if record.offset >= first]
+            singles = decoder.decode_singles([record.value for record in records])
+            if singles is not None:
+                decoded += [
+                    DecodedRecord(
+                        record.offset, record.timestamp if arrival_ms is None else arrival_ms, (one,)
+                    )
+                    for record, one in zip(records, singles, strict=True)
+                ]
+                continue
+            for record in records:
                 commands, poison = decoder.decode(record.value)
                 if poison:
                     letters += self._letters(source, record, poison)

@@ -304,3 +304,48 @@ def test_command_of_the_other_topic_is_poison() -> None:
 def test_elements_are_the_commands_own_bytes(value: bytes | None, elements: list[bytes | None]) -> None:
     """A dead letter can hold one command of a pack, byte by byte as it came."""
     assert list(elements_of(value)) == elements
+
+
+_ONE = encode_command(Release("c1", "R1", "SKU"))
+_OTHER = encode_command(Release("c2", "R2", "SKU"))
+_HEAD, _TAIL = _ONE[:-1], b',"x":{}}'
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [None, _ONE],
+        [b"", _ONE],
+        [_ONE, b"[" + _OTHER + b"]"],
+        [_ONE, b" " + _OTHER],
+        [_ONE + b"\n" + _OTHER],
+        [_ONE + b"\n" + _OTHER, _HEAD + b"}", b"{"],
+        [_ONE[:20], _ONE[20:], _ONE + b"\n" + _OTHER],
+        [_HEAD + b",", b'"order_id":"O"}', _ONE + b"\n" + _OTHER],
+        [_HEAD + b',"x":"{}', b'{}"' + _TAIL, _ONE + b"\n" + _OTHER],
+        [_HEAD + b',"x":[{}', b"{}]}", _ONE + b"\n" + _OTHER],
+        [_ONE, _ONE.replace(b"R1", b"R\\t")],
+        [_ONE, _ONE.replace(b"R1", b"R\x7f")],
+        [_ONE, _ONE.replace(b"R1", "R\u0085".encode())],
+        [_ONE, encode_command(Sync("s", "SKU", "L", 1, 1))],
+        [b"{}" * 600_000, _ONE],
+    ],
+    ids=range(15),
+)
+def test_records_that_are_not_each_one_sound_object_are_decoded_one_by_one(
+    values: list[bytes | None],
+) -> None:
+    """However records are cut, two in one and one in two never count as one each."""
+    assert ORDER_DECODER.decode_singles(values) is None
+
+
+def test_sound_records_are_decoded_at_once_as_one_by_one() -> None:
+    """All commands of both topics, spread over lines or not, come out as `decode` gives them."""
+    for decoder, kinds in ((ORDER_DECODER, ORDER_COMMANDS), (STOCK_DECODER, STOCK_COMMANDS)):
+        values = [encode_command(command) for command in EXAMPLES if type(command) in kinds]
+        values = [value for value in values if value.isascii()]
+        spread = [msgspec.json.format(value) for value in values]
+        expected = [command for value in values for command in decoder.decode(value)[0]]
+        assert decoder.decode_singles(values) == expected
+        assert decoder.decode_singles(spread) in (None, expected)
+    assert ORDER_DECODER.decode_singles([]) == []
