@@ -109,6 +109,8 @@ lock: ## pin every dependency again (needs uv); the lock holds hashes and no dow
 	  --upgrade k8s/checks.in -o k8s/checks.lock
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --upgrade tests/mutation/tools.in -o tests/mutation/tools.lock
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --upgrade benchmarks/peers/quix.in -o benchmarks/peers/quix.lock
 
 lock-image: ## pin what the image has: of requirements.lock what the program needs, and what builds it
 	echo 'setuptools>=77' | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
