@@ -45,6 +45,8 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
     now_ms, term, bytes_max, size_bytes = batch.now_ms, batch.term, batch.bytes_max, batch.size_bytes
     ids: list[str] = []
     values: list[bytes] = []
+    skus, moved_skus, limited = state.skus, state.moved_skus, state.purchase_limits
+    touched = batch.touched
     position: Position | None = None
     sku = location = ""
     # Of the position, as the grants of this run leave it; and what these add up to.
@@ -76,34 +78,48 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
             if position is not None and grants:
                 _write_down(state, batch, position, version, taken, grants, deadline_ms)
                 grants = 0
-            position = _plain_position(state, command.sku, command.location)
-            if position is None:
+            position = None
+            sku, location = command.sku, command.location
+            by_location = skus.get(sku)
+            if by_location is None or sku in moved_skus or sku in limited:
                 break
+            position = by_location.get(location)
+            if position is None or position.claims is not None or position.short:
+                position = None
+                break
+            # The position's own words, not the command's equal ones: what that was decoded to goes.
             sku, location = position.sku, position.location
-            free, on_hand, version = position.available_to_promise, position.on_hand, position.version
+            on_hand, version = position.on_hand, position.version
+            free = (
+                on_hand
+                - position.unavailable
+                - position.reserved
+                - position.allocated
+                - position.safety_stock
+                - position.fenced
+            )
             why_not = None
         units = command.units
         if units <= free:
-            if not grants or command.ttl_seconds != ttl_seconds:
+            if command.ttl_seconds != ttl_seconds:
                 if grants:
                     _write_down(state, batch, position, version, taken, grants, deadline_ms)
                     grants = 0
-                elif position not in batch.touched:
+                ttl_seconds = command.ttl_seconds
+                deadline_ms = now_ms + ttl_seconds * 1_000
+                due = state.due_at(deadline_ms)
+            if not grants:
+                if position not in touched:
                     batch.size_bytes = size_bytes
                     batch.rewrite(position)
                     size_bytes = batch.size_bytes
                 taken = 0
-                ttl_seconds = command.ttl_seconds
-                deadline_ms = now_ms + ttl_seconds * 1_000
                 listed = position.listed(now_ms)
-                due = state.due_at(deadline_ms)
             free -= units
             taken += units
             grants += 1
             version += 1
             why_not = None
-            # The position's own words, not the command's equal ones: encoding them is the same, and what
-            # the command was decoded to goes.
             value = encode_row(
                 (
                     ROW_SCHEMA,
@@ -166,15 +182,6 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
         batch.size_bytes = size_bytes
         batch.write_fresh(ids, values)
     return at
-
-
-def _plain_position(state: PartitionState, sku: str, location: str | None) -> Position | None:
-    """Give the position of a plain reserve; None where more must be looked at."""
-    by_location = state.skus.get(sku)
-    if by_location is None or location is None or sku in state.moved_skus or sku in state.purchase_limits:
-        return None
-    position = by_location.get(location)
-    return None if position is None or position.claims is not None or position.short else position
 
 
 def _write_down(
