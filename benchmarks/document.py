@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.machine import Machine, Revision
+from benchmarks.machine import ASK_SECONDS_MAX, Machine, Revision
 from benchmarks.result import RunResult
 from benchmarks.scenarios import BARE_LOOP, WORKER, PeersClosed, PeersOpen, Scenario, Target
 from benchmarks.statistics import Figures, medians
@@ -203,16 +204,36 @@ def is_whole(document: Document) -> bool:
 def newest_result(folder: Path = RESULTS, *, without: Path | None = None) -> Path:
     """Find the newest whole result in a folder, by the time at which it was measured.
 
+    In a git checkout only what git knows counts: what somebody just measured there is theirs alone.
+
     Raises:
         ResultFileError: there is none, or one that cannot be read.
     """
+    kept = known_to_git(folder)
     others = [
-        path for path in folder.glob("*.json") if without is None or path.resolve() != without.resolve()
+        path
+        for path in folder.glob("*.json")
+        if (kept is None or path.name in kept) and (without is None or path.resolve() != without.resolve())
     ]
     dated = [(document["date"], path) for path in others if is_whole(document := read_result(path))]
     if not dated:
-        raise ResultFileError(f"{folder} has no whole result to compare with: `make bench` makes one")
+        raise ResultFileError(f"{folder} has no whole result that git knows: `make bench` makes one")
     return max(dated)[1]
+
+
+def known_to_git(folder: Path) -> set[str] | None:
+    """Give the names of the files of a folder that git tracks or will; None outside of a checkout."""
+    try:
+        listed = subprocess.run(  # noqa: S603  # a fixed command
+            ["git", "-C", str(folder), "ls-files", "-z"],  # noqa: S607  # whichever git there is
+            capture_output=True,
+            text=True,
+            timeout=ASK_SECONDS_MAX,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return set(filter(None, listed.split("\0")))
 
 
 def scenario_named(document: Document, name: str) -> Document | None:

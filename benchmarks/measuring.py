@@ -13,7 +13,7 @@ from rich.console import Console
 
 from benchmarks.bench import Bench
 from benchmarks.compiled import CompileError
-from benchmarks.document import RESULTS, Document, result_document, scenario_document
+from benchmarks.document import RESULTS, Document, is_whole, result_document, scenario_document
 from benchmarks.environment import bench_at
 from benchmarks.gateway.stack import NotReadyError
 from benchmarks.harness import run
@@ -67,6 +67,10 @@ def measure_and_keep(options: Options) -> int:
         parts += [] if options.selection == "headline" else [options.selection]
         for path in save(document, folder, "-".join(parts)):
             screen.print(f"written: {path}", highlight=False, soft_wrap=True)
+        if folder == RESULTS and is_whole(document):
+            screen.print(
+                "README quotes it after `git add` and `python -m benchmarks.readme`", highlight=False
+            )
     return 0 if all(scenario["is_valid"] for scenario in document["scenarios"]) else EXIT_FAILED
 
 

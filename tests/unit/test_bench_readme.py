@@ -1,6 +1,7 @@
 """README's figures are those of the newest committed result, and nobody's memory of them."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def test_newest_result_goes_by_its_own_date_and_leaves_trials_and_parts_out(tmp_
     assert newest_result(tmp_path, without=new) == old
     with pytest.raises(ResultFileError, match="no whole result"):
         newest_result(tmp_path / "nothing")
+
+
+def test_result_that_git_does_not_know_is_quoted_nowhere(tmp_path: Path) -> None:
+    """Who runs `make bench` in a checkout has not changed what README ought to say."""
+    old = kept(tmp_path, "committed", date="2026-01-01T00:00:00+00:00")
+    new = kept(tmp_path, "measured", date="2026-02-01T00:00:00+00:00")
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)  # noqa: S603, S607
+    subprocess.run(["git", "-C", str(tmp_path), "add", old.name], check=True)  # noqa: S603, S607
+    assert newest_result(tmp_path) == old
+    subprocess.run(["git", "-C", str(tmp_path), "add", new.name], check=True)  # noqa: S603, S607
+    assert newest_result(tmp_path) == new
 
 
 def test_result_that_was_changed_by_hand_is_refused(tmp_path: Path) -> None:
