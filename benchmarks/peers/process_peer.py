@@ -2,10 +2,11 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -79,8 +80,7 @@ class ProcessPeer:
             workload = replace(workload, commands=min(workload.commands, self.commands_max))
         warm_up = self._warm_up(workload)
         usage = Usage(bench.bootstrap_servers)
-        async with _topics(bench, prefix):
-            place = await self._state_stock(bench, workload, warm_up, prefix)
+        async with _placed(bench, workload, warm_up, prefix) as place:
             topic = f"{prefix}{ORDER_EVENTS}"
             records = itertools.chain(warm_up_records(warm_up), workload.values())
             await produce(bench.bootstrap_servers, topic, records)
@@ -102,8 +102,7 @@ class ProcessPeer:
         warm_up = self._warm_up(workload)
         values = list(workload.values())
         usage = Usage(bench.bootstrap_servers)
-        async with _topics(bench, prefix):
-            place = await self._state_stock(bench, workload, warm_up, prefix)
+        async with _placed(bench, workload, warm_up, prefix) as place:
             topic = f"{prefix}{ORDER_EVENTS}"
             await produce(bench.bootstrap_servers, topic, warm_up_records(warm_up))
             async with OutcomeWatch(bench.bootstrap_servers, place.ledger_topic, workload) as watch:
@@ -134,19 +133,6 @@ class ProcessPeer:
     def _warm_up(self, workload: Workload) -> Workload:
         return warm_up_of(workload, min(self.warm_up_commands, WARM_UP_TIMES_MAX * workload.commands))
 
-    async def _state_stock(
-        self, bench: Bench, workload: Workload, warm_up: Workload, prefix: str
-    ) -> PeerPlace:
-        values: Iterator[bytes] = itertools.chain(
-            map(as_warm_up, warm_up.stock_values()), workload.stock_values()
-        )
-        records = ((None, value) for value in values)
-        await produce(bench.bootstrap_servers, f"{prefix}{STOCK_EVENTS}", records)
-        folder = bench.folder / prefix
-        folder.mkdir()
-        ledger_topic = worker_place(prefix).ledger_topic
-        return PeerPlace(bench.bootstrap_servers, prefix, ledger_topic, folder, workload.skus + warm_up.skus)
-
     def _start(self, place: PeerPlace) -> PeerProcess:
         return PeerProcess("peer", self.command(place), place.folder)
 
@@ -163,13 +149,25 @@ def _result(figures: Figures, reading: LedgerReading, workload: Workload, found:
 
 
 @asynccontextmanager
-async def _topics(bench: Bench, prefix: str) -> AsyncIterator[None]:
-    """Have the product's topics, and delete afterwards also those that a peer made with the same prefix."""
+async def _placed(
+    bench: Bench, workload: Workload, warm_up: Workload, prefix: str
+) -> AsyncIterator[PeerPlace]:
+    """Have topics with all counts in them and a folder; afterwards give back the disk."""
+    values = itertools.chain(map(as_warm_up, warm_up.stock_values()), workload.stock_values())
+    records = ((None, value) for value in values)
     async with bench.topics(prefix):
-        try:
-            yield
-        finally:
-            await _delete_changelogs(bench.bootstrap_servers, prefix)
+        await produce(bench.bootstrap_servers, f"{prefix}{STOCK_EVENTS}", records)
+        with TemporaryDirectory(dir=bench.folder, ignore_cleanup_errors=True) as folder:
+            try:
+                yield PeerPlace(
+                    bench.bootstrap_servers,
+                    prefix,
+                    worker_place(prefix).ledger_topic,
+                    Path(folder),
+                    workload.skus + warm_up.skus,
+                )
+            finally:
+                await _delete_changelogs(bench.bootstrap_servers, prefix)
 
 
 async def _delete_changelogs(bootstrap_servers: str, prefix: str) -> None:
