@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inventory_stream.adapters.compiled import is_ledger_compiled
 from inventory_stream.ledger import decide as decide_module
 from inventory_stream.ledger.decide import DecodedRecord, decide_batch
 from inventory_stream.ledger.rules import Rules
@@ -151,6 +152,7 @@ def test_keys_and_sizes_hold_for_any_id(name: str) -> None:
     assert [key for key, _ in rows if key.startswith(b"r/")] == [b"r/R1", reservation_key(name)]
 
 
+@pytest.mark.skipif(is_ledger_compiled(), reason="compiled code has the size that closes a batch in it")
 def test_a_full_batch_ends_within_a_run() -> None:
     """P6: a run stops where the batch is full, at the same command as one by one would."""
     reserves = [_reserve(f"p{n}", f"R{n}") for n in range(20)]
