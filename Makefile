@@ -7,10 +7,10 @@ DEPLOY_VENV := .venv-deploy
 DEPLOY_READY := $(DEPLOY_VENV)/.ready
 MUTATION_VENV := .venv-mutation
 MUTATION_READY := $(MUTATION_VENV)/.ready
-PACKAGES := inventory_stream agents models tests benchmarks
+PACKAGES := inventory_stream agents models tests benchmarks setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint type imports test-unit test-integration check-deploy k8s-rules screenshots fuzz schemathesis mutation up sim soak bench bench-ratio bench-gateway bench-channels lock lock-image clean
+.PHONY: help demo test check fmt lint type imports test-unit test-compiled test-integration wheel-compiled check-deploy k8s-rules screenshots fuzz schemathesis mutation up sim soak bench bench-ratio bench-gateway bench-channels lock lock-image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -25,7 +25,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## set up and run everything on real till data: a flash sale, killed workers, three channels, nothing oversold
 	$(BIN)/inventory-stream demo
 
-test: check test-integration check-deploy bench-ratio ## set up and pass every check and test
+test: check test-compiled test-integration check-deploy bench-ratio ## set up and pass every check and test
 
 check: fmt lint type imports test-unit ## the quick ones: no Kafka, no Redis
 
@@ -43,6 +43,9 @@ imports: $(READY) ## the layers of pyproject.toml hold
 
 test-unit: $(READY) ## ledger tables, model, bad input, flows on fakes
 	$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/fuzz tests/verification tests/simulation -m "not broker and not redis"
+
+test-compiled: $(READY) ## the ledger's tests on the ledger compiled by mypyc (docs/compiled.md); needs a C compiler
+	$(BIN)/python -m tests.compiled
 
 test-integration: $(READY) ## real Kafka, real Redis, kill -9
 	$(BIN)/pytest -q -m "broker or redis" tests
@@ -85,6 +88,9 @@ up: $(READY) ## Kafka and Valkey on this machine, until Ctrl-C
 
 sim: $(READY) ## one partition in virtual time: SEED=123 tells a seed's story, SEEDS=2000 runs many (docs/simulation.md)
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) $(if $(CRASH),--crash $(CRASH)),$(if $(MUTANTS),--mutants,--seeds $(or $(SEEDS),1000)))
+
+wheel-compiled: $(READY) ## a wheel of this platform with the ledger compiled, into dist/
+	INVENTORY_STREAM_COMPILE=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 soak: $(READY) ## half an hour of orders, memory watched: MINUTES=30 RATE=5000 (20 GB of disk; not in CI)
 	$(BIN)/python -m tests.e2e.soak --minutes $(or $(MINUTES),30) --rate $(or $(RATE),5000)

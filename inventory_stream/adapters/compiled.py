@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 
 def is_ledger_compiled() -> bool:
-    """Whether the ledger is made of extension modules; they all are or none, so one of them tells."""
+    """Whether the ledger is made of extension modules; one of them tells for all that are compiled."""
     spec = find_spec("inventory_stream.ledger.decide")
     return spec is not None and str(spec.origin).endswith(tuple(EXTENSION_SUFFIXES))
 
