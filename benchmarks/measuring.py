@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
@@ -65,13 +66,19 @@ def measure_and_keep(options: Options) -> int:
     if folder is not None:
         parts = [document["date"][:10], slug(document["machine"])]
         parts += [] if options.selection == "headline" else [options.selection]
-        for path in save(document, folder, "-".join(parts)):
+        for path in save(document, folder, unused_name(folder, "-".join(parts))):
             screen.print(f"written: {path}", highlight=False, soft_wrap=True)
         if folder == RESULTS and is_whole(document):
             screen.print(
                 "README quotes it after `git add` and `python -m benchmarks.readme`", highlight=False
             )
     return 0 if all(scenario["is_valid"] for scenario in document["scenarios"]) else EXIT_FAILED
+
+
+def unused_name(folder: Path, name: str) -> str:
+    """Give a name that no result has yet: a second one of a day does not replace the first."""
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(each for each in names if not (folder / f"{each}.json").exists())
 
 
 def measure(

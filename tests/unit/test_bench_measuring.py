@@ -57,6 +57,15 @@ def test_selections_name_their_result_and_their_runs() -> None:
         Options(only=["hot"]).chosen()
 
 
+def test_second_result_of_a_day_does_not_replace_the_first(tmp_path: Path) -> None:
+    """What is compared with later must still be there."""
+    assert measuring.unused_name(tmp_path, "day") == "day"
+    (tmp_path / "day.json").touch()
+    assert measuring.unused_name(tmp_path, "day") == "day-2"
+    (tmp_path / "day-2.json").touch()
+    assert measuring.unused_name(tmp_path, "day") == "day-3"
+
+
 def test_peers_are_described_with_ours_first() -> None:
     """The terms of the worker and of the floor stand in the same columns as those of the others."""
     names = [peer["name"] for peer in measuring.peer_documents()]
