@@ -30,7 +30,7 @@ _SILENT: Final = _KNOWN - _EXCEPTIONS
 
 
 class _FreshOutcome(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
-    """The beginning of a `FreshRow`: all that is asked of nearly every row, in 0.3 us instead of 1.9."""
+    """The beginning of a `FreshRow`: all that is asked of nearly every row, without the rest."""
 
     term: int
     command_id: str
@@ -88,7 +88,7 @@ def _of_answer(
         )
     has_drift = answer.outcome == Outcome.NOT_AUTHORITY and answer.breakdown is not None
     if not answer.movements and not has_drift and answer.outcome not in _EXCEPTIONS:
-        return []  # nearly every row: what follows would cost it 3 us for nothing
+        return []  # nearly every row: what follows took it from 2.1 us to 5.1 for nothing
     # The decision's time sets two decisions of one id apart: outcomes that bind none (R27).
     name = f"{encode_id(reservation_id or '')}/{encode_id(answer.command_id)}/{answer.at_ms}"
     shared = ExceptionDetail(

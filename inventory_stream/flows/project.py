@@ -201,7 +201,7 @@ class ProjectionFlow:
 async def _persist(one: PartitionProjection, step: Callable[[], Awaitable[None]]) -> None:
     """Repeat a step, with a rebuild before it where needed, until it is done or we are stopped."""
     if one.lost is None:
-        # Nearly always all there is to do, and setting up for repeats takes 50 us.
+        # Nearly always all there is to do, without setting up for repeats.
         try:
             await step()
         except (RetryableError, StoppedError):

@@ -11,8 +11,8 @@
 --   7  offset of the newest row behind 8; -1: none
 --   8  array: field, units, field, units: all of ch:, sale:, backorder and beside that there are
 --
--- Returns for each key, with spaces between (one answer instead of hundreds, each of which costs the
--- client 15 us): the new total, -1 when the hash has a higher v or the same with later paths, -2 for a
+-- Returns for each key, with spaces between (one answer instead of hundreds, each of which cost the
+-- client 12 us): the new total, -1 when the hash has a higher v or the same with later paths, -2 for a
 -- 'change' of a hash that is not there: its other locations would be missing.
 --
 -- Lua's numbers are doubles, exact up to 2^53 = 9.0e15. A generation is ms since 1970 (1.8e12), an

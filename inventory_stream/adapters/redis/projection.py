@@ -48,8 +48,8 @@ _REFUSALS: Final = {-1: Refusal.OLDER, -2: Refusal.ABSENT}
 # busy for under 1 ms. Larger saves no round trip worth having, smaller costs some.
 _MEMBERS_MAX: Final = 1_000
 
-# SKUs of one call of the guard script: the server is busy for about 1 ms, and storefronts' reads get their
-# turn in between. Ten times fewer cost the client a third more.
+# SKUs of one call of the guard script: the server is busy with it for 1.2 ms (12 us a SKU, measured on
+# batches of 300), and storefronts' reads get their turn in between. More would spare no answer worth having.
 _SKUS_PER_CALL: Final = 100
 
 # How often `settle_sold_out` looks again after its own change. Each look after the first is needed
