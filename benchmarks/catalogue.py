@@ -1,4 +1,7 @@
-"""Every scenario with its figures' targets, and which of them each tier runs."""
+"""Every scenario with its figures' targets, and which of them each tier runs.
+
+Longer than a module should be because it is a table.
+"""
 
 from typing import Final
 
