@@ -25,7 +25,7 @@ _COLOURS: Final[Mapping[str, str]] = {WORKER: BLUE, BARE_LOOP: GREY, COMPILED: S
 _WIDTH_INCHES: Final = 8.6
 _BAR_INCHES: Final = 0.27
 _MARGIN_INCHES: Final = 0.95
-_TITLE_CHARACTERS: Final = 92
+_TITLE_CHARACTERS: Final = 80
 _LABEL_ROOM: Final = 1.36
 """The axis ends so far beyond the longest bar, for what is written behind it."""
 
