@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from inventory_stream.ledger.reservations import Held
 
 _POSITIONAL_RESERVE: Final = POSITIONAL[Reserve]
+RESERVES: Final = frozenset({Reserve, _POSITIONAL_RESERVE})
+"""What may be a plain reserve."""
 _GRANTED: Final = int(Outcome.GRANTED)
 _ALL_RESERVED: Final = int(Outcome.ALL_RESERVED)
 _SOLD_OUT: Final = int(Outcome.SOLD_OUT)
