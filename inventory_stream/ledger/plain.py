@@ -117,6 +117,7 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
                     size_bytes = batch.size_bytes
                 taken = 0
                 listed = position.listed(now_ms)
+                position.count_if_many()
             free -= units
             taken += units
             grants += 1

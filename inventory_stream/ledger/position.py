@@ -11,18 +11,21 @@ from typing import Final
 from inventory_stream.ledger.claims import Claims
 from inventory_stream.ledger.reservations import Held, opened, standing
 from inventory_stream.ledger.rules import NETTING_WINDOW_MS
-from models.rows import ROW_SCHEMA, PositionRow, ReservationRow, encode_row, position_key
+from models.rows import ROW_SCHEMA, Fresh, PositionRow, ReservationRow, encode_row, position_key
 
 # Below this many listed reservations a walk over ended ones costs less than avoiding it.
 _PRUNE_MIN: Final = 64
+# From so many on the deadlines are counted whether somebody asked or not. A hot SKU counts a run at a time,
+# and the first refusal of a sale would otherwise wait for all of its grants: 0.26 s after 570,000.
+_COUNT_FROM: Final = 1_000
 _AGE: Final = attrgetter("created_ms", "reservation_id")
 
 
 class _Holders:
     """Who holds units at a position: see Position; `deadlines` is a heap of the keys of `holds`.
 
-    Both are None until somebody asks for the earliest deadline, and again when nobody did between two
-    walks: a position that never sells out is never asked, and there they were a third of each grant.
+    Both are None until somebody asks for the earliest deadline, or many are listed, and again when neither
+    was so between two walks: where few are and nothing sells out, they were a third of each grant.
     """
 
     __slots__ = ("deadlines", "holds", "is_asked", "ordered", "prune_at", "reservations")
@@ -237,18 +240,21 @@ class Position:
 
     def _prune(self, holders: _Holders, now_ms: int) -> None:
         """Forget those that ended, or remember them for a while only."""
-        live: list[Held] = []
-        for held in holders.reservations:
-            row = standing(held)
-            if row is not None and row.ended_ms:
-                self.settle(row, now_ms)
-            else:
-                live.append(held if row is None else row)
-        holders.reservations = live
+        live = holders.reservations
+        # Mostly nothing ended at a SKU that sells: seen at a fourth of the time of the walk itself.
+        if any([type(held) is not Fresh or held.row is not None for held in live]):  # noqa: C419
+            live = []
+            for held in holders.reservations:
+                row = standing(held)
+                if row is not None and row.ended_ms:
+                    self.settle(row, now_ms)
+                else:
+                    live.append(held if row is None else row)
+            holders.reservations = live
+            holders.ordered = 0
         # Twice what lives: each walk is paid for by as many grants.
         holders.prune_at = 2 * len(live) + _PRUNE_MIN
-        holders.ordered = 0
-        if not holders.is_asked:
+        if not holders.is_asked and len(live) < _COUNT_FROM:
             holders.holds = None
         holders.is_asked = False
 
@@ -297,6 +303,13 @@ class Position:
                 rows[ordered:] = tail
             holders.ordered = len(rows)
         return rows
+
+    def count_if_many(self) -> None:
+        """Count deadlines from now on where many are listed; before more of them are listed or held."""
+        holders = self._holders
+        if holders is not None and holders.holds is None and len(holders.reservations) >= _COUNT_FROM:
+            holders.holds = self._counted(holders)
+            holders.deadlines = sorted(holders.holds)
 
     def hold(self, deadline_ms: int, lines: int = 1) -> None:
         """Count more live lines with this deadline, which are listed or will be at once."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from inventory_stream.adapters.compiled import is_ledger_compiled
 from inventory_stream.ledger import decide as decide_module
 from inventory_stream.ledger.decide import DecodedRecord, decide_batch
+from inventory_stream.ledger.invariants import violations
 from inventory_stream.ledger.rules import Rules
 from inventory_stream.ledger.state import PartitionState
 from models import commands as c
@@ -202,3 +203,29 @@ def test_a_plain_confirm_that_a_netting_count_knew_moves_on_hand() -> None:
         pass
     position = state.skus[SKU]["L1"]
     assert (position.on_hand, position.allocated, position.available_to_promise) == (5, 2, 3)
+
+
+def test_a_busy_position_knows_its_earliest_deadline_from_many_on() -> None:
+    """Deadlines are counted as they come where many are listed, and stay right whatever ends (R15)."""
+    state = fresh_state(Rules())
+    stock = [DecodedRecord(0, NOON, [c.Adjust("a1", SKU, "L1", 5_000, NOON)])]
+    orders: list[DecodedRecord] = []
+    for offset in range(30):
+        pack: list[c.Command] = [
+            _reserve(f"p{offset}-{at}", f"R{offset}-{at}", ttl_seconds=60 + offset % 7) for at in range(50)
+        ]
+        if offset > 20:
+            pack[::9] = [
+                c.Confirm(f"e{offset}-{at}", f"R{offset - 20}-{at}", SKU) for at in range(0, len(pack), 9)
+            ]
+        orders.append(DecodedRecord(offset, NOON + 1 + offset, pack))
+    for at in range(0, len(orders), 6):
+        list(decide_batch(state, stock, orders[: at + 6], orders[at].arrival_ms))
+        stock = []
+    position = state.position(SKU, "L1")
+    holders = position._holders
+    assert holders is not None
+    assert holders.holds, "they were not counted before anybody asked"
+    assert not list(violations(state))
+    list(decide_batch(state, [], [DecodedRecord(30, NOON + 64_000, [])], NOON + 64_000))  # some expire
+    assert not list(violations(state))
