@@ -71,6 +71,9 @@ _LATENCY_SECONDS: Final = WARM_UP_SECONDS + MEASURED_SECONDS
 _PACKED_SECONDS: Final = WARM_UP_SECONDS + PACKED_SECONDS
 _KILL_AND_HEIR_SECONDS: Final = KILL_SECONDS + 16
 """Between two kills at most: the session timeout of 6 s, a start, the reading of the partition, twice."""
+FAULTS_STOCK_PERCENT: Final = 100 * KILLS * KILL_SECONDS // 2 // ((KILLS + 1) * _KILL_AND_HEIR_SECONDS)
+"""Of all commands that could fall due: the stock ends halfway to the last kill, if every heir came at once,
+so that owners are killed and followed while units are left and when none is: an oversell would show."""
 
 
 def _times_kafka_streams(at_least: float) -> Target:
@@ -342,7 +345,12 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
             title=f"one hot SKU at 5k/s due, its owner killed (SIGKILL) {KILLS} times, "
             + ("which keeps its place in the group" if is_static else "which joins the group anew"),
             about_seconds=75 if is_static else 110,
-            workload=Workload(FAULTS_RATE_PER_S * (KILLS + 1) * _KILL_AND_HEIR_SECONDS, 1, Form.SINGLE),
+            workload=Workload(
+                FAULTS_RATE_PER_S * (KILLS + 1) * _KILL_AND_HEIR_SECONDS,
+                1,
+                Form.SINGLE,
+                stock_percent=FAULTS_STOCK_PERCENT,
+            ),
             rate_per_s=FAULTS_RATE_PER_S,
             kills=KILLS,
             kill_seconds=KILL_SECONDS,

@@ -189,7 +189,8 @@ def faults(
 
     One outcome per command, each the one that the model gives; no SKU granted beyond its stock;
     the sum granted as expected; the position rows in agreement. Where only the first `sent` commands were
-    asked, no other may have an outcome.
+    asked, no other may have an outcome. A stock that was not asked up would hide an oversell, so a load that
+    ought to sell out must have done so.
     """
     found = []
     asked = workload.commands if sent is None else sent
@@ -202,6 +203,8 @@ def faults(
     if strangers:
         found.append(f"{strangers} answers to commands that were not sent")
     wanted = workload.granted[:asked]
+    if workload.stock_percent < 100 and 0 not in wanted:
+        found.append("no command was refused: the check of the stock says nothing")
     wrong = sum(got != want for got, want in zip(reading.granted[:asked], wanted, strict=True))
     if wrong:
         found.append(f"{wrong} commands were granted other units than the model gives")

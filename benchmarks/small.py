@@ -95,7 +95,9 @@ def _(_scenario: Scaling) -> dict[str, Any]:
 
 @_smaller.register
 def _(scenario: Faults) -> dict[str, Any]:
-    return _of_load(scenario, 20 * RATE_PER_S, rate_per_s=RATE_PER_S, kills=1, kill_seconds=1)
+    smaller = _of_load(scenario, 20 * RATE_PER_S, rate_per_s=RATE_PER_S, kills=1, kill_seconds=2)
+    # Of what falls due in 0.2 s: gone when the owner is killed.
+    return smaller | {"workload": replace(smaller["workload"], stock_percent=1)}
 
 
 @_smaller.register

@@ -5,8 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.bare_loop import BareRow
+from benchmarks.catalogue import FAULTS
 from benchmarks.ledger_check import LedgerReading, decode_bare_row, decode_worker_row, faults
 from benchmarks.load import LOCATION, Form, Workload, sku_name
+from benchmarks.scenarios import Faults
+from benchmarks.small import small
 from models.rows import Answer, Line, PositionRow, ReservationRow, encode_row
 
 WORKLOAD = Workload(commands=100, skus=2, form=Form.SINGLE)
@@ -88,6 +91,31 @@ def test_planted_fault_is_found(plant: Callable[[LedgerReading], None], word: st
     reading = right_reading()
     plant(reading)
     assert any(word in fault for fault in faults(reading, WORKLOAD, has_positions=True))
+
+
+def test_load_that_did_not_sell_out_says_so() -> None:
+    """Where all that was sent fitted into the stock, no oversell could have shown: that must not count."""
+    workload = Workload(commands=100, skus=1, form=Form.SINGLE)
+    reading = LedgerReading.of(workload)
+    sent = workload.granted.index(0)
+    for number in range(sent):
+        reading.outcomes[number] = 1
+        reading.granted[number] = workload.granted[number]
+    reading.granted_of[sku_name(0)] = sum(reading.granted)
+    (fault,) = faults(reading, workload, has_positions=False, sent=sent)
+    assert fault == "no command was refused: the check of the stock says nothing"
+    reading.outcomes[sent] = 1
+    assert faults(reading, workload, has_positions=False, sent=sent + 1) == []
+
+
+@pytest.mark.parametrize("scenario", [*FAULTS, *map(small, FAULTS)], ids=lambda scenario: scenario.title)
+def test_stock_ends_before_the_last_kill(scenario: Faults) -> None:
+    """An owner must be killed with nothing left, and one that was not small also with something left."""
+    first_refused = scenario.workload.granted.index(0)
+    earliest_last_kill = scenario.kills * scenario.kill_seconds * scenario.rate_per_s
+    assert first_refused < earliest_last_kill * 0.6
+    if scenario.kills > 1:
+        assert first_refused > scenario.kill_seconds * scenario.rate_per_s
 
 
 def test_rows_of_both_subjects_tell_sku_and_units() -> None:

@@ -73,7 +73,7 @@ def test_zipf_asks_for_the_first_sku_most() -> None:
 
 def test_commands_that_were_not_sent_must_have_no_outcome() -> None:
     """Where a load ended early, the sent commands must be right and the others untouched."""
-    workload = Workload(10, 1, Form.SINGLE)
+    workload = Workload(10, 1, Form.SINGLE, stock_percent=20)
     reading = LedgerReading.of(workload)
     reading.outcomes[:4] = b"\1" * 4
     reading.granted[:4] = workload.granted[:4]
