@@ -13,6 +13,10 @@ DECIDED_OVER_TIME: Final = "decided_per_s_over_s"
 KILLS_OVER_TIME: Final = "kills_over_s"
 """Of a fault mode: when each kill was (y: its number)."""
 
+ENDED_BY: Final = "ended by "
+"""How the fault of a run begins that an exception ended, whichever subject it was about; it is filed under
+the worker, and the run has no other results."""
+
 
 class SubjectResult(NamedTuple):
     """One subject in one run. It counts only when `faults` is empty.

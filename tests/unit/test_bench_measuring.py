@@ -1,5 +1,8 @@
 """What is measured when, and what becomes of a run that fails."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,7 @@ import pytest
 from benchmarks import measuring
 from benchmarks.bench import Bench
 from benchmarks.catalogue import HEADLINE, SCENARIOS
+from benchmarks.document import is_whole, read_result
 from benchmarks.options import FULL_RUNS, Options, ScenarioNameError
 from benchmarks.result import RunResult, SubjectResult
 from benchmarks.scenarios import BARE_LOOP, WORKER, Faults, Scenario
@@ -33,11 +37,75 @@ async def test_run_that_ends_early_takes_no_other_with_it(monkeypatch: pytest.Mo
     bench = Bench("nowhere:1", launcher, Path(), said.append)
     failed, passed = await measuring._run_all(bench, [(first, 1), (second, 1)])
     assert not failed["is_valid"]
-    assert failed["runs"][0][WORKER]["faults"] == ["TimeoutError: not decided in time"]
+    assert failed["runs"][0][WORKER]["faults"] == ["ended by TimeoutError: not decided in time"]
     assert not any(target["met"] for target in failed["targets"])
     assert passed["is_valid"]
     assert passed["medians"][WORKER] == {"commands_per_s": 5.0}
     assert any("DOES NOT COUNT" in line for line in said)
+
+
+@pytest.mark.parametrize("error", [RuntimeError(""), ZeroDivisionError("division by zero"), ValueError("x")])
+async def test_error_that_nobody_thought_of_ends_one_run_alone(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A fault in a generator or in a check must not lose the hours before it."""
+
+    async def run(_: Bench, __: Scenario, number: int) -> RunResult:
+        if number == 0:
+            raise error
+        return GOOD
+
+    monkeypatch.setattr(measuring, "run", run)
+    launcher: Any = None
+    said: list[str] = []
+    bench = Bench("nowhere:1", launcher, Path(), said.append)
+    (summed,) = await measuring._run_all(bench, [(SCENARIOS[0], 2)])
+    assert not summed["is_valid"]
+    assert [list(run) for run in summed["runs"]] == [[WORKER], [WORKER, BARE_LOOP]]
+    assert any(f"({Path(__file__).name}:" in line for line in said)  # where to look
+
+
+def have_runs(monkeypatch: pytest.MonkeyPatch, last: BaseException | None) -> None:
+    """Have every run but the first end by `last` (None: go well), without a broker."""
+    launcher: Any = None
+
+    @contextmanager
+    def bench_at(*_: object) -> Iterator[Bench]:
+        yield Bench("nowhere:1", launcher, Path(), lambda _: None)
+
+    async def run(_: Bench, __: Scenario, number: int) -> RunResult:
+        if number and last is not None:
+            raise last
+        return GOOD
+
+    monkeypatch.setattr(measuring, "bench_at", bench_at)
+    monkeypatch.setattr(measuring, "run", run)
+
+
+def test_interrupted_bench_keeps_what_it_measured_and_says_where(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C after an hour leaves the hour's runs, readable, and never taken for a whole result."""
+    have_runs(monkeypatch, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        measuring.measure_and_keep(Options(only=[SCENARIOS[0].name], runs=3, results=tmp_path))
+    (kept,) = tmp_path.iterdir()
+    assert kept.name.endswith(".partial.json")
+    assert str(kept) in capsys.readouterr().out
+    document = read_result(kept)
+    assert [len(scenario["runs"]) for scenario in document["scenarios"]] == [1]
+    assert not is_whole(document)
+
+
+def test_whole_result_takes_the_place_of_the_unfinished_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Once all is written, nothing of the way there is left."""
+    have_runs(monkeypatch, None)
+    measuring.measure_and_keep(Options(only=[SCENARIOS[0].name], runs=2, results=tmp_path))
+    (result,) = tmp_path.glob("*.json")
+    assert len(json.loads(result.read_text(encoding="utf-8"))["scenarios"][0]["runs"]) == 2
+    assert not list(tmp_path.glob("*.partial.*"))
 
 
 def test_selections_name_their_result_and_their_runs() -> None:
