@@ -327,7 +327,7 @@ class OwnPartition:
         self._under_way = (await self._log.append(rows), durable, [])
         self.figures.appends += 1
         self.figures.rows += len(rows)
-        # The sender runs on this loop: let it put the batch on the wire before the next decisions.
+        # A turn for heartbeats, the fetch and other partitions between two batches of a long input.
         await asyncio.sleep(0)
 
     async def _acknowledge(self) -> None:

@@ -76,8 +76,9 @@ class LedgerLog(Protocol):
         """Keys that a lower term wrote: the owner appends its own value of them again (P4)."""
 
     async def append(self, rows: Sequence[RowRecord]) -> Awaitable[int]:
-        """Queue rows as ONE atomic batch; await the result for its base offset.
+        """Send rows as ONE atomic batch; await the result for its base offset.
 
+        Returns once the batch is on its way, so that it does not wait for the decisions that follow.
         At most one append may be under way (P6). Never with no rows.
 
         Raises:

@@ -176,6 +176,14 @@ def check_each_produce(producer: AIOKafkaProducer, check: Callable[[], None]) ->
     client.send = checked_send
 
 
+def is_written(producer: AIOKafkaProducer) -> bool:
+    """Tell whether the system has all that the producer's connections were given to write."""
+    return not any(
+        conn._writer is not None and conn._writer.transport.get_write_buffer_size()  # noqa: SLF001
+        for conn in producer.client._conns.values()  # noqa: SLF001
+    )
+
+
 def survive_broken_writes() -> None:
     """Have a write to a connection that has just been reset fail as a lost connection, for all of aiokafka.
 
