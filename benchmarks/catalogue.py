@@ -12,6 +12,7 @@ from benchmarks.scenarios import (
     FULL_MEMORY,
     GATEWAY,
     KAFKA_STREAMS,
+    KAFKA_STREAMS_SOON,
     RESTARTED,
     STORM,
     TAKEN_OVER,
@@ -23,6 +24,7 @@ from benchmarks.scenarios import (
     FullMemory,
     GatewayLoad,
     Groups,
+    IfSlow,
     Memory,
     Mixed,
     OpenLoop,
@@ -58,6 +60,9 @@ PACKED_SECONDS: Final = 10
 """Measured at 100k/s: a million latencies."""
 WIDE_SKUS: Final = 5_000
 LIVE: Final = 1_000_000
+SWEEP_STOCK_PERCENT: Final = 25
+"""Of the commands of a sweep in which every rate was tried twice, so half of those where none had to be: the
+commands of the rates up to the limit are nearly all granted, and what is left sells out at the end."""
 STORM_TTL_SECONDS: Final = 15
 """From the reserve of what shall expire: 100,000 are decided in 1 s, so the others come calmly for 10 s
 before."""
@@ -76,12 +81,20 @@ FAULTS_STOCK_PERCENT: Final = 100 * KILLS * KILL_SECONDS // 2 // ((KILLS + 1) * 
 so that owners are killed and followed while units are left and when none is: an oversell would show."""
 
 
-def _times_kafka_streams(at_least: float) -> Target:
-    """Ask for so many times its rate: the bound against the best that it makes, 78,000/s.
+def _times_kafka_streams(at_least: float, *, if_slow: float) -> Target:
+    """Ask for so many times its rate, by what it makes in that run.
 
-    Where it makes 60,000/s or less, the design asks for 3 times hot and 8 times packed.
+    The design has both bounds: one for a machine where it makes 60,000/s or less, and a lower one that was
+    set when its best was 78,000/s. In results of 2026-11-22 it makes 128,000 to 136,000/s, where the lower
+    bound asks for more decisions than the higher one would of 60,000/s.
     """
-    return Target("commands_per_s", at_least=at_least, is_ratio=True, against=KAFKA_STREAMS)
+    return Target(
+        "commands_per_s",
+        at_least=at_least,
+        is_ratio=True,
+        against=KAFKA_STREAMS,
+        if_slow=IfSlow(60_000, if_slow),
+    )
 
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
@@ -193,19 +206,19 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Sweep(
         name="sweep",
         title="latency over the rate, one JSON command per record, 5,000 SKUs, until p99 passes 25 ms",
-        about_seconds=50,
+        about_seconds=60,
         headline_runs=1,
         runs_max=3,
-        workload=Workload(4 * 238_000, WIDE_SKUS, Form.SINGLE),
+        workload=Workload(2 * 4 * 238_000, WIDE_SKUS, Form.SINGLE, stock_percent=SWEEP_STOCK_PERCENT),
         rates_per_s=(1_000, 2_000, 5_000, 10_000, 20_000, 40_000, 60_000, 100_000),
         seconds_each=4,
     ),
     Sweep(
         name="sweep-packed",
         title="latency over the rate, positional packs of 100, one hot SKU, until p99 passes 25 ms",
-        about_seconds=60,
+        about_seconds=70,
         runs_max=3,
-        workload=Workload(4 * 520_000, 1, Form.POSITIONAL),
+        workload=Workload(2 * 4 * 520_000, 1, Form.POSITIONAL, stock_percent=SWEEP_STOCK_PERCENT),
         rates_per_s=(20_000, 50_000, 100_000, 150_000, 200_000),
         seconds_each=4,
     ),
@@ -314,14 +327,14 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         about_seconds=100,
         headline_runs=1,
         workload=Workload(PEER_COMMANDS, 1, Form.SINGLE),
-        targets=(_times_kafka_streams(2.3),),
+        targets=(_times_kafka_streams(2.3, if_slow=3.0),),
     ),
     PeersClosed(
         name="peers-hot-packed",
         title="one hot SKU, positional packs of 100, by whatever else could do it",
         about_seconds=100,
         workload=Workload(PEER_COMMANDS, 1, Form.POSITIONAL),
-        targets=(_times_kafka_streams(6.4),),
+        targets=(_times_kafka_streams(6.4, if_slow=8.0),),
     ),
     PeersClosed(
         name="peers-wide",
@@ -337,7 +350,11 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         workload=Workload(PEER_RATE_PER_S * (PEER_WARM_UP_SECONDS + PEER_SECONDS), WIDE_SKUS, Form.SINGLE),
         rate_per_s=PEER_RATE_PER_S,
         warm_up_commands=PEER_RATE_PER_S * PEER_WARM_UP_SECONDS,
-        targets=(Target("p99_ms", at_most=0.1, is_ratio=True, against=KAFKA_STREAMS),),
+        # The first is its best: a commit interval for latency.
+        targets=tuple(
+            Target("p99_ms", at_most=0.1, is_ratio=True, against=one)
+            for one in (KAFKA_STREAMS_SOON, KAFKA_STREAMS)
+        ),
     ),
     *(
         Faults(

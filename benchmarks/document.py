@@ -97,6 +97,7 @@ def _judged(target: Target, runs: Sequence[RunResult], *, is_valid: bool) -> Doc
         else medians(list(_counted(runs, target.subject)))
     )
     value = figures.get(target.figure)
+    target = target.beside(medians(list(_counted(runs, target.against))).get(target.figure))
     return {
         "subject": target.subject,
         "figure": target.figure,

@@ -20,8 +20,10 @@ append on, `broker_...` and `harness_...` of the others over the whole run, a pr
 of rows coming out. The JSON file has the sizes of all batches, in buckets of powers of two.
 
 `sweep`: one worker, rates one after the other, each after the line that the one before left was decided; a
-fifth of each does not count. It ends with the first rate whose p99 passes the bound. `generator_lag_p99_ms`
-says how late the generator itself was: its lateness is in the latencies, against us.
+fifth of each does not count. A rate whose p99 passes the bound is tried again (`tries`), the better try
+counts, and it ends with the first rate that passes it twice. Where all was granted until then, more commands
+are sent at once, unmeasured, until a thousand were refused. `generator_lag_p99_ms` says how late the
+generator itself was: its lateness is in the latencies, against us.
 
 `mixed`: stock of half the SKUs is tight, so that reserves are refused; the others are corrected, by the
 other topic, and have plenty, as the two topics have no order. Every answer, every repeat's, and every

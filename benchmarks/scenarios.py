@@ -1,7 +1,7 @@
 """The kinds of scenario: what is done, what is measured, what a figure must reach. catalogue.py has all."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, NamedTuple, Self
 
 from benchmarks.load import Form, Workload
 
@@ -16,14 +16,23 @@ STORM: Final = "while reservations expire"
 CALM: Final = "before they expire"
 GATEWAY: Final = "gateway"
 KAFKA_STREAMS: Final = "Kafka Streams"
-"""The peer that targets name; the others have their names in benchmarks/peers."""
+KAFKA_STREAMS_SOON: Final = "Kafka Streams, commit 10 ms"
+"""The peers that targets name; the others have their names in benchmarks/peers."""
+
+
+class IfSlow(NamedTuple):
+    """Where the other side's figure is not above `other_at_most`, the ratio must be `at_least`."""
+
+    other_at_most: float
+    at_least: float
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a figure of a subject must reach; one bound is set.
 
-    `is_ratio`: not the figure itself, but how it compares with that of `against` in the same run.
+    `is_ratio`: not the figure itself, but how it compares with that of `against` in the same run. `if_slow`
+    is a higher bound of a ratio, for where the other side makes little.
     """
 
     figure: str
@@ -32,6 +41,13 @@ class Target:
     is_ratio: bool = False
     subject: str = WORKER
     against: str = BARE_LOOP
+    if_slow: IfSlow | None = None
+
+    def beside(self, other: float | None) -> Self:
+        """Give the target that holds where the other side's figure is this; None: it was not measured."""
+        if self.if_slow is None or other is None or other > self.if_slow.other_at_most:
+            return self
+        return replace(self, at_least=self.if_slow.at_least)
 
     def is_met(self, value: float) -> bool:
         """Say whether the value is good enough."""
@@ -43,7 +59,13 @@ class Target:
     def text(self) -> str:
         """The bound in words."""
         bound = f">= {self.at_least:,g}" if self.at_least is not None else f"<= {self.at_most:g}"
-        return f"{bound}x {_named(self.against)}" if self.is_ratio else bound
+        if not self.is_ratio:
+            return bound
+        text = f"{bound}x {_named(self.against)}"
+        if self.if_slow is None:
+            return text
+        side = "at most" if self.at_least == self.if_slow.at_least else "more than"
+        return f"{text} where it makes {side} {self.if_slow.other_at_most:,.0f}"
 
 
 def _named(subject: str) -> str:
@@ -114,9 +136,10 @@ class ViewLoop(OpenLoop):
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep(LoadScenario):
-    """Latency over the rate: each rate for `seconds_each`, in rising order, until p99 passes a bound.
+    """Latency over the rate: each rate for `seconds_each`, in rising order, until p99 passes a bound twice.
 
-    Each rate is a subject of its own (`rate_subject`); the worker has the highest rate within.
+    The workload has commands for two tries of each. Each rate is a subject of its own (`rate_subject`); the
+    worker has the highest rate within.
     """
 
     rates_per_s: tuple[int, ...]

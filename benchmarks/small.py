@@ -66,7 +66,7 @@ def _(scenario: OpenLoop | PeersOpen) -> dict[str, Any]:
 @_smaller.register
 def _(scenario: Sweep) -> dict[str, Any]:
     rates = (RATE_PER_S, 2 * RATE_PER_S)
-    return _of_load(scenario, sum(rates), rates_per_s=rates, seconds_each=1)
+    return _of_load(scenario, 2 * sum(rates), rates_per_s=rates, seconds_each=1)
 
 
 @_smaller.register(Mixed)

@@ -46,5 +46,5 @@ def _peer(name: str, commit_ms: int) -> ProcessPeer:
 KAFKA_STREAMS: Final = _peer(scenarios.KAFKA_STREAMS, 100)
 """With the commit interval that exactly_once_v2 has by default."""
 
-KAFKA_STREAMS_SOON: Final = _peer(f"{scenarios.KAFKA_STREAMS}, commit 10 ms", 10)
+KAFKA_STREAMS_SOON: Final = _peer(scenarios.KAFKA_STREAMS_SOON, 10)
 """With the interval that gave it the lowest p50."""

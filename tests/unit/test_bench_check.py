@@ -5,13 +5,16 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.bare_loop import BareRow
-from benchmarks.catalogue import FAULTS
+from benchmarks.catalogue import FAULTS, SCENARIOS
 from benchmarks.ledger_check import LedgerReading, decode_bare_row, decode_worker_row, faults
 from benchmarks.load import LOCATION, Form, Workload, sku_name
-from benchmarks.scenarios import Faults
+from benchmarks.scenarios import Faults, Sweep
 from benchmarks.small import small
+from benchmarks.sweep import REFUSED_MIN, records_until_refused
 from models.rows import Answer, Line, PositionRow, ReservationRow, encode_row
 
+SWEEPS = [small(scenario) for scenario in SCENARIOS if isinstance(scenario, Sweep)]
+SWEEPS += [scenario for scenario in SCENARIOS if isinstance(scenario, Sweep)]
 WORKLOAD = Workload(commands=100, skus=2, form=Form.SINGLE)
 
 
@@ -116,6 +119,16 @@ def test_stock_ends_before_the_last_kill(scenario: Faults) -> None:
     assert first_refused < earliest_last_kill * 0.6
     if scenario.kills > 1:
         assert first_refused > scenario.kill_seconds * scenario.rate_per_s
+
+
+@pytest.mark.parametrize("scenario", SWEEPS, ids=lambda scenario: scenario.title)
+def test_sweep_can_try_each_rate_twice_and_sells_out(scenario: Sweep) -> None:
+    """However a sweep ends, it must have commands left to try each rate again, and to be refused enough."""
+    workload = scenario.workload
+    assert workload.commands == 2 * scenario.seconds_each * sum(scenario.rates_per_s)
+    records = records_until_refused(workload)
+    refused = workload.granted.count(0, 0, records * workload.record_commands)
+    assert REFUSED_MIN <= refused < REFUSED_MIN + workload.record_commands
 
 
 def test_rows_of_both_subjects_tell_sku_and_units() -> None:

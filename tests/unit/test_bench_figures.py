@@ -15,7 +15,7 @@ from benchmarks.ledger_check import LedgerReading
 from benchmarks.machine import slug
 from benchmarks.report import oversold_line, page, print_report, save
 from benchmarks.result import SubjectResult
-from benchmarks.scenarios import BARE_LOOP, RESTARTED, TAKEN_OVER, WORKER, Target
+from benchmarks.scenarios import BARE_LOOP, KAFKA_STREAMS, RESTARTED, TAKEN_OVER, WORKER, IfSlow, Target
 from benchmarks.small import small
 from benchmarks.statistics import latency_figures, medians, throughput_figures
 from benchmarks.subjects import interleaved
@@ -85,6 +85,26 @@ def test_target_is_met_on_its_side_of_the_bound() -> None:
     assert not Target("x", at_least=10).is_met(9.9)
     assert Target("x", at_most=4).is_met(4)
     assert not Target("x", at_most=4).is_met(4.1)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "bound", "is_met"),
+    [
+        (60, ">= 3x Kafka Streams where it makes at most 60", False),
+        (61, ">= 2x Kafka Streams where it makes more than 60", True),
+    ],
+)
+def test_bound_follows_what_the_other_side_made(theirs: float, bound: str, *, is_met: bool) -> None:
+    """Where the other side is slow more is asked for: the run itself must say which bound holds."""
+    target = Target(
+        "commands_per_s", at_least=2, is_ratio=True, against=KAFKA_STREAMS, if_slow=IfSlow(60, at_least=3)
+    )
+    run = {
+        name: SubjectResult({"commands_per_s": rate}, [], "")
+        for name, rate in ((WORKER, 2.5 * theirs), (KAFKA_STREAMS, theirs))
+    }
+    (judged,) = scenario_document(replace(SCENARIOS[0], targets=(target,)), [run])["targets"]
+    assert (judged["bound"], judged["met"]) == (bound, is_met)
 
 
 def test_order_of_subjects_alternates() -> None:
