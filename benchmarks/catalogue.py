@@ -293,7 +293,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Memory(
         name="memory",
-        title="resident memory for each row that is kept",
+        title="resident memory for each row that is kept, live reservations plain: nothing asked since",
         about_seconds=45,
         headline_runs=1,
         targets=tuple(

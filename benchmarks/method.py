@@ -35,12 +35,19 @@ and of those due from then until the last of all had expired, by the ledger's re
 or before the millisecond of its deadline, each exactly once.
 
 `scaling`: commands went to all partitions at once while the workers ran, since whoever starts first would
-begin alone; `..._cores` are the cores that each part kept busy meanwhile. Where they sum to all there are,
-these are the limit and not the workers.
+begin alone; `..._cores` are the cores that each part kept busy meanwhile, `subject_...` all workers together.
+Where they sum to all there are, these are the limit and not the workers. Where a worker keeps less than one
+core busy and cores are left, it waits, for commands or for its appends: of each partition one append is under
+way at the broker while the next batch is decided. On 2 cores (2026-11-22) one worker kept 0.70 of a core busy
+with one hot SKU and 0.77 with two, two workers 1.05 together; the broker 0.16 to 0.22, the harness about
+0.1. So neither the machine nor a worker's core was full: a second partition gave one worker 2 % more, and
+what limited it is the wait.
 
 `faults`: one hot SKU at a fixed rate while its owner got SIGKILL, again and again, each time after the heir
 had worked for a while. Goodput is what could be read from the ledger within 1 s of when it was due; all the
-rest came later, none twice, none not at all. Recovery is from the kill to the next owner's first decision.
+rest came later, none twice, none not at all. The stock ends between the kills, so that there are owners who
+must refuse everything: what does not fit it counts as oversold, and a load that never sold out, here or
+anywhere, does not count. Recovery is from the kill to the next owner's first decision.
 With a static place in the group (`faults-static`) a restart needs no session timeout.
 
 `view` is an open loop, too, with the real projection worker and a Valkey beside the ledger worker:
@@ -59,5 +66,7 @@ Afterwards `ledger verify` recomputed the whole ledger.
 after many of one kind less before them, divided by their number, indexes and all. Decided: commands
 came from wire bytes, 100 to a batch, 20,000 a second by the ledger's clock. Recovered: the rows of
 these were read as an owner reads them. Live reservations and receipts (of till sales) lie on 5,000 SKUs
-with one location, positions have four locations to a SKU. MB are millions of bytes.
+with one location, positions have four locations to a SKU. `live reservation` is that of a plain one, granted
+and nothing else asked of it since: a repeat of its command or an extension opens it to a whole row, which
+takes more and is not measured here. MB are millions of bytes.
 """
