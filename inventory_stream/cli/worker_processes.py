@@ -22,6 +22,8 @@ from inventory_stream.settings import ENV_PREFIX, Settings
 AUTO: Final = "auto"
 PROCESSES_MAX: Final = 64
 """Most processes of one parent: one for each core of a large machine, and a typing error is none."""
+PROGRAM: Final = (sys.executable, "-P", "-m", "inventory_stream.cli")
+"""How a worker is started. -P: nothing is imported from the folder that this command was called in."""
 _PORT_MAX: Final = 65_535
 _OK: Final = 200
 _SIGNALLED: Final = 128
@@ -57,8 +59,7 @@ def run_processes(settings: Settings, processes: int) -> int:
             f"of at most {_PORT_MAX - processes} by {ENV_PREFIX}MONITORING__PORT, 0 for none"
         )
     environments = [_environment(settings, number) for number in range(1, processes + 1)]
-    command = [sys.executable, "-m", "inventory_stream.cli", "worker", "ledger"]
-    status = asyncio.run(_run(settings, command, environments))
+    status = asyncio.run(_run(settings, [*PROGRAM, "worker", "ledger"], environments))
     return status if status >= 0 else _SIGNALLED - status
 
 

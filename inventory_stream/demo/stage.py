@@ -35,7 +35,8 @@ WEBHOOKS_AT: Final = GATEWAYS[1]
 
 LOOK_SECONDS: Final = 0.05
 _LOG_TAIL_LINES: Final = 5
-_PROGRAM: Final = (sys.executable, "-m", "inventory_stream.cli")
+PROGRAM: Final = (sys.executable, "-P", "-m", "inventory_stream.cli")
+"""-P: nothing is imported from the folder that the demo was called in."""
 
 
 class WorkerState(NamedTuple):
@@ -112,8 +113,8 @@ class Stage:
             # Static membership: the group waits for a worker that was killed instead of moving its
             # partitions twice, so recovery is a restart, not a session timeout (6 s).
             environment = {**self._environment_of(name), f"{ENV_PREFIX}WORKER__INSTANCE_ID": name}
-            supervisor.start(name, [*_PROGRAM, "worker", "ledger"], environment)
-        supervisor.start(PROJECTION, [*_PROGRAM, "worker", "projection"], self._environment_of(PROJECTION))
+            supervisor.start(name, [*PROGRAM, "worker", "ledger"], environment)
+        supervisor.start(PROJECTION, [*PROGRAM, "worker", "projection"], self._environment_of(PROJECTION))
         self._start_sandbox(supervisor)
 
     def _start_sandbox(self, supervisor: Supervisor) -> None:
@@ -130,7 +131,7 @@ class Stage:
             "--gateway": self.gateway_urls[WEBHOOKS_AT],
         }
         words = [word for option in options.items() for word in option]
-        supervisor.start(SANDBOX, [*_PROGRAM, "sandbox", *words], self.environment)
+        supervisor.start(SANDBOX, [*PROGRAM, "sandbox", *words], self.environment)
 
     def start_gateways(self) -> None:
         """Start the gateways and the channel worker beside the others, with keys and secrets of their own.
@@ -150,12 +151,12 @@ class Stage:
                 **shop.environment(port),
                 f"{ENV_PREFIX}CHANNELS__WEBHOOKS_URL": self.gateway_urls[name],
             }
-            self._supervisor.start(name, [*_PROGRAM, "gateway"], environment)
+            self._supervisor.start(name, [*PROGRAM, "gateway"], environment)
         environment = {
             **self._environment_of(CHANNEL_WORKER),
             f"{ENV_PREFIX}WORKER__INSTANCE_ID": CHANNEL_WORKER,
         }
-        self._supervisor.start(CHANNEL_WORKER, [*_PROGRAM, "worker", "channels"], environment)
+        self._supervisor.start(CHANNEL_WORKER, [*PROGRAM, "worker", "channels"], environment)
 
     def _wait_for_sandbox(self) -> None:
         """Wait for the mapping, which it writes last, and for its door."""

@@ -1,11 +1,15 @@
 """`worker ledger --processes`: how many, and what each is told of its own."""
 
 import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import typer
 
-from inventory_stream.cli.worker_processes import process_count, run_processes
+from inventory_stream.cli.worker_processes import PROGRAM, process_count, run_processes
+from inventory_stream.demo import stage
 from inventory_stream.errors import SettingsError
 from inventory_stream.settings import MonitoringSettings, Settings
 
@@ -28,3 +32,13 @@ def test_ports_beyond_the_last_are_a_wrong_setting() -> None:
     settings = Settings(monitoring=MonitoringSettings(port=65_534))
     with pytest.raises(SettingsError, match="at most 65533 by INVENTORY_STREAM_MONITORING__PORT"):
         run_processes(settings, 2)
+
+
+@pytest.mark.parametrize("program", [PROGRAM, stage.PROGRAM])
+def test_a_worker_runs_nothing_of_the_folder_it_is_started_in(program: Sequence[str], tmp_path: Path) -> None:
+    """A folder of our package's name where the command is called is not taken for the package."""
+    package = tmp_path / "inventory_stream"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit(99)")
+    started = subprocess.run([*program, "--version"], cwd=tmp_path, stdout=subprocess.PIPE, check=False)  # noqa: S603
+    assert started.returncode == 0
