@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from benchmarks.document import Document
-from benchmarks.headline import EVERYBODY
+from benchmarks.headline import EVERYBODY, counted_values
 from benchmarks.scenarios import BARE_LOOP, COMPILED, WORKER
 
 BLUE: Final = "#0072b2"
@@ -35,9 +35,9 @@ def colour(subject: str, number: int) -> str:
     return _COLOURS.get(subject, (BLACK, PURPLE, ORANGE, GREEN, VERMILION, SKY)[number % 6])
 
 
-def title(axes: Axes, scenario: Document) -> None:
+def title(axes: Axes, scenario: Document, note: str = "") -> None:
     """Head a drawing with what the scenario is, in lines that fit."""
-    text = scenario["title"].removesuffix(EVERYBODY)
+    text = scenario["title"].removesuffix(EVERYBODY) + note
     axes.set_title(textwrap.fill(text, _TITLE_CHARACTERS), loc="left", fontsize=10)
 
 
@@ -133,8 +133,7 @@ def _figure(bars: float, panels: int, scenarios: Sequence[Document] = ()) -> tup
 
 def _bar(axes: Axes, at: float, scenario: Document, subject: str, note: str, shade: str) -> Any:  # noqa: ANN401  # matplotlib's container
     rate = scenario["medians"][subject]["commands_per_s"]
-    runs = [run[subject]["figures"].get("commands_per_s") for run in scenario["runs"] if subject in run]
-    known = [value for value in runs if value is not None]
+    known = counted_values(scenario, subject, "commands_per_s")
     hatch = "//" if subject == BARE_LOOP else None
     drawn = axes.barh(at, rate, 0.8, color=shade, hatch=hatch, edgecolor="#fbfbf9", label=subject)
     if len(known) > 1:

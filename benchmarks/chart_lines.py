@@ -10,6 +10,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocat
 from benchmarks.batches import APPENDS_OVER_COMMANDS
 from benchmarks.chart_bars import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, colour, title
 from benchmarks.document import Document
+from benchmarks.overload import overloaded_rate
 from benchmarks.result import DECIDED_OVER_TIME, KILLS_OVER_TIME
 from benchmarks.scenarios import WORKER
 from benchmarks.statistics import latency_curve
@@ -21,9 +22,18 @@ _MANY: Final = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK)
 
 
 def draw_latency(scenario: Document) -> Figure:
-    """One curve for each subject; the axis of percentiles stretches the tail, where the trouble is."""
+    """One curve for each subject; the axis of percentiles stretches the tail, where the trouble is.
+
+    Who does not keep up with the rate has no curve, but is named: its queue would stretch the axis for all.
+    """
     figure, axes = _figure()
-    curves = {subject: latency_curve(figures) for subject, figures in scenario["medians"].items()}
+    reached = {subject: overloaded_rate(scenario, subject) for subject in scenario["medians"]}
+    left_out = [f"{subject} ({rate:,.0f}/s)" for subject, rate in reached.items() if rate is not None]
+    curves = {
+        subject: latency_curve(figures)
+        for subject, figures in scenario["medians"].items()
+        if reached[subject] is None
+    }
     for number, (subject, curve) in enumerate(curves.items()):
         if curve:
             axes.plot(
@@ -41,7 +51,7 @@ def draw_latency(scenario: Document) -> Figure:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("percentile of all commands, %")
     _latency_axis(axes)
-    title(axes, scenario)
+    title(axes, scenario, f"; does not keep up: {', '.join(left_out)}" if left_out else "")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

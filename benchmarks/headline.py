@@ -5,6 +5,7 @@ from typing import Final
 
 from benchmarks.document import Document, scenario_named
 from benchmarks.memory_load import Kind
+from benchmarks.overload import overloaded_line, overloaded_rate
 from benchmarks.scenarios import (
     BARE_LOOP,
     COMPILED,
@@ -54,22 +55,23 @@ _LINES: Final = (
 def headline_table(document: Document) -> list[list[str]]:
     """Give head and rows: what, the figure, its runs' spread, the bare loop's, the ratio, the target.
 
-    A scenario that was not measured has no row, and one whose check failed has no figure.
+    A scenario that was not measured has no row; one whose check failed, or whose runs ended before they had
+    a figure, has one without a figure, and so has a latency of whoever did not keep up.
     """
     rows = [["", WORKER, "lowest to highest run", BARE_LOOP, "ratio", "target"]]
     for name, subject, figure, title, form in _LINES:
         scenario = scenario_named(document, name)
-        if scenario is None or subject not in scenario["medians"]:
+        if scenario is None or (scenario["is_valid"] and subject not in scenario["medians"]):
             continue
-        value = scenario["medians"][subject].get(figure)
-        bare = scenario["medians"].get(BARE_LOOP, {}).get(figure)
+        shown = _figure_or_overload(scenario, subject, figure, form)
+        bare = _figure_or_overload(scenario, BARE_LOOP, figure, form)
         ratio = scenario["ratios"].get(BARE_LOOP, {}).get(figure) if subject == WORKER else None
         rows.append(
             [
                 title,
-                "does not count" if value is None or not scenario["is_valid"] else form.format(value),
+                shown if scenario["is_valid"] else NO_FIGURE,
                 _spread(scenario, subject, figure, form),
-                "" if bare is None else form.format(bare),
+                bare if figure in scenario["medians"].get(BARE_LOOP, {}) else "",
                 "" if ratio is None else f"{ratio:.2f}",
                 _target(scenario, subject, figure),
             ]
@@ -77,16 +79,39 @@ def headline_table(document: Document) -> list[list[str]]:
     return rows
 
 
+NO_FIGURE: Final = "does not count"
+
+
+def _figure_or_overload(scenario: Document, subject: str, figure: str, form: str) -> str:
+    value = scenario["medians"].get(subject, {}).get(figure)
+    if value is None:
+        return NO_FIGURE
+    overloaded = overloaded_rate(scenario, subject) if figure.endswith("_ms") else None
+    return form.format(value) if overloaded is None else overloaded_line(overloaded)
+
+
+def counted_values(scenario: Document, subject: str, figure: str) -> list[float]:
+    """Give a figure's value in each run of a subject that had it and whose check held."""
+    results = [run[subject] for run in scenario["runs"] if subject in run]
+    return [
+        result["figures"][figure]
+        for result in results
+        if not result["faults"] and result["figures"].get(figure) is not None
+    ]
+
+
 def _spread(scenario: Document, subject: str, figure: str, form: str) -> str:
-    values = [run[subject]["figures"].get(figure) for run in scenario["runs"] if subject in run]
-    known = [value for value in values if value is not None]
-    return f"{form.format(min(known))} to {form.format(max(known))}" if len(known) > 1 else "one run"
+    values = counted_values(scenario, subject, figure)
+    if len(values) > 1:
+        return f"{form.format(min(values))} to {form.format(max(values))}"
+    return "one run" if values else "none"
 
 
 def _target(scenario: Document, subject: str, figure: str) -> str:
     """Give the target of a figure itself; else that of its ratio, which is another's there."""
-    if figure == "first_decision_s" and (allowed := scenario["medians"][subject].get("allowed_s")):
-        is_met = scenario["medians"][subject][figure] <= allowed
+    figures = scenario["medians"].get(subject, {})
+    if figure == "first_decision_s" and (allowed := figures.get("allowed_s")):
+        is_met = scenario["is_valid"] and figures[figure] <= allowed
         return f"<= {allowed:.1f}, by its rows: {'met' if is_met else 'MISSED'}"
     own = [one for one in scenario["targets"] if (one["subject"], one["figure"]) == (subject, figure)]
     for target in sorted(own, key=lambda one: bool(one["is_ratio"])):
@@ -127,9 +152,9 @@ def peers_table(document: Document) -> list[list[str]]:
     ]
     for peer in document["peers"]:
         name = peer["name"]
-        if peer["absent"] is None and any(name in scenario["medians"] for scenario in shared):
+        if peer["absent"] is None and any(name in one["medians"] or _has_ended(one) for one in shared):
             cells = [
-                column(scenario, name) if name in scenario["medians"] else NOT_ASKED
+                column(scenario, name) if name in scenario["medians"] or _has_ended(scenario) else NOT_ASKED
                 for column, scenario in zip(columns, shared, strict=True)
             ]
             rows.append([name, *cells, *(peer["terms"][term] for term in terms)])
@@ -142,15 +167,22 @@ NOT_ASKED: Final = "not asked"
 _Cell = Callable[[Document, str], str]
 
 
+def _has_ended(scenario: Document) -> bool:
+    """Say whether every run ended before it had results: whom it would have asked is not known then."""
+    return not scenario["is_valid"] and set(scenario["medians"]) <= {WORKER}
+
+
 def _closed(scenario: Document, name: str) -> str:
     rate = scenario["medians"].get(name, {}).get("commands_per_s")
-    return "does not count" if rate is None else f"{rate:,.0f}/s{_times(scenario, name, 'commands_per_s')}"
+    return NO_FIGURE if rate is None else f"{rate:,.0f}/s{_times(scenario, name, 'commands_per_s')}"
 
 
 def _open(scenario: Document, name: str) -> str:
     figures = scenario["medians"].get(name, {})
     if not {"p50_ms", "p99_ms"} <= figures.keys():
-        return "does not count"
+        return NO_FIGURE
+    if (reached := overloaded_rate(scenario, name)) is not None:
+        return overloaded_line(reached)
     p99 = _times(scenario, name, "p99_ms")
     return f"p50 {figures['p50_ms']:.1f}, p99 {figures['p99_ms']:.1f} ms{p99}"
 

@@ -12,7 +12,12 @@ from benchmarks.charts import save_charts
 from benchmarks.document import Document
 from benchmarks.headline import absent_lines, headline_table, met, peers_table
 from benchmarks.method import METHOD
+from benchmarks.overload import overloaded_line, overloaded_rate
+from benchmarks.result import ENDED_BY
 from benchmarks.scenarios import WORKER
+
+FAULTS_SHOWN: Final = 10
+"""Of a scenario: a wrong ledger may be wrong a million times. The file has all that were kept."""
 
 _COLUMNS: Final = (
     ("commands_per_s", "commands/s", "{:,.0f}"),
@@ -89,17 +94,25 @@ def _shown(form: str, value: float | None) -> str:
 def verdicts(scenario: Document) -> list[str]:
     """Say what the figures are worth: the check, then each target beside its figure."""
     faults = [
-        f"run {number}, {subject}: {fault}"
+        (number, subject, fault)
         for number, run in enumerate(scenario["runs"], 1)
         for subject, result in run.items()
         for fault in result["faults"]
     ]
-    lines = []
-    if not scenario["is_valid"]:
+    ended = [f"run {number} was {fault}" for number, _, fault in faults if fault.startswith(ENDED_BY)]
+    checks = [
+        f"run {n}, {subject}: {fault}" for n, subject, fault in faults if not fault.startswith(ENDED_BY)
+    ]
+    lines = [f"DOES NOT COUNT: {line}" for line in ended[:FAULTS_SHOWN]]
+    if not scenario["is_valid"] and not ended:
         lines.append("DOES NOT COUNT: the check of the decisions failed")
-    elif faults:
+    elif scenario["is_valid"] and checks:
         lines.append("a peer's figures do NOT COUNT: its check failed")
-    lines += faults[:10]
+    lines += checks[:FAULTS_SHOWN]
+    for subject in scenario["medians"]:
+        if (reached := overloaded_rate(scenario, subject)) is not None:
+            due = scenario["parameters"]["rate_per_s"]
+            lines.append(f"{subject} {overloaded_line(reached)} of {due:,}; its latencies say nothing else")
     for target in scenario["targets"]:
         value = _shown("{:,.4g}" if (target["value"] or 0) < 1_000 else "{:,.0f}", target["value"]) or "none"
         whose = "" if target["subject"] == WORKER else f"{target['subject']}: "
