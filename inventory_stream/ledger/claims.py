@@ -29,6 +29,11 @@ class Claims:
     waiting: list[tuple[int, str]] = field(default_factory=list)
     keys: dict[str, bytes] = field(default_factory=dict, compare=False)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that was claimed is gone; whoever recovers then has no such object (I8)."""
+        return not (self.pools or self.fences or self.backorder is not None)
+
     def key_of(self, path: str, owner: PoolRow | FenceRow) -> bytes:
         """Give the row key of a path's pool or fence; every grant of a sale asks for it."""
         key = self.keys.get(path)

@@ -76,8 +76,8 @@ def set_channel_fence(
 def _find_held(position: Position, path: str) -> None:
     """Count what a fence that existed before still has reserved: the new one gets it back."""
     claims = position.claims_made()
-    # By id: one that left and came back is listed twice.
-    for reservation in {row.reservation_id: row for row in position.reservations}.values():
+    # By id: one that left and came back is listed twice. Short ones are all on the common path.
+    for reservation in {row.reservation_id: row for row in position.long_rows()}.values():
         line = line_at(reservation, position.location)
         if line is not None and reservation.path == path:
             claims.note_held(reservation, held_of(line))

@@ -25,6 +25,8 @@ RESERVES: Final = frozenset({Reserve, _POSITIONAL_RESERVE})
 _GRANTED: Final = int(Outcome.GRANTED)
 _ALL_RESERVED: Final = int(Outcome.ALL_RESERVED)
 _SOLD_OUT: Final = int(Outcome.SOLD_OUT)
+# Of a run: what escaped ids add is counted behind it, 0.4 MB at most for so many ids of 128 characters.
+_RUN_COMMANDS_MAX: Final = 1_000
 # What a row adds to a record batch beside its value and its id, of which `write_fresh` tells more.
 _OVERHEAD_BYTES: Final = ROW_OVERHEAD_BYTES + len("r/")
 
@@ -57,7 +59,7 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
     grants = taken = ttl_seconds = deadline_ms = 0
     listed: list[Held] = []
     due: list[Held] = []
-    end = len(commands)
+    end = min(len(commands), at + _RUN_COMMANDS_MAX)
     while at < end and size_bytes < bytes_max:
         command = commands[at]
         kind = type(command)
@@ -86,7 +88,7 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
             if by_location is None or sku in moved_skus or sku in limited:
                 break
             position = by_location.get(location)
-            if position is None or position.claims is not None or position.short:
+            if position is None or position.is_claimed or position.short:
                 position = None
                 break
             # The position's own words, not the command's equal ones: what that was decoded to goes.

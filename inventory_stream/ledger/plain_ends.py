@@ -94,6 +94,7 @@ def _asked(
     if (
         type(held) is not Fresh
         or held.row is not None
+        or not held.deadline_ms  # it was refused
         or arrival_ms > held.deadline_ms
         or command.units is not None
         or command.location is not None
@@ -109,7 +110,7 @@ def _plain_position(state: PartitionState, fresh: FreshRow) -> Position | None:
     """Give the position of a grant, if nothing but the grant depends on what becomes of it there."""
     position = state.skus[fresh.sku][fresh.location]
     # A count that nets orders looks at when units were allocated (R9), claims at what is free (R4, R24).
-    if position.claims is not None or position.orders_through_ms or position.short:
+    if position.is_claimed or position.orders_through_ms or position.short:
         return None
     return position
 

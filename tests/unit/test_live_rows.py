@@ -163,3 +163,13 @@ def test_new_filter_knows_no_term() -> None:
     """Before the first claim there is no term and no generation."""
     live = LiveRows()
     assert (live.term, live.generation_ms, live.alarms) == (NO_TERM, 0, 0)
+
+
+def test_a_short_row_whose_id_reads_like_the_newest_term_is_still_of_its_own() -> None:
+    """P4: the first bytes of a command's id are not taken for the term of a longer row."""
+    old, newest = 0x01CE01CF, 0x01CFA563  # msgpack of the old term, and "c" behind it, hold the newest one
+    live = LiveRows(term=newest, generation_ms=1)
+    row = encode_row((1, old, "c1234", 1, "S", "L", 1, 60, 1, None, None, None, 5, 7))
+    assert row[3:9] == encode_row((0, 1, newest))[2:8]
+    assert not live.pick([FakeRecord(newest + 50, 1, b"r/R1", row)])
+    assert live.alarms == 1

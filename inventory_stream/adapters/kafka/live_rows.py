@@ -20,6 +20,10 @@ _decode_claim: Final = msgspec.msgpack.Decoder(ClaimRow).decode
 _encode_term: Final = msgspec.msgpack.Encoder().encode
 
 
+_LONG_HEADER: Final = 0xDC
+"""First byte of a msgpack array of 16 to 65,535 fields; the length follows in two."""
+
+
 class LiveRows:
     """A filter for one partition: feed it records in their order, it gives the rows that count.
 
@@ -75,12 +79,11 @@ class LiveRows:
             key = record.key
             value = record.value
             # The usual row, in 0.15 us instead of 0.5: its value begins with an array header of
-            # one byte (up to 15 fields) or three, then schema version and current term. No row
-            # kind has the 256 fields or more that could make one read as the other.
+            # one byte (up to 15 fields) or three, then schema version and current term.
             if (
                 value
                 and key
-                and (value[3:long_end] == prefix or value[1:short_end] == prefix)
+                and (value[3:long_end] if value[0] == _LONG_HEADER else value[1:short_end]) == prefix
                 and key[0] != _CONTROL
                 and not voided
             ):

@@ -14,7 +14,7 @@ from inventory_stream.adapters.compiled import is_ledger_compiled
 from inventory_stream.ledger import decide as decide_module
 from inventory_stream.ledger.decide import DecodedRecord, decide_batch
 from inventory_stream.ledger.invariants import violations
-from inventory_stream.ledger.rules import Rules
+from inventory_stream.ledger.rules import BATCH_BYTES, Rules
 from inventory_stream.ledger.state import PartitionState
 from models import commands as c
 from models.outcomes import Outcome
@@ -229,3 +229,58 @@ def test_a_busy_position_knows_its_earliest_deadline_from_many_on() -> None:
     assert not list(violations(state))
     list(decide_batch(state, [], [DecodedRecord(30, NOON + 64_000, [])], NOON + 64_000))  # some expire
     assert not list(violations(state))
+
+
+@pytest.mark.parametrize("units", [1, 0], ids=["a fence that was taken away", "a fence that never was"])
+def test_who_recovers_after_a_claim_is_gone_writes_the_same_rows(units: int) -> None:
+    """I8: nothing is left of a claim that is gone, so its position has plain reserves again."""
+    state, log = _opened()
+    fences = [
+        c.SetChannelFence(f"f{at}", "web", SKU, "L1", of_units, spill_over=True)
+        for at, of_units in enumerate((units, 0))
+    ]
+    log += [
+        row
+        for sealed in decide_batch(state, [DecodedRecord(1, NOON, fences)], [], NOON)
+        for row in sealed.rows
+    ]
+    follower = recover(log)
+    for owner in (state, follower):
+        owner.term = 1
+    asked = [DecodedRecord(1, NOON, [_reserve("p1", "R1")])]
+    own = [sealed.rows for sealed in decide_batch(state, [], asked, NOON)]
+    assert own == [sealed.rows for sealed in decide_batch(follower, [], asked, NOON)]
+    assert isinstance(state.reservations.kept["R1"], Fresh)
+
+
+def test_a_refused_reservation_is_no_grant_however_early_it_is_asked_for() -> None:
+    """A confirm of what was refused ends in NOT_LIVE, whatever the time of its record."""
+    state, _ = _opened(*[_reserve(f"p{at}", f"RR{at}") for at in range(9)])
+    confirm = c.Confirm("e1", "RR8", SKU)
+    (sealed,) = decide_batch(state, [], [DecodedRecord(1, 0, [confirm])], NOON)
+    assert sealed.outcomes[Outcome.NOT_LIVE] == 1
+
+
+def test_a_fence_leaves_short_reservations_short() -> None:
+    """Who looks for what a new fence gets back opens none of the reservations on the common path."""
+    state, _ = _opened(_reserve("p1", "R1"))
+    fence = [c.SetChannelFence("f1", "web", SKU, "L1", 1)]
+    list(decide_batch(state, [DecodedRecord(1, NOON, fence)], [], NOON))
+    kept = state.reservations.kept["R1"]
+    assert isinstance(kept, Fresh)
+    assert kept.row is None
+
+
+def test_long_ids_end_a_batch_in_time() -> None:
+    """P6: what escaped ids add to their keys is counted every thousand commands of a run."""
+    state = fresh_state()
+    stock = [DecodedRecord(0, NOON, [c.Adjust("a1", SKU, "L1", 100_000, NOON)])]
+    orders = [
+        DecodedRecord(at, NOON, [c.Reserve(f"p{at}", "%" * 120 + str(at), SKU, 1, 60, "L1")])
+        for at in range(6_000)
+    ]
+    sizes = [
+        sum(len(key) + len(value or b"") for key, value in sealed.rows)
+        for sealed in decide_batch(state, stock, orders, NOON)
+    ]
+    assert max(sizes) < 1.5 * BATCH_BYTES
