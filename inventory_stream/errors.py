@@ -17,6 +17,10 @@ class UnreachableError(RetryableError):
     """A server does not answer. The message names it and its address."""
 
 
+class PortBusyError(RetryableError):
+    """A port to listen on is another process's, which may be about to end. The message names the setting."""
+
+
 class RefusedError(InventoryStreamError):
     """A server answers but does not let us in: password, certificate or right. One line with the way out."""
 

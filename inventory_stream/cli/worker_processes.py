@@ -50,7 +50,8 @@ def run_processes(settings: Settings, processes: int) -> int:
     all of them are. One that ends over its settings ends all: it would not start again either.
 
     Raises:
-        SettingsError: the ports do not suffice, or the parent's cannot be had.
+        SettingsError: the ports do not suffice, or the parent's host is not this machine's.
+        PortBusyError: the parent's port is another process's.
     """
     base = settings.monitoring.port
     if base and base + processes > _PORT_MAX:

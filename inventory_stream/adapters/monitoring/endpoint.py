@@ -1,6 +1,7 @@
 """GET /metrics, /live and /ready of one process, from its first moment to its last."""
 
 import asyncio
+import errno
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -11,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from inventory_stream.adapters.monitoring.health import Health, Reasons
 from inventory_stream.adapters.monitoring.instruments import text_of
-from inventory_stream.errors import SettingsError
+from inventory_stream.errors import PortBusyError, SettingsError
 
 # How long the end waits for a scrape under way. A scrape takes milliseconds, the whole end 8 s.
 CLOSE_SECONDS_MAX: Final = 0.5
@@ -62,13 +63,16 @@ class Endpoint:
 
         Raises:
             SettingsError: the address cannot be had; one line that says why and the way out.
+            PortBusyError: the port is another process's. A setting that no start mends would be taken for
+                the end of `worker ledger --processes`, whose former workers may hold their ports for seconds.
         """
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise SettingsError(
+            fault = PortBusyError if error.errno == errno.EADDRINUSE else SettingsError
+            raise fault(
                 f"monitoring.port = {self._port} on monitoring.host = {self._host!r}: "
                 f"{error.strerror or error}; name another by INVENTORY_STREAM_MONITORING__PORT, 0 for none"
             ) from error

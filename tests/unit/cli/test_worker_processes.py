@@ -1,6 +1,7 @@
 """`worker ledger --processes`: how many, and what each is told of its own."""
 
 import os
+import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +9,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from inventory_stream.cli import EXIT_FAILED
 from inventory_stream.cli.worker_processes import PROGRAM, process_count, run_processes
 from inventory_stream.demo import stage
 from inventory_stream.errors import SettingsError
-from inventory_stream.settings import MonitoringSettings, Settings
+from inventory_stream.settings import ENV_PREFIX, MonitoringSettings, Settings
 
 
 def test_a_number_or_one_for_each_core() -> None:
@@ -42,3 +44,14 @@ def test_a_worker_runs_nothing_of_the_folder_it_is_started_in(program: Sequence[
     (package / "__init__.py").write_text("raise SystemExit(99)")
     started = subprocess.run([*program, "--version"], cwd=tmp_path, stdout=subprocess.PIPE, check=False)  # noqa: S603
     assert started.returncode == 0
+
+
+def test_a_worker_whose_port_is_held_may_be_started_again() -> None:
+    """The former parent's worker may hold the port for seconds: its successor's end must not end all."""
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        environment = os.environ | {f"{ENV_PREFIX}MONITORING__PORT": str(port)}
+        command = [*PROGRAM, "worker", "ledger"]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    assert ended.returncode == EXIT_FAILED
+    assert f"monitoring.port = {port}" in ended.stderr

@@ -15,13 +15,13 @@ from inventory_stream.adapters.monitoring.health import Health
 from inventory_stream.adapters.monitoring.memory import memory_limit_bytes
 from inventory_stream.adapters.worker_process import Work, run
 from inventory_stream.devservers.ports import free_ports
-from inventory_stream.errors import SettingsError, UnreachableError
+from inventory_stream.errors import PortBusyError, SettingsError, UnreachableError
 
 
 class World:
     """An endpoint whose process is what the test says."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.missing: list[str] = []
         self.broken: list[str] = []
         self.is_ready: bool | None = None
@@ -29,7 +29,7 @@ class World:
         self.registry = CollectorRegistry()
         Gauge("answer", "To everything.", registry=self.registry).set(42)
         self.endpoint = Endpoint(
-            "127.0.0.1",
+            host,
             port,
             health=Health(lambda: self.broken),
             registry=self.registry,
@@ -108,10 +108,18 @@ async def test_scrape_refreshes_first_and_tells_readiness(world: World) -> None:
 
 
 async def test_a_busy_port_names_the_setting(world: World) -> None:
-    """Nobody has to guess whose port it was."""
+    """Nobody has to guess whose port it was; it is no wrong setting, as whoever holds it may be ending."""
     second = World(int(world.url.rpartition(":")[2]))
-    with pytest.raises(SettingsError, match=r"monitoring\.port = \d+ .*INVENTORY_STREAM_MONITORING__PORT"):
+    with pytest.raises(PortBusyError, match=r"monitoring\.port = \d+ .*INVENTORY_STREAM_MONITORING__PORT"):
         await second.endpoint.start()
+
+
+async def test_a_host_that_is_not_ours_is_a_wrong_setting() -> None:
+    """No later start has this machine listen on an address that it does not have."""
+    (port,) = free_ports(1)
+    elsewhere = World(port, "192.0.2.1")
+    with pytest.raises(SettingsError, match=r"monitoring\.host = '192\.0\.2\.1'"):
+        await elsewhere.endpoint.start()
 
 
 class Diary:
