@@ -10,17 +10,23 @@ from typing import Final
 from rich.table import Table
 
 from benchmarks.document import RATIOS, Document, newest_result, read_result, scenario_named
+from benchmarks.headline import counted_values
 from benchmarks.scenarios import WORKER
 from benchmarks.terminal import console
 
 DRAWS: Final = 2_000
 """Of the bootstrap: the bounds of two of them differ by less than the figures are shown with."""
 BOUNDS_PERCENT: Final = 95
+RUNS_MIN: Final = 3
+"""Of each result, for a verdict: of two equal results with two runs each the bounds call one figure in three
+different, with three runs one in ten."""
 RUNS_TO_BELIEVE: Final = 5
-"""Of each result: of so many, chance makes a difference of one figure in forty."""
+"""Of each result: of so many, chance makes a difference of one figure in thirty (1,000 pairs drawn from one
+normal distribution)."""
 DRIFT: Final = 0.03
 """A smaller difference is noise even where the runs of each result lie together: how a machine drifts from
 one hour to the next is in the spread of neither. Larger would hide what two small changes add up to."""
+TOO_FEW: Final = "too few runs"
 SEED: Final = 7
 """The same two files give the same bounds."""
 
@@ -44,13 +50,17 @@ VERSIONS: Final = ("kernel", "python", "java", "libraries")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One figure in both results. `bounds` of `new / old`: None where a result has one run only."""
+    """One figure in both results. `bounds` of `new / old`: None where a result has too few runs.
+
+    `runs` are those of the old and of the new result that have the figure, and whose check held.
+    """
 
     scenario: str
     subject: str
     figure: str
     old: float
     new: float
+    runs: tuple[int, int]
     bounds: tuple[float, float] | None
 
     @property
@@ -62,7 +72,7 @@ class Line:
     def verdict(self) -> str:
         """`faster`, `slower` (`smaller`, `larger` of memory), `within noise`, or that nobody can say."""
         if self.bounds is None:
-            return "one run: no bounds"
+            return TOO_FEW
         low, high = self.bounds
         if low <= 1.0 <= high or abs(self.ratio - 1.0) < DRIFT:
             return "within noise"
@@ -83,8 +93,8 @@ def is_compared(figure: str) -> bool:
 
 
 def bootstrap_bounds(old: Sequence[float], new: Sequence[float]) -> tuple[float, float] | None:
-    """Give the bounds of median(new) / median(old) in 95 of 100 draws with replacement; None of one run."""
-    if len(old) < 2 or len(new) < 2:
+    """Give the bounds of median(new) / median(old) in 95 of 100 draws with replacement, if runs suffice."""
+    if min(len(old), len(new)) < RUNS_MIN:
         return None
     dice = random.Random(SEED)
     ratios = sorted(
@@ -109,10 +119,6 @@ def compare(old: Document, new: Document) -> tuple[list[Line], list[str]]:
     differing = [name for name in VERSIONS if old["machine"][name] != new["machine"][name]]
     if differing:
         notes.append(f"differ, too: {', '.join(differing)}")
-    if min(old["setup"]["runs"], new["setup"]["runs"]) < RUNS_TO_BELIEVE:
-        notes.append(
-            f"of fewer than {RUNS_TO_BELIEVE} runs, chance alone calls one figure in eight different"
-        )
     lines: list[Line] = []
     for scenario in new["scenarios"]:
         before = scenario_named(old, scenario["name"])
@@ -126,7 +132,22 @@ def compare(old: Document, new: Document) -> tuple[list[Line], list[str]]:
             notes.append(f"{scenario['name']}: measured with other parameters, not compared")
         else:
             lines += _lines_of(before, scenario, is_same_machine=is_same_machine)
-    return lines, notes
+    return lines, notes + _notes_on_runs(lines)
+
+
+def _notes_on_runs(lines: Sequence[Line]) -> list[str]:
+    """Say what chance does to the figures of few runs: how many runs there are differs by scenario."""
+    notes = []
+    if few := sum(min(line.runs) < RUNS_MIN for line in lines):
+        notes.append(
+            f"{few} of {len(lines)} figures have fewer than {RUNS_MIN} runs in one of them: no verdict"
+        )
+    if unsure := sum(RUNS_MIN <= min(line.runs) < RUNS_TO_BELIEVE for line in lines):
+        notes.append(
+            f"{unsure} of {len(lines)} figures have fewer than {RUNS_TO_BELIEVE} runs in one of them: "
+            "of such, chance alone calls one in ten different"
+        )
+    return notes
 
 
 def _shared(parameters: Mapping[str, object], others: Mapping[str, object]) -> dict[str, object]:
@@ -139,7 +160,10 @@ def _lines_of(old: Document, new: Document, *, is_same_machine: bool) -> Iterato
         if is_same_machine:
             for figure in filter(is_compared, figures):
                 line = _line(
-                    new["name"], subject, figure, _runs(old, subject, figure), _runs(new, subject, figure)
+                    new["name"],
+                    subject,
+                    figure,
+                    *(counted_values(each, subject, figure) for each in (old, new)),
                 )
                 if line is not None:
                     yield line
@@ -154,22 +178,14 @@ def _lines_of(old: Document, new: Document, *, is_same_machine: bool) -> Iterato
 def _line(scenario: str, subject: str, figure: str, old: list[float], new: list[float]) -> Line | None:
     if not old or not new or not median(old):
         return None
-    return Line(scenario, subject, figure, median(old), median(new), bootstrap_bounds(old, new))
-
-
-def _runs(scenario: Document, subject: str, figure: str) -> list[float]:
-    results = (run[subject] for run in scenario["runs"] if subject in run)
-    return [
-        result["figures"][figure]
-        for result in results
-        if not result["faults"] and figure in result["figures"]
-    ]
+    runs = len(old), len(new)
+    return Line(scenario, subject, figure, median(old), median(new), runs, bootstrap_bounds(old, new))
 
 
 def _run_ratios(scenario: Document, subject: str, figure: str) -> list[float]:
     ratios = []
     for run in scenario["runs"]:
-        ours, theirs = (_runs({"runs": [run]}, name, figure) for name in (WORKER, subject))
+        ours, theirs = (counted_values({"runs": [run]}, name, figure) for name in (WORKER, subject))
         if ours and theirs and theirs[0]:
             ratios.append(ours[0] / theirs[0])
     return ratios
@@ -188,6 +204,7 @@ def print_comparison(file: Path, other: Path | None) -> None:
     old, new = read_result(old_path), read_result(file)
     lines, notes = compare(old, new)
     screen = console()
+    screen.print(f"{file.name} against {old_path.name}, the old one", style="bold", highlight=False)
     for name, path, document in (("old", old_path, old), ("new", file, new)):
         revision = document["revision"]["commit"][:12]
         screen.print(f"{name}: {path.name}, {document['date']}, revision {revision}", highlight=False)
@@ -196,7 +213,7 @@ def print_comparison(file: Path, other: Path | None) -> None:
     table = Table()
     for title in ("scenario", "whose", "figure"):
         table.add_column(title)
-    for title in ("old", "new", "new / old", "bounds", "verdict"):
+    for title in ("old", "new", "new / old", "bounds", "runs, old and new", "verdict"):
         table.add_column(title, justify="right")
     for line in lines:
         bounds = "" if line.bounds is None else f"{line.bounds[0]:.2f} to {line.bounds[1]:.2f}"
@@ -213,6 +230,7 @@ def print_comparison(file: Path, other: Path | None) -> None:
             *shown,
             f"{line.ratio:.2f}",
             bounds,
+            f"{line.runs[0]}, {line.runs[1]}",
             line.verdict,
             style=style,
         )

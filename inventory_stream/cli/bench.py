@@ -138,17 +138,19 @@ def compare(
     other: Annotated[
         Path | None,
         typer.Argument(
-            help="What FILE is compared with.", show_default="the newest whole one of benchmarks/results"
+            help="The old one, that FILE is compared with.",
+            show_default="the newest whole one of benchmarks/results",
         ),
     ] = None,
 ) -> None:
-    """Say of each figure whether it became faster or slower, or whether that is noise.
+    """Say of each figure of FILE whether it is faster or slower than in OTHER, the old one, or that is noise.
 
     The bounds are those of 95 of 100 draws from the runs of both results (bootstrap of the medians); a
-    figure of one run has none. Results of different machines are compared by their ratios to the other
-    systems of the same run alone, which is what a machine changes least.
+    figure of fewer than three runs in one of them has none, and no verdict. Results of different machines
+    are compared by their ratios to the other systems of the same run alone, which is what a machine changes
+    least.
 
-    Example: inventory-stream bench compare mine.json
+    Examples: `inventory-stream bench compare mine.json`; `inventory-stream bench compare new.json old.json`
     """
     with _benchmarks():
         from benchmarks.compare import print_comparison  # noqa: PLC0415

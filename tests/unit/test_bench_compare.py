@@ -74,9 +74,31 @@ def test_small_difference_is_noise_even_where_runs_lie_together() -> None:
     assert set(verdicts(old, new).values()) == {"within noise"}
 
 
-def test_one_run_has_no_bounds() -> None:
-    """A single run must not be called faster, however far apart."""
-    assert set(verdicts(document([100]), document([900])).values()) == {"one run: no bounds"}
+@pytest.mark.parametrize(("old", "new"), [(1, 1), (2, 2), (2, 5), (5, 2)])
+def test_fewer_than_three_runs_of_either_have_no_verdict(old: int, new: int) -> None:
+    """Two runs must not be called faster, however far apart: chance does it to one figure in three."""
+    before, after = document([100.0 + n for n in range(old)]), document([900.0 + n for n in range(new)])
+    lines, notes = compare(before, after)
+    assert {line.verdict for line in lines} == {"too few runs"}
+    assert {line.bounds for line in lines} == {None}
+    assert {line.runs for line in lines} == {(old, new)}
+    assert f"{len(lines)} of {len(lines)} figures have fewer than 3 runs in one of them: no verdict" in notes
+
+
+def test_runs_are_counted_by_scenario_and_figure_and_not_by_the_setup() -> None:
+    """A result of "3 runs" may have one of a slow scenario, or two whose check held."""
+    old, new = document([100, 101, 99]), document([150, 151, 149])
+    run = new["scenarios"][0]["runs"][1]
+    run[WORKER]["faults"] = ["SKU-1: oversold"]
+    del new["scenarios"][0]["runs"][2][WORKER]["figures"]["p99_ms"]
+    lines, notes = compare(old, new)
+    runs = {f"{line.subject} {line.figure}": line.runs for line in lines}
+    assert runs[f"{WORKER} commands_per_s"] == (3, 2)
+    assert runs[f"{WORKER} p99_ms"] == (3, 1)
+    assert runs[f"{BARE_LOOP} commands_per_s"] == (3, 3)
+    assert runs[f"{WORKER} / {BARE_LOOP} commands_per_s"] == (3, 2)
+    assert any(note.startswith("3 of 4 figures have fewer than 3 runs") for note in notes)
+    assert any(note.startswith("1 of 4 figures have fewer than 5 runs") for note in notes)
 
 
 def test_figures_that_only_describe_are_not_compared() -> None:
@@ -124,7 +146,7 @@ def test_a_file_is_compared_with_the_newest_committed_and_shown(
     copy.write_text(committed.read_text(encoding="utf-8"), encoding="utf-8")
     assert main(["compare", str(copy)]) == 0
     shown = capsys.readouterr().out
-    assert committed.name in shown
+    assert f"copy.json against {committed.name}, the old one" in shown
     assert "faster" not in shown
     assert main(["show", str(copy), "--pages", str(tmp_path / "pages")]) == 0
     assert "headline" in capsys.readouterr().out
