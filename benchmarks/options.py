@@ -12,7 +12,7 @@ from inventory_stream.errors import InventoryStreamError
 
 FULL_RUNS: Final = 5
 """Of each scenario in `--full`: between two results of five runs each chance makes a difference of one figure
-in thirty, of three in ten (1,000 pairs drawn from one normal distribution, `compare.bootstrap_bounds`)."""
+in thirty, of three runs one in ten (1,000 pairs of a normal distribution, `compare.bootstrap_bounds`)."""
 SOME_RUNS: Final = 3
 """Of a scenario that is asked for by name."""
 

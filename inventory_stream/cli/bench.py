@@ -150,7 +150,7 @@ def compare(
     are compared by their ratios to the other systems of the same run alone, which is what a machine changes
     least.
 
-    Examples: `inventory-stream bench compare mine.json`; `inventory-stream bench compare new.json old.json`
+    Example: inventory-stream bench compare new.json old.json
     """
     with _benchmarks():
         from benchmarks.compare import print_comparison  # noqa: PLC0415
