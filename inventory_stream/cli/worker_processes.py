@@ -5,10 +5,10 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 import aiohttp
+import msgspec
 import typer
 from prometheus_client import CollectorRegistry
 
@@ -25,9 +25,18 @@ PROCESSES_MAX: Final = 64
 PROGRAM: Final = (sys.executable, "-P", "-m", "inventory_stream.cli")
 """How a worker is started. -P: nothing is imported from the folder that this command was called in."""
 _PORT_MAX: Final = 65_535
-_OK: Final = 200
 _SIGNALLED: Final = 128
 """Exit status of whoever reports a signal, less its number: as shells have it."""
+
+
+class _Readiness(msgspec.Struct):
+    """What a worker answers on /ready."""
+
+    ready: bool
+    reasons: list[str]
+
+
+_decode_readiness: Final = msgspec.json.Decoder(_Readiness).decode
 
 
 def process_count(text: str) -> int:
@@ -84,8 +93,8 @@ async def _run(settings: Settings, command: Sequence[str], environments: Sequenc
         return await pool.run()
     async with aiohttp.ClientSession() as session:
 
-        async def why_not_ready() -> Sequence[str]:
-            asked = (_missing(session, settings, number) for number in range(1, len(environments) + 1))
+        async def why_not_all_ready() -> Sequence[str]:
+            asked = (why_not_ready(session, settings, number) for number in range(1, len(environments) + 1))
             return [reason for reason in await asyncio.gather(*asked) if reason]
 
         endpoint = Endpoint(
@@ -98,19 +107,22 @@ async def _run(settings: Settings, command: Sequence[str], environments: Sequenc
         )
         await endpoint.start()
         try:
-            endpoint.working(why_not_ready)
+            endpoint.working(why_not_all_ready)
             return await pool.run()
         finally:
             await endpoint.close()
 
 
-async def _missing(session: aiohttp.ClientSession, settings: Settings, number: int) -> str:
+async def why_not_ready(session: aiohttp.ClientSession, settings: Settings, number: int) -> str:
     """Say why a worker is not ready; nothing when it is. Bounded by what a look may take."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.monitoring.host, settings.monitoring.host)  # noqa: S104
-    url = f"http://{host}:{settings.monitoring.port + number}/ready"
-    with suppress(aiohttp.ClientError, TimeoutError):
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.monitoring.host, settings.monitoring.host)  # noqa: S104
+    in_url = f"[{host}]" if ":" in host else host
+    url = f"http://{in_url}:{settings.monitoring.port + number}/ready"
+    try:
         async with session.get(url, timeout=aiohttp.ClientTimeout(LOOK_SECONDS_MAX)) as answer:
-            if answer.status == _OK:
-                return ""
-            return f"worker {number}: {'; '.join((await answer.json())['reasons'])}"
-    return f"worker {number}: no answer"
+            said = _decode_readiness(await answer.read())
+    except (aiohttp.ClientError, TimeoutError):
+        return f"worker {number}: no answer"
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return f"worker {number}: {url} is answered by another program"
+    return "" if said.ready else f"worker {number}: {'; '.join(said.reasons)}"

@@ -6,12 +6,18 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+import aiohttp
 import pytest
 import typer
+from aiohttp import web
+from prometheus_client import CollectorRegistry
 
+from inventory_stream.adapters.monitoring.endpoint import Endpoint
+from inventory_stream.adapters.monitoring.health import Health
 from inventory_stream.cli import EXIT_FAILED
-from inventory_stream.cli.worker_processes import PROGRAM, process_count, run_processes
+from inventory_stream.cli.worker_processes import PROGRAM, process_count, run_processes, why_not_ready
 from inventory_stream.demo import stage
+from inventory_stream.devservers.ports import free_ports
 from inventory_stream.errors import SettingsError
 from inventory_stream.settings import ENV_PREFIX, MonitoringSettings, Settings
 
@@ -55,3 +61,54 @@ def test_a_worker_whose_port_is_held_may_be_started_again() -> None:
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     assert ended.returncode == EXIT_FAILED
     assert f"monitoring.port = {port}" in ended.stderr
+
+
+@pytest.mark.parametrize("host", ["::1", "::", "127.0.0.1"])
+async def test_a_worker_is_asked_where_it_listens(host: str) -> None:
+    """An address of either family is asked; what the worker misses is told, and nothing when it is ready."""
+    (port,) = free_ports(1)
+    worker = Endpoint(
+        host,
+        port,
+        health=Health(),
+        registry=CollectorRegistry(),
+        refresh=lambda: None,
+        note_ready=lambda _: None,
+    )
+    settings = Settings(monitoring=MonitoringSettings(host=host, port=port - 1))
+
+    async def nothing() -> Sequence[str]:
+        return ()
+
+    await worker.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            assert (
+                await why_not_ready(session, settings, 1)
+                == "worker 1: starting: servers and topics are being checked"
+            )
+            worker.working(nothing)
+            assert not await why_not_ready(session, settings, 1)
+    finally:
+        await worker.close()
+
+
+@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize("body", [b"at home", b"[]", b"{}", b'{"ready": false, "reasons": ["\xff"]}'])
+async def test_a_stranger_on_the_port_is_no_worker(status: int, body: bytes) -> None:
+    """Whatever another program answers there, its worker is not ready, and the probe has its answer."""
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(status=status, body=body)
+
+    (port,) = free_ports(1)
+    settings = Settings(monitoring=MonitoringSettings(port=port - 1))
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        async with aiohttp.ClientSession() as session:
+            said = await why_not_ready(session, settings, 1)
+    finally:
+        await runner.cleanup()
+    assert said == f"worker 1: http://127.0.0.1:{port}/ready is answered by another program"

@@ -59,7 +59,8 @@ class World:
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     """Give an endpoint that listens."""
-    one = World(*free_ports(1))
+    (port,) = free_ports(1)
+    one = World(port)
     await one.endpoint.start()
     yield one
     await one.endpoint.close()
