@@ -107,7 +107,7 @@ def verdicts(scenario: Document) -> list[str]:
     if not scenario["is_valid"] and not ended:
         lines.append("DOES NOT COUNT: the check of the decisions failed")
     elif scenario["is_valid"] and checks:
-        lines.append("a peer's figures do NOT COUNT: its check failed")
+        lines.append("a peer's figures do NOT COUNT: its check failed, or its run did")
     lines += checks[:FAULTS_SHOWN]
     for subject in scenario["medians"]:
         if (reached := overloaded_rate(scenario, subject)) is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.exceptions import RedisError
 
 from benchmarks.bench import Bench
 from benchmarks.ledger_check import LedgerReading
@@ -107,7 +108,8 @@ async def test_odd_runs_go_the_other_way_round() -> None:
     assert await _order_of(1) == ["two", "one", WORKER]
 
 
-async def test_peer_that_ends_does_not_count_and_does_not_end_the_run() -> None:
+@pytest.mark.parametrize("error", [SubjectEndedError("its last words"), RedisError("its last words")])
+async def test_peer_that_ends_does_not_count_and_does_not_end_the_run(error: Exception) -> None:
     """What fails beside the worker must be a fault of its own row only."""
 
     async def ours() -> RunResult:
@@ -115,7 +117,7 @@ async def test_peer_that_ends_does_not_count_and_does_not_end_the_run() -> None:
 
     async def peers(peer: Peer, _prefix: str) -> SubjectResult:
         if peer.name == "falls":
-            raise SubjectEndedError("its last words")
+            raise error
         return SubjectResult({"commands_per_s": 2.0}, [], "")
 
     results = await in_turns(0, ours, peers, [FakePeer("falls"), FakePeer("stands")], "p-")
