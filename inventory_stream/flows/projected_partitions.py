@@ -56,11 +56,17 @@ class _Lane:
             self.has_room.clear()
 
     def take_all(self) -> tuple[Sequence[StoredRecord], Sequence[Acknowledge]]:
+        """Give the rows that wait, each once and in order, and what acknowledges them."""
         batches, self.waiting, self.rows = self.waiting, [], 0
         self.has_room.set()
         if len(batches) == 1:
             return batches[0][0], (batches[0][1],)
-        return [record for records, _ in batches for record in records], [done for _, done in batches]
+        taken = list(batches[0][0])
+        for records, _ in batches[1:]:
+            last = taken[-1].offset
+            # A rebalance that leaves the partition here has what waits read again.
+            taken += records if records[0].offset > last else (one for one in records if one.offset > last)
+        return taken, [done for _, done in batches]
 
 
 class ProjectedPartitions:

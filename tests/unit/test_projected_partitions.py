@@ -38,6 +38,7 @@ class FakeFlow:
 
     def __init__(self) -> None:
         self.applied: list[tuple[int, int]] = []
+        self.offsets: list[list[int]] = []
         self.stopped: list[int] = []
         self.may_go_on = asyncio.Event()
         self.error: Exception | None = None
@@ -52,6 +53,7 @@ class FakeFlow:
         if self.error is not None:
             raise self.error
         self.applied.append((partition, records[-1].offset))
+        self.offsets.append([record.offset for record in records])
 
     async def stop(self, partition: int) -> None:
         """Stop; what waits may end."""
@@ -146,6 +148,25 @@ async def test_what_waits_for_a_batch_becomes_one(partitions: ProjectedPartition
     await until(lambda: len(acknowledged) == 4)
     assert flow.applied == [(1, 100), (1, 103)]
     assert acknowledged == [0, 1, 2, 3]
+
+
+async def test_what_is_read_again_is_applied_once(partitions: ProjectedPartitions, flow: FakeFlow) -> None:
+    """A rebalance reads on behind what is applied: rows that wait come a second time, and count once."""
+    acknowledged: list[int] = []
+
+    async def done() -> None:
+        acknowledged.append(1)
+
+    await partitions.put(TOPIC, 1, [Record(offset) for offset in range(100, 103)], done)
+    await asyncio.sleep(0)  # the first is under way
+    await partitions.put(TOPIC, 1, [Record(offset) for offset in range(103, 110)], done)
+    await partitions.assigned(frozenset(), frozenset({1}))
+    for again in (range(100, 102), range(102, 107), range(107, 112)):
+        await partitions.put(TOPIC, 1, [Record(offset) for offset in again], done)
+    flow.may_go_on.set()
+    await until(lambda: len(acknowledged) == 5)
+    assert flow.offsets == [list(range(100, 103)), list(range(103, 112))]
+    assert partitions.next_offset(TOPIC, 1) == 112
 
 
 async def test_reading_waits_when_many_rows_do(partitions: ProjectedPartitions, flow: FakeFlow) -> None:
