@@ -119,15 +119,24 @@ class KafkaEventLog:
         with self._reaching("publish"):
             async with asyncio.timeout(self._step_seconds_max):
                 await producer.begin_transaction()
-                acks = [
-                    await producer.send_batch(batch, self._topics[topic], partition=self._place.partition)
-                    for topic, batch in _batches(producer, events)
-                ]
-                await asyncio.gather(*acks)
+                await self._send(producer, events)
                 if place is not None:
                     offset = OffsetAndMetadata(place.next_offset, _note(place))
                     await producer.send_offsets_to_transaction({self._place: offset}, self._group)
                 await producer.commit_transaction()
+
+    async def _send(self, producer: AIOKafkaProducer, events: Sequence[OutgoingEvent]) -> None:
+        """Send events; returns when the broker has them all."""
+        acks: list[asyncio.Future[object]] = []
+        try:
+            for topic, batch in _batches(producer, events):
+                ack = await producer.send_batch(batch, self._topics[topic], partition=self._place.partition)
+                acks.append(ack)
+        except BaseException:
+            # Those under way have the same fault as a rule: heard when it comes, without waiting for it.
+            asyncio.gather(*acks, return_exceptions=True)
+            raise
+        await asyncio.gather(*acks)
 
     async def close(self) -> None:
         """Let go of the connection; the next claim ends what is open."""

@@ -80,7 +80,10 @@ async def test_a_worker_is_asked_where_it_listens(host: str) -> None:
     async def nothing() -> Sequence[str]:
         return ()
 
-    await worker.start()
+    try:
+        await worker.start()
+    except SettingsError:
+        pytest.skip(f"this machine has no address {host}")
     try:
         async with aiohttp.ClientSession() as session:
             assert (
