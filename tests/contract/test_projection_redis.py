@@ -92,6 +92,20 @@ class TestRedisProjection(ProjectionSuite):
         many = [change(f"S{n}", n, {"A": n}, Extent.WHOLE) for n in range(250)]
         assert (await bench.writer.write(0, many)).results == list(range(250))
 
+    async def test_skus_in_many_stores_are_written_in_calls_of_few(self, bench: RedisBench) -> None:
+        """A call of the script, for which readers wait, takes 1,000 locations, or one SKU of more."""
+        sizes = (400, 400, 400, 1_200, 1, 999, 1, 0)
+        many = [
+            change(f"S{n}", n, {f"L{store}": 1 for store in range(size)}, Extent.WHOLE)
+            for n, size in enumerate(sizes)
+        ]
+        await bench.writer.write(0, many[-1:])  # scripts are loaded, and nothing is told to run twice
+        await bench.operator.config_resetstat()
+        assert (await bench.writer.write(1, many)).results == list(sizes)
+        commands = await bench.operator.info("commandstats")
+        # 400 + 400, 400, 1,200, 1 + 999, 1 + 0.
+        assert commands["cmdstat_evalsha"]["calls"] == 5
+
     async def test_partitions_that_begin_one_after_another_find_their_scripts(
         self, bench: RedisBench
     ) -> None:
