@@ -128,8 +128,17 @@ class Position:
 
     def to_row(self, term: int) -> PositionRow:
         """The row as of now."""
-        return PositionRow(
-            term,
+        return PositionRow(term, *self._fields())
+
+    def encoded(self, term: int) -> bytes:
+        """Encode the row as of now, without making it first: a batch writes thousands."""
+        return encode_row((ROW_SCHEMA, term, *self._fields()))
+
+    def _fields(
+        self,
+    ) -> tuple[str, str, int, int, int, int, int, int, int, int, int, int, int, int, int, int, str | None]:
+        """Give what a row says behind its term, in its order."""
+        return (
             self.sku,
             self.location,
             self.on_hand,
@@ -147,32 +156,6 @@ class Position:
             self.horizon_ms,
             self.orders_through_ms,
             self.product,
-        )
-
-    def encoded(self, term: int) -> bytes:
-        """Encode the row as of now, without making it first: a batch writes thousands."""
-        return encode_row(
-            (
-                ROW_SCHEMA,
-                term,
-                self.sku,
-                self.location,
-                self.on_hand,
-                self.unavailable,
-                self.reserved,
-                self.allocated,
-                self.safety_stock,
-                self.fenced,
-                self.in_transit,
-                self.version,
-                self.base,
-                self.sync_at_ms,
-                self.unavailable_at_ms,
-                self.safety_stock_at_ms,
-                self.horizon_ms,
-                self.orders_through_ms,
-                self.product,
-            )
         )
 
     @property
@@ -293,9 +276,8 @@ class Position:
     def lately(self, now_ms: int) -> Iterator[ReservationRow]:
         """List what is live here and more than granted, and what ended within the netting window (R9)."""
         oldest_ms = now_ms - NETTING_WINDOW_MS
-        held = () if self._holders is None else self._holders.reservations
-        for row in chain(self.settled or (), map(standing, held)):
-            if row is not None and (not row.ended_ms or row.ended_ms >= oldest_ms):
+        for row in chain(self.settled or (), self.long_rows()):
+            if not row.ended_ms or row.ended_ms >= oldest_ms:
                 yield row
 
     def by_age(self) -> Sequence[Held]:
@@ -318,8 +300,7 @@ class Position:
         """Count deadlines from now on where many are listed; before more of them are listed or held."""
         holders = self._holders
         if holders is not None and holders.holds is None and len(holders.reservations) >= _COUNT_FROM:
-            holders.holds = self._counted(holders)
-            holders.deadlines = sorted(holders.holds)
+            self._count(holders)
 
     def hold(self, deadline_ms: int, lines: int = 1) -> None:
         """Count more live lines with this deadline, which are listed or will be at once."""
@@ -350,6 +331,11 @@ class Position:
         while deadlines and deadlines[0] not in holds:
             heappop(deadlines)
 
+    def _count(self, holders: _Holders) -> None:
+        """Count from now on."""
+        holders.holds = self._counted(holders)
+        holders.deadlines = sorted(holders.holds)
+
     def _counted(self, holders: _Holders) -> dict[int, int]:
         """Count the live lines here by deadline; one that left and came back is listed twice."""
         deadlines: dict[str, int] = {}
@@ -375,6 +361,5 @@ class Position:
             return 0
         holders.is_asked = True
         if holders.holds is None:
-            holders.holds = self._counted(holders)
-            holders.deadlines = sorted(holders.holds)
+            self._count(holders)
         return holders.deadlines[0] if holders.deadlines else 0
