@@ -79,7 +79,7 @@ async def test_sigterm_closes_partitions_and_leaves_the_group(world: HostWorld) 
     world.start("w2")
     world.wait_for_count("open", 1, "w2")
     began = time.monotonic()
-    assert world.supervisor.stop("w1") == 0
+    assert world.supervisor.stop("w1") == 0, world.log("w1")
     assert time.monotonic() - began < 10
     world.wait_for_count("open", 2, "w2")
     assert time.monotonic() - began < SESSION_TIMEOUT_MS / 1000

@@ -31,11 +31,25 @@ def test_a_rebalance_resumes_the_fetch_only_when_no_other_has_overtaken_it(
     *, assigned: set[TP], resumed: int | None, is_active: bool
 ) -> None:
     """Faust resumes after the seek whatever came meanwhile: the fetch then had no position, or an old one."""
+    consumer = in_rebalance(assigned, resumed)
+    consumer.resume_flow()
+    assert consumer.flow_active is is_active
+
+
+def test_a_rebalance_under_way_resumes_nothing_once_the_worker_closes() -> None:
+    """Its partitions are closed, so it seeks nothing: the fetch had no position, and a stop ended with 70."""
+    consumer = in_rebalance({TP("inbound", 0)}, 2)
+    consumer.end_flow()
+    consumer.resume_flow()
+    assert not consumer.flow_active
+
+
+def in_rebalance(assigned: set[TP], resumed: int | None) -> BatchConsumer:
+    """Make a consumer in the middle of the second rebalance, without a Kafka."""
     consumer = BatchConsumer.__new__(BatchConsumer)
     consumer.app = SimpleNamespace(rebalancing_count=2)
     consumer.assignment = lambda: assigned
-    consumer._rebalance_resumed = resumed
+    consumer._rebalance_resumed, consumer._is_ended = resumed, False
     consumer.can_resume_flow, consumer.suspend_flow = asyncio.Event(), asyncio.Event()
     consumer.flow_active = False
-    consumer.resume_flow()
-    assert consumer.flow_active is is_active
+    return consumer

@@ -129,6 +129,17 @@ async def test_closing_lets_go_of_every_partition_and_opens_none_after(
     assert hosted.calls[1:] == ["revoked [0, 1]"]
 
 
+async def test_a_batch_on_its_way_when_the_host_closes_is_left_to_the_next_owner(
+    host: FaustHost, hosted: FakeHosted
+) -> None:
+    """An agent may have taken it from its stream already: its partition is closed, which is no error then."""
+    await host.rebalanced(places(0))
+    late = batch_of(host, Place("order-events", 0))
+    await host.close()
+    await host.deliver(late, acknowledge)
+    assert hosted.calls[1:] == ["revoked [0]"]
+
+
 async def test_quiesce_returns_as_soon_as_all_is_durable(host: FaustHost, hosted: FakeHosted) -> None:
     """A rebalance waits for batches under way, and not a moment longer."""
     await host.rebalanced(places(0))

@@ -74,6 +74,7 @@ class BatchConsumer(SameLoopConsumer):
         self._done: dict[TP, int] = {}
         self._is_rebalancing = False
         self._rebalance_resumed: int | None = None
+        self._is_ended = False
 
     def new_kafka_consumer(self) -> AIOKafkaConsumer:
         """Build the aiokafka consumer."""
@@ -190,8 +191,16 @@ class BatchConsumer(SameLoopConsumer):
         Faust asks only before the seek. Resumed in the middle of a rebalance, the fetch reads partitions that
         have no position yet, or one that the seek has still to undo: either ended the worker.
         """
-        if not self._is_overtaken():
+        if not (self._is_ended or self._is_overtaken()):
             super().resume_flow()
+
+    def end_flow(self) -> None:
+        """Hand over nothing any more, whatever a rebalance under way still resumes.
+
+        With its partitions closed that one seeks nothing, and the fetch found no position: status 70 for 0.
+        """
+        self._is_ended = True
+        self.stop_flow()
 
     def _is_overtaken(self) -> bool:
         # Without partitions there was nothing to seek, and there is nothing to fetch.

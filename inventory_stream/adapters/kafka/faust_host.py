@@ -210,6 +210,8 @@ class FaustHost:
         for Faust would acknowledge the event and go on behind it.
         """
         try:
+            if self._closing.is_set():
+                return  # on its way when we were asked to stop; the next owner reads it
             chain = self.app.consumer.chain
             if not chain.deliver(batch):
                 return  # fetched before a seek, which has it fetched again
@@ -259,7 +261,7 @@ class FaustHost:
     async def close(self) -> None:
         """Stop handing over, let appends finish, close every partition."""
         self._closing.set()
-        self.app.consumer.stop_flow()
+        self.app.consumer.end_flow()
         self.app.flow_control.suspend()
         await self.quiesce()
         await self._close(frozenset(self._sessions))
