@@ -1,6 +1,7 @@
 """Which ledger runs here: the Python source, or what mypyc compiled of it (docs/compiled.md)."""
 
 from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.metadata import version
 from importlib.util import find_spec
 
 
@@ -13,3 +14,8 @@ def is_ledger_compiled() -> bool:
 def ledger_form() -> str:
     """Name it for people: `compiled` or `plain`."""
     return "compiled" if is_ledger_compiled() else "plain"
+
+
+def installed() -> str:
+    """Say what is installed here: the version and its ledger's form, as `1.0 (plain ledger)`."""
+    return f"{version('inventory-stream')} ({ledger_form()} ledger)"

@@ -1,7 +1,6 @@
 """The command line `inventory-stream`: one module per command or group of commands."""
 
 import sys
-from importlib.metadata import version
 from typing import Annotated, Final
 
 import typer
@@ -69,9 +68,9 @@ app = typer.Typer(
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # typer's callback
     if value:
-        from inventory_stream.adapters.compiled import ledger_form  # noqa: PLC0415  # no other command needs it
+        from inventory_stream.adapters.compiled import installed  # noqa: PLC0415  # few commands need it
 
-        typer.echo(f"{version('inventory-stream')} ({ledger_form()} ledger)")
+        typer.echo(installed())
         raise typer.Exit
 
 

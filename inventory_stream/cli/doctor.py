@@ -28,9 +28,10 @@ def doctor(
 ) -> None:
     """Look at everything that this environment runs on; exit 1 when something is broken.
 
-    Settings, brokers and topics (P12), consumer groups, who owns each partition of the ledger and how
-    far it is (P2, P9), dead letters, Redis and whether it shows what the ledger says, all clocks.
-    What cannot be looked at hides nothing else. Warnings alone are exit 0.
+    What is installed here and whether its ledger is compiled, settings, brokers and topics (P12),
+    consumer groups, who owns each partition of the ledger and how far it is (P2, P9), dead letters,
+    Redis and whether it shows what the ledger says, all clocks. What cannot be looked at hides nothing
+    else. Warnings alone are exit 0.
 
     Example: INVENTORY_STREAM_REDIS__URL=redis://cache:6379/0 inventory-stream doctor
     """

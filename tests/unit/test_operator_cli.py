@@ -1,5 +1,6 @@
 """What operators type and read, without any server."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,7 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from inventory_stream.cli import Commands, dead_letters, explain
+from inventory_stream.adapters.compiled import ledger_form
+from inventory_stream.cli import Commands, dead_letters, doctor, explain
 from inventory_stream.cli.doctor import changed_settings
 from inventory_stream.cli.lazy import load
 from inventory_stream.cli.page import page
@@ -118,3 +120,11 @@ def test_settings_are_shown_without_secrets() -> None:
         "kafka.topic_prefix = x-",
         "redis.url = redis://shop:***@cache:6379/0",
     ]
+
+
+def test_doctor_says_which_ledger_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks why a worker is slow sees first whether it is the compiled one, though no server answers."""
+    monkeypatch.setenv("INVENTORY_STREAM_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("INVENTORY_STREAM_REDIS__URL", "redis://127.0.0.1:1/0")
+    result = CliRunner().invoke(doctor.app, env={"COLUMNS": "200"})
+    assert f"ok this installation: {version('inventory-stream')} ({ledger_form()} ledger)" in result.stdout
