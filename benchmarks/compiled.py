@@ -9,16 +9,17 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from inventory_stream.devservers import locks
+from inventory_stream.devservers.cache import made_once
+from inventory_stream.devservers.errors import DevServerError
 
 ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / ".run" / "compiled"
@@ -27,9 +28,11 @@ PROJECT_FILES: Final = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
 
 BUILD_SECONDS_MAX: Final = 900.0
 """A build takes 75 s of CPU on one core; on a machine that is busy with more, several times that."""
+COPY_SECONDS_MAX: Final = 60.0
+"""8 MB of files, under a second."""
 
 
-class CompileError(Exception):
+class CompileError(DevServerError):
     """The build failed; the message carries the end of what it said."""
 
 
@@ -54,24 +57,15 @@ def compiled_path() -> Path | None:
 
     Raises:
         CompileError: It should compile and does not.
+        CacheError: The folder cannot be written, or another process compiles for too long.
     """
     if why_not_compiled() is not None:
         return None
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    lock = locks.acquire(FOLDER / "lock", BUILD_SECONDS_MAX)
-    if lock is None:
-        raise CompileError(f"another process has been compiling into {FOLDER} for {BUILD_SECONDS_MAX:g} s")
-    try:
-        sources = list(_sources())
-        modules = FOLDER / f"modules-{_digest(filter(_is_compiled, sources))}"
-        if not modules.is_dir():
-            _build(sources, modules)
-        place = FOLDER / _digest(sources)
-        if not place.is_dir():
-            _assemble(sources, modules, place)
-    finally:
-        os.close(lock)
-    return place
+    sources = list(_sources())
+    modules_place = FOLDER / f"modules-{_digest(filter(_is_compiled, sources))}"
+    modules = made_once(modules_place, "modules", partial(_build, sources), BUILD_SECONDS_MAX)
+    place = FOLDER / f"packages-{_digest(sources)}"
+    return made_once(place, "packages", partial(_assemble, sources, modules), COPY_SECONDS_MAX)
 
 
 def compiled_environment(place: Path) -> dict[str, str]:
@@ -111,40 +105,38 @@ def _copy(sources: Iterable[Path], folder: Path) -> None:
         shutil.copyfile(path, copy)
 
 
-def _build(sources: Iterable[Path], modules: Path) -> None:
-    """Make the wheel from a copy, as a build leaves files in its folder, and keep its extension modules."""
-    with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
-        source, wheels, unpacked = (Path(scratch, name) for name in ("source", "wheels", "unpacked"))
-        _copy((*sources, *(ROOT / name for name in PROJECT_FILES)), source)
-        pip = [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps"]
-        command = [*pip, "--no-build-isolation", "--wheel-dir", str(wheels), str(source)]
-        try:
-            built = subprocess.run(  # noqa: S603  # our own program
-                command,
-                env=os.environ | {"INVENTORY_STREAM_COMPILE": "1"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                timeout=BUILD_SECONDS_MAX,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise CompileError(f"the build did not end in {BUILD_SECONDS_MAX:g} s") from error
-        if built.returncode != 0:
-            raise CompileError(f"the build failed:\n{built.stdout[-4_000:]}")
-        (wheel,) = wheels.glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(unpacked, [name for name in archive.namelist() if name.endswith(".so")])
-        unpacked.rename(modules)  # whole or absent
+def _build(sources: Iterable[Path], work: Path) -> Path:
+    """Make the wheel from a copy, as a build leaves files in its folder; give its extension modules."""
+    source, wheels, unpacked = (work / name for name in ("source", "wheels", "unpacked"))
+    _copy((*sources, *(ROOT / name for name in PROJECT_FILES)), source)
+    pip = [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps"]
+    command = [*pip, "--no-build-isolation", "--wheel-dir", str(wheels), str(source)]
+    try:
+        built = subprocess.run(  # noqa: S603  # our own program
+            command,
+            env=os.environ | {"INVENTORY_STREAM_COMPILE": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=BUILD_SECONDS_MAX,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CompileError(f"the build did not end in {BUILD_SECONDS_MAX:g} s") from error
+    if built.returncode != 0:
+        raise CompileError(f"the build failed:\n{built.stdout[-4_000:]}")
+    (wheel,) = wheels.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(unpacked, [name for name in archive.namelist() if name.endswith(".so")])
+    return unpacked
 
 
-def _assemble(sources: Iterable[Path], modules: Path, place: Path) -> None:
+def _assemble(sources: Iterable[Path], modules: Path, work: Path) -> Path:
     """Put the packages beside their extension modules, as an installed wheel has them."""
-    with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
-        folder = Path(scratch, "packages")
-        _copy(sources, folder)
-        shutil.copytree(modules, folder, dirs_exist_ok=True)
-        folder.rename(place)
+    packages = work / "packages"
+    _copy(sources, packages)
+    shutil.copytree(modules, packages, dirs_exist_ok=True)
+    return packages
 
 
 def main() -> None:

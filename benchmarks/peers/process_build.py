@@ -1,25 +1,23 @@
-"""Builds what a peer needs, once per state of its sources, into the cache: whole or absent."""
+"""Builds what a peer needs, once for each state of its sources, into the cache."""
 
 import hashlib
-import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from inventory_stream.devservers import locks, logs
+from inventory_stream.devservers import logs
+from inventory_stream.devservers.cache import cache_dir, made_once
 from inventory_stream.devservers.errors import DevServerError
 from inventory_stream.devservers.guarded import run_guarded
-from inventory_stream.devservers.jars import cache_dir
 
 COMMAND_SECONDS_MAX: Final = 600.0
 """Of one command of a build: 8 s and 20 s here; the bound of the broker's jars."""
-LOCK_SECONDS_MAX: Final = 2 * COMMAND_SECONDS_MAX + 60.0
-"""Whoever finds another process building waits for one whole build, of two commands at most."""
+COMMANDS_MAX: Final = 2
+"""Of a build; whoever finds another process building waits for as many."""
 
 
 class PeerBuildError(DevServerError):
@@ -48,24 +46,10 @@ class Build:
         Raises:
             MissingToolError: a tool that `commands` looks for is absent or too old.
             PeerBuildError: a command failed or took too long.
+            CacheError: the cache cannot be written, or another process builds for too long.
         """
-        folder = cache_dir()
-        product = folder / f"{self.name}-{self._digest()}"
-        if product.is_dir():
-            return product
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = locks.acquire(folder / f"{self.name}.lock", LOCK_SECONDS_MAX)
-        except OSError as error:
-            raise PeerBuildError(f"cannot write the cache {folder} ({error})") from error
-        if lock is None:
-            raise PeerBuildError(f"another process has been building in {folder} for {LOCK_SECONDS_MAX:g} s")
-        try:
-            if not product.is_dir():  # it may have been built while we waited for the lock
-                self._build(product)
-        finally:
-            os.close(lock)
-        return product
+        place = cache_dir() / f"{self.name}-{self._digest()}"
+        return made_once(place, self.name, self._build, COMMANDS_MAX * COMMAND_SECONDS_MAX)
 
     def _files(self) -> list[Path]:
         chosen = [self.root / name for name in self.sources]
@@ -79,33 +63,25 @@ class Build:
             sha256.update(f"{path.relative_to(self.root)}\0{len(content)}\0".encode() + content)
         return sha256.hexdigest()[:16]
 
-    def _build(self, product: Path) -> None:
-        """Build beside the final place and move there in one step; the caller holds the lock."""
+    def _build(self, work: Path) -> Path:
+        """Build in a folder, and give what is to be kept of it."""
         print(f"{self.title} (once)", file=sys.stderr, flush=True)
-        # Of builds that were killed; what was built of other sources may be running.
-        for left_over in product.parent.glob(f"{self.name}-work-*"):
-            shutil.rmtree(left_over, ignore_errors=True)
-        work = Path(tempfile.mkdtemp(prefix=f"{self.name}-work-", dir=product.parent))
-        try:
-            for path in self._files():
-                copy = work / path.relative_to(self.root)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(path, copy)
-            log_path = work / "build.log"
-            for command in self.commands(work):
-                status = run_guarded(
-                    command, log_path=log_path, working_dir=work, timeout_seconds=COMMAND_SECONDS_MAX
-                )
-                if status != 0:
-                    outcome = (
-                        f"took over {COMMAND_SECONDS_MAX:g} s" if status is None else f"ended with {status}"
-                    )
-                    raise PeerBuildError(f"{Path(command[0]).name} {outcome}: {logs.tail(log_path)}")
-            if not (work / self.product / self.proof).is_file():
-                raise PeerBuildError(f"no {self.proof} was built: {logs.tail(log_path)}")
-            (work / self.product).rename(product)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        for path in self._files():
+            copy = work / path.relative_to(self.root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
+        log_path = work / "build.log"
+        for command in self.commands(work):
+            status = run_guarded(
+                command, log_path=log_path, working_dir=work, timeout_seconds=COMMAND_SECONDS_MAX
+            )
+            if status != 0:
+                outcome = f"took over {COMMAND_SECONDS_MAX:g} s" if status is None else f"ended with {status}"
+                raise PeerBuildError(f"{Path(command[0]).name} {outcome}: {logs.tail(log_path)}")
+        product = work / self.product
+        if not (product / self.proof).is_file():
+            raise PeerBuildError(f"no {self.proof} was built: {logs.tail(log_path)}")
+        return product
 
 
 @cache

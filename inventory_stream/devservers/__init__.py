@@ -7,6 +7,7 @@
 """
 
 from inventory_stream.devservers.errors import (
+    CacheError,
     DataDirInUseError,
     DevServerError,
     GuardianError,
@@ -23,6 +24,7 @@ from inventory_stream.devservers.valkey import ValkeyServer, ValkeySettings
 __all__ = [
     "JVM_FOR_LOAD",
     "JVM_FOR_TESTS",
+    "CacheError",
     "DataDirInUseError",
     "DevServerError",
     "GuardianError",

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from inventory_stream.devservers.cache import CACHE_DIR_VARIABLE
 from inventory_stream.devservers.errors import DevServerError
-from inventory_stream.devservers.jars import CACHE_DIR_VARIABLE
 from inventory_stream.devservers.kafka import JVM_FOR_LOAD, KafkaServer, KafkaSettings
 from inventory_stream.devservers.valkey import ValkeyServer, ValkeySettings
 

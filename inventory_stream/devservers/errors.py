@@ -9,6 +9,10 @@ class MissingToolError(DevServerError):
     """A program that devservers need is absent or too old on this machine."""
 
 
+class CacheError(DevServerError):
+    """The cache cannot be written, or another process makes the same in it for too long."""
+
+
 class JarFetchError(DevServerError):
     """Maven could not bring Kafka's jars into the cache."""
 

@@ -110,6 +110,7 @@ class DevServer(ABC):
         Raises:
             MissingToolError: A program that it needs is absent or too old.
             JarFetchError: Kafka's jars could not be fetched.
+            CacheError: They could not be kept.
             DataDirInUseError: Another server has the data folder.
             PortTakenError: The port was given, or is kept from the last start, and is taken.
             ServerStartError: It ended or did not answer in time; carries the end of its log.

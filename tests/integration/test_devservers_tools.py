@@ -11,14 +11,9 @@ import psutil
 import pytest
 
 from inventory_stream.devservers import GuardianError, JarFetchError, MissingToolError
+from inventory_stream.devservers.cache import CACHE_DIR_VARIABLE, cache_dir
 from inventory_stream.devservers.guarded import GuardedProcess, run_guarded
-from inventory_stream.devservers.jars import (
-    BROKER_JAR,
-    CACHE_DIR_VARIABLE,
-    MARKER_NAME,
-    cache_dir,
-    kafka_jars,
-)
+from inventory_stream.devservers.jars import BROKER_JAR, MARKER_NAME, kafka_jars
 from inventory_stream.devservers.toolchain import JAVA, MVN, Tool
 from tests.integration.processes import DEADLINE_SECONDS, Deaths, Mailbox
 

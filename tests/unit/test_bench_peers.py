@@ -1,5 +1,6 @@
 """Peers on Kafka: who is left out, who goes first, what counts, how their programs are built."""
 
+import os
 import re
 import sys
 import time
@@ -32,7 +33,8 @@ from benchmarks.result import RunResult, SubjectResult
 from benchmarks.scenarios import BARE_LOOP, WORKER
 from benchmarks.subjects import SubjectEndedError
 from benchmarks.usage import SUBJECT, Look
-from inventory_stream.devservers.jars import CACHE_DIR_VARIABLE, KAFKA_VERSION
+from inventory_stream.devservers.cache import CACHE_DIR_VARIABLE, UNUSED_SECONDS_MAX
+from inventory_stream.devservers.jars import KAFKA_VERSION
 
 END_SECONDS_MAX = 60.0
 """For a program of one line; 0.1 s here."""
@@ -190,6 +192,27 @@ def test_build_is_made_once_for_each_state_of_its_sources(
     second = build_of(tmp_path, code).done()
     assert (second / "it").read_text() == "two"
     assert (first / "it").read_text() == "one"
+
+
+def test_build_that_nobody_asks_for_goes_away_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache must not grow with every change of a source; what is still asked for stays."""
+    monkeypatch.setenv(CACHE_DIR_VARIABLE, str(tmp_path / "cache"))
+    source = tmp_path / "source"
+    code = "import os; os.mkdir('out'); open('out/it', 'w')"
+
+    def built(text: str) -> Path:
+        source.write_text(text)
+        return build_of(tmp_path, code).done()
+
+    forgotten, asked_for = built("one"), built("two")
+    long_ago = time.time() - UNUSED_SECONDS_MAX - 60
+    for place in (forgotten, asked_for):
+        os.utime(place, (long_ago, long_ago))
+    assert built("two") == asked_for
+    last = built("three")
+    assert {path for path in (tmp_path / "cache").iterdir() if path.is_dir()} == {asked_for, last}
 
 
 @pytest.mark.parametrize("code", ["raise SystemExit('no such parcel')", "print('no such parcel')"])
