@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from benchmarks.batches import batch_series
 from benchmarks.bench import Bench
@@ -15,8 +15,8 @@ from benchmarks.result import RunResult, SubjectResult
 from benchmarks.scenarios import ClosedLoop, OpenLoop
 from benchmarks.statistics import Figures, batch_figures, latency_figures, throughput_figures
 from benchmarks.subjects import Place, Subject, interleaved, why_absent, worker_place
-from benchmarks.usage import Usage, usage_figures
-from benchmarks.watch import LedgerWatch
+from benchmarks.usage import Look, Usage, usage_figures
+from benchmarks.watch import LedgerWatch, Sight
 from inventory_stream.ports.commands import ORDER_EVENTS
 
 OPEN_SECONDS_MAX: Final = 60.0
@@ -54,52 +54,79 @@ async def run_to_ledger(bench: Bench, scenario: OpenLoop, number: int, prefix: s
 # --- closed loop ----------------------------------------------------------------------------------
 
 
-async def open_stock(bench: Bench, workload: Workload, place: Place, label: str) -> int:
-    """Have a worker decide the opening stock, and stop it: two topics have no order (R26).
+class Life(NamedTuple):
+    """A process from its launch, by the clock of `seen`, until all was decided: what it did and used."""
 
-    Returns:
-        The number of records that state it.
-    """
-    records = await bench.state_stock(workload, place)
+    launched_seconds: float
+    seen: list[Sight]
+    before: Look
+    after: Look
+
+
+async def live(
+    bench: Bench,
+    subject: Subject,
+    place: Place,
+    label: str,
+    watch: LedgerWatch,
+    *,
+    stock_records: int,
+    order_records: int,
+) -> Life:
+    """Have a process decide what lies in the log beforehand, and stop it."""
+    usage = Usage(bench.bootstrap_servers)
+    launched_seconds = time.perf_counter()
+    before = usage.look()
+    running = bench.launcher.launch(subject, place, label, profile=True)
+    try:
+        seen = await watch.wait_decided(stock_records, order_records, DECIDE_SECONDS_MAX, running.cpu_seconds)
+        return Life(launched_seconds, seen, before, usage.look([running]))
+    finally:
+        running.stop()
+
+
+async def open_stock(bench: Bench, place: Place, label: str, stock_records: int) -> None:
+    """Have a worker decide the opening stock, and stop it: two topics have no order (R26)."""
     running = bench.launcher.launch(Subject.WORKER, place, f"{label}-stock")
     try:
         async with LedgerWatch(bench.bootstrap_servers, place.ledger_topic) as watch:
-            await watch.wait_decided(records, 0, OPEN_SECONDS_MAX, running.cpu_seconds)
+            await watch.wait_decided(stock_records, 0, OPEN_SECONDS_MAX, running.cpu_seconds)
     finally:
         running.stop()
-    return records
 
 
 async def _closed_loop(bench: Bench, scenario: ClosedLoop, subject: Subject, place: Place) -> SubjectResult:
-    workload = scenario.workload
-    if subject is Subject.BARE:  # it takes its stock in before anything else
-        stock_records = await bench.state_stock(workload, place)
-    else:
-        stock_records = await open_stock(bench, workload, place, scenario.name)
+    workload, servers = scenario.workload, bench.bootstrap_servers
+    stock_records = await bench.state_stock(workload, place)
+    if subject is not Subject.BARE:  # which takes its stock in before anything else
+        await open_stock(bench, place, scenario.name, stock_records)
     # Before anybody reads them: the generator takes no CPU while measuring.
     topic = f"{place.inputs_prefix}{ORDER_EVENTS}"
-    order_records, input_bytes = await produce(bench.bootstrap_servers, topic, workload.values())
-    usage = Usage(bench.bootstrap_servers)
-    async with LedgerWatch(bench.bootstrap_servers, place.ledger_topic) as watch:
-        launched = time.perf_counter()
-        before = usage.look()
-        running = bench.launcher.launch(subject, place, scenario.name, profile=True)
-        try:
-            seen = await watch.wait_decided(
-                stock_records, order_records, DECIDE_SECONDS_MAX, running.cpu_seconds
-            )
-            after = usage.look([running])
-        finally:
-            running.stop()
+    order_records, input_bytes = await produce(servers, topic, workload.values())
+    async with LedgerWatch(servers, place.ledger_topic) as watch:
+        life = await live(
+            bench,
+            subject,
+            place,
+            scenario.name,
+            watch,
+            stock_records=stock_records,
+            order_records=order_records,
+        )
         reading = await read_ledger(watch, workload, subject.decode)
-    figures: Figures = {}
-    if reading.appended:
-        figures = {
-            **throughput_figures(reading, seen, launched),
-            **usage_figures(before, after, workload.commands),
-            **byte_figures(reading, input_bytes, workload.commands),
-        }
+    figures = life_figures(life, reading, input_bytes, workload.commands)
     return _result(reading, workload, subject, figures)
+
+
+def life_figures(life: Life, reading: LedgerReading, input_bytes: int, commands: int) -> Figures:
+    """Give the rates, the costs and the bytes of a life; nothing where nothing was appended."""
+    if not reading.appended:
+        return {}
+    return {
+        **throughput_figures(reading, life.seen, life.launched_seconds),
+        **usage_figures(life.before, life.after, commands),
+        **byte_figures(reading, input_bytes, commands),
+    }
 
 
 # --- open loop ------------------------------------------------------------------------------------
