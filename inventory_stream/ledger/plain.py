@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inventory_stream.ledger.batch import ROW_OVERHEAD_BYTES, Batch
 from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.reservations import SHELF_BITS
 from inventory_stream.ledger.state import PartitionState
 from models.commands import POSITIONAL, Reserve
 from models.outcomes import Outcome
@@ -43,7 +44,7 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
     Returns:
         The index of the first command that is not decided; `at` itself if that is not plain.
     """
-    kept = state.reservations.kept
+    shelves = state.reservations.shelves
     early = state.early
     receipts = state.receipts if state.receipts.of_orders else None
     now_ms, term, bytes_max, size_bytes = batch.now_ms, batch.term, batch.bytes_max, batch.size_bytes
@@ -66,8 +67,9 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
         if kind is not _POSITIONAL_RESERVE and kind is not Reserve:
             break
         reservation_id = command.reservation_id
+        shelf = shelves[hash(reservation_id) & SHELF_BITS]
         if (
-            reservation_id in kept
+            reservation_id in shelf
             or reservation_id in early
             or command.group is not None
             or command.answer_by is not None
@@ -176,7 +178,7 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
             batch.outcomes[outcome] += 1
             state.refused_kept += 1
             heappush(state.refused, (now_ms, reservation_id))
-        kept[reservation_id] = fresh
+        shelf[reservation_id] = fresh
         ids.append(reservation_id)
         values.append(value)
         size_bytes += len(value) + len(reservation_id) + _OVERHEAD_BYTES

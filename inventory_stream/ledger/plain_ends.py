@@ -34,7 +34,7 @@ _RELEASED: Final = int(Outcome.RELEASED)
 
 def confirm_plain(state: PartitionState, batch: Batch, command: Confirm, arrival_ms: int) -> int | None:
     """Confirm all of a plain reservation in time; None where more must be looked at."""
-    held = state.reservations.kept.get(command.reservation_id)
+    held = state.reservations.held(command.reservation_id)
     fresh = _asked(state, command, held, arrival_ms)
     position = None if fresh is None else _plain_position(state, fresh)
     if held is None or fresh is None or position is None:
@@ -54,7 +54,7 @@ def confirm_plain(state: PartitionState, batch: Batch, command: Confirm, arrival
 
 def release_plain(state: PartitionState, batch: Batch, command: Release, arrival_ms: int) -> int | None:
     """Release all of a plain reservation; None where more must be looked at."""
-    held = state.reservations.kept.get(command.reservation_id)
+    held = state.reservations.held(command.reservation_id)
     fresh = _asked(state, command, held, arrival_ms)
     position = None if fresh is None else _plain_position(state, fresh)
     if held is None or fresh is None or position is None:
@@ -161,7 +161,7 @@ def _row(
     )
     held.row = row
     held.value = b""
-    state.reservations.kept[reservation_id] = row
+    state.reservations.hold(row)
     if ended_ms:
         state.ended_kept += 1
         heappush(state.ended, (ended_ms, reservation_id))

@@ -307,7 +307,7 @@ class StateLoader:
             share = self._shared.setdefault
             row.created_ms = share(row.created_ms, row.created_ms)
             row.deadline_ms = share(row.deadline_ms, row.deadline_ms)
-            state.reservations.kept[row.reservation_id] = row
+            state.reservations.hold(row)
         elif isinstance(row, ReservationRow):
             self._share(row)
             state.reservations[row.reservation_id] = row
@@ -363,7 +363,7 @@ class StateLoader:
         """
         state = self._state
         state.term = term
-        by_age = sorted(state.reservations.kept.values(), key=lambda held: held.created_ms)
+        by_age = sorted(state.reservations.all_held(), key=lambda held: held.created_ms)
         yield
         for number, held in enumerate(by_age):
             if isinstance(held, Fresh):

@@ -151,7 +151,7 @@ def _fold_reservations(state: PartitionState, batch: Batch, budget: int, *, refu
 def _stands(state: PartitionState, entry: tuple[int, str], *, refused: bool) -> bool:
     """Whether an entry still tells when its reservation ended: it may live again, or be gone."""
     ended_ms, reservation_id = entry
-    held = state.reservations.kept.get(reservation_id)
+    held = state.reservations.held(reservation_id)
     reservation = None if held is None else standing(held)
     if reservation is None:  # forgotten, or nothing but refused or granted once
         return refused and held is not None and not held.deadline_ms and held.created_ms == ended_ms
@@ -185,7 +185,7 @@ def _drop_stale(state: PartitionState) -> None:
         state.due.clear()
         state.deadlines.clear()
         state.due_entries = 0
-        for held in state.reservations.kept.values():
+        for held in state.reservations.all_held():
             row = standing(held)
             if held.deadline_ms if row is None else is_live(row):
                 state.schedule(held if row is None else row)
@@ -199,7 +199,7 @@ def _drop_stale(state: PartitionState) -> None:
 
 
 def _forget(state: PartitionState, batch: Batch, reservation_id: str) -> None:
-    reservation = standing(state.reservations.kept.pop(reservation_id))
+    reservation = standing(state.reservations.forget(reservation_id))
     batch.write(reservation_key(reservation_id), None)
     if reservation is None:  # refused once: it moved nothing and is listed nowhere
         return

@@ -1,5 +1,7 @@
 """R24: units promised before they are there, and filled by what comes."""
 
+from operator import attrgetter
+
 import msgspec
 import pytest
 
@@ -274,7 +276,8 @@ def test_fill_that_is_larger_than_an_append_goes_on_before_anything_else_is_deci
     filled = sum(key.startswith(b"r/") for key, _ in first_of_them.rows)
     assert others
     assert filled < waiting - 1
-    lines = [row.lines[0] for row in ledger.state.reservations.values() if row.lines]
+    rows = sorted(ledger.state.reservations.values(), key=attrgetter("reservation_id"))
+    lines = [row.lines[0] for row in rows if row.lines]
     assert [line.reserved for line in lines] == [1] * (waiting - 1) + [0]
     assert lines[-1].backordered == 1
 

@@ -126,12 +126,12 @@ def test_a_new_reservation_is_short_in_the_log_and_in_memory_until_more_happens_
     assert value is not None
     assert len(value) < 64
     for held_by in (state, recover(rows)):
-        assert {type(held) for held in held_by.reservations.kept.values()} == {Fresh}
+        assert {type(held) for held in held_by.reservations.all_held()} == {Fresh}
         granted, refused = held_by.reservations["R01"], held_by.reservations["R02"]
         assert granted is held_by.reservations["R01"]
         assert (granted.lines[0].reserved, granted.deadline_ms) == (2, NOON + 60_000)
         assert (refused.lines, refused.ended_ms) == ((), NOON)
-        assert {type(held) for held in held_by.reservations.kept.values()} == {ReservationRow}
+        assert {type(held) for held in held_by.reservations.all_held()} == {ReservationRow}
 
 
 def test_a_refused_plain_reserve_tells_the_numbers_behind_it() -> None:
@@ -231,6 +231,31 @@ def test_a_busy_position_knows_its_earliest_deadline_from_many_on() -> None:
     assert not list(violations(state))
 
 
+def test_holders_are_walked_once_many_gave_their_units_up_and_not_before() -> None:
+    """A list of a million is not walked for nothing, and does not keep more than twice what lives (R29)."""
+    state = fresh_state(Rules())
+    list(decide_batch(state, [DecodedRecord(0, NOON, [c.Adjust("a1", SKU, "L1", 5_000, NOON)])], [], NOON))
+
+    def put(offset: int, commands: list[c.Command]) -> None:
+        list(decide_batch(state, [], [DecodedRecord(offset, NOON + 1, commands)], NOON + 1))
+
+    for offset in range(20):
+        put(offset, [_reserve(f"p{offset}-{at}", f"R{offset}-{at}") for at in range(50)])
+    holders = state.position(SKU, "L1")._holders
+    assert holders is not None
+    listed = holders.reservations
+    assert holders.prune_at > len(listed) == 1_000
+    put(20, [c.Release(f"e{at}", f"R{at // 50}-{at % 50}", SKU) for at in range(200)])
+    for offset in range(21, 45):
+        put(offset, [_reserve(f"p{offset}-{at}", f"R{offset}-{at}") for at in range(50)])
+    assert holders.reservations is listed, "it was walked for a tenth"
+    put(45, [c.Release(f"e{at}", f"R{at // 50}-{at % 50}", SKU) for at in range(200, 1_000)])
+    for offset in range(46, 90):
+        put(offset, [_reserve(f"p{offset}-{at}", f"R{offset}-{at}") for at in range(50)])
+    assert len(holders.reservations) < 3_600, "a thousand that ended are still listed"
+    assert not list(violations(state))
+
+
 @pytest.mark.parametrize("units", [1, 0], ids=["a fence that was taken away", "a fence that never was"])
 def test_who_recovers_after_a_claim_is_gone_writes_the_same_rows(units: int) -> None:
     """I8: nothing is left of a claim that is gone, so its position has plain reserves again."""
@@ -250,7 +275,7 @@ def test_who_recovers_after_a_claim_is_gone_writes_the_same_rows(units: int) -> 
     asked = [DecodedRecord(1, NOON, [_reserve("p1", "R1")])]
     own = [sealed.rows for sealed in decide_batch(state, [], asked, NOON)]
     assert own == [sealed.rows for sealed in decide_batch(follower, [], asked, NOON)]
-    assert isinstance(state.reservations.kept["R1"], Fresh)
+    assert isinstance(state.reservations.held("R1"), Fresh)
 
 
 def test_a_refused_reservation_is_no_grant_however_early_it_is_asked_for() -> None:
@@ -266,7 +291,7 @@ def test_a_fence_leaves_short_reservations_short() -> None:
     state, _ = _opened(_reserve("p1", "R1"))
     fence = [c.SetChannelFence("f1", "web", SKU, "L1", 1)]
     list(decide_batch(state, [DecodedRecord(1, NOON, fence)], [], NOON))
-    kept = state.reservations.kept["R1"]
+    kept = state.reservations.held("R1")
     assert isinstance(kept, Fresh)
     assert kept.row is None
 
