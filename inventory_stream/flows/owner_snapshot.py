@@ -31,7 +31,7 @@ def windows_of(state: PartitionState, now_ms: int) -> Mapping[str, Window]:
     ended_max = rules.ended_reservations_max
     kinds: dict[str, tuple[Sequence[tuple[int, object]], int, bool]] = {
         "receipts": (
-            state.receipt_order,
+            [] if state.receipts.oldest_ms is None else [(state.receipts.oldest_ms, None)],
             rules.receipt_window_ms,
             len(state.receipts) >= rules.receipts_max,
         ),

@@ -107,4 +107,3 @@ def settle_alone(state: PartitionState, batch: Batch, receipt: ReceiptRow, outco
     receipt.at_ms = batch.now_ms
     key, value = batch.write_receipt(receipt)
     state.receipts.keep(key, receipt, value)
-    heappush(state.receipt_order, (batch.now_ms, key))

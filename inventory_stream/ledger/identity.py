@@ -127,11 +127,10 @@ def keep_receipt(
         movements,
     )
     key, value = batch.write_receipt(receipt)
-    replaced = state.receipts.find(key)
-    if replaced is not None and replaced.outcome == Outcome.REMEMBERED:
+    replaced = state.receipts.waiting(key)
+    if replaced is not None:
         state.forget_early(replaced)  # its row is: whoever recovers never hears of it
     state.receipts.keep(key, receipt, value)
-    heappush(state.receipt_order, (batch.now_ms, key))
     return outcome
 
 

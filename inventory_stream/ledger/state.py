@@ -54,9 +54,9 @@ class PartitionState:
 
     `due` holds the reservations by deadline and `deadlines` those deadlines as a heap; an entry
     may be stale (released, extended): the sweep looks at the reservation itself. `ended`
-    (something was granted), `refused` (nothing was), `ended_documents` (transfers, incoming, pools) and
-    `receipt_order` are heaps of (ms, key) for the windows of R29: by key within a moment, as a recovery
-    finds them (I8). Their entries may be stale too; `*_kept` count what they stand for, not entries.
+    (something was granted), `refused` (nothing was) and `ended_documents` (transfers, incoming, pools) are
+    heaps of (ms, key) for the windows of R29: by key within a moment, as a recovery finds them (I8).
+    Their entries may be stale too; `*_kept` count what they stand for, not entries.
     `early` holds the commands that wait for a reservation, in their order (R21), `early_order` is a heap
     of them, `to_slim` one of what ended and still keeps answers. `to_revoke` holds positions whose
     revocations did not fit one batch (R11), `to_fill` those with units left for what waits there (R24).
@@ -97,7 +97,6 @@ class PartitionState:
         "pools",
         "products",
         "purchase_limits",
-        "receipt_order",
         "receipts",
         "refused",
         "refused_kept",
@@ -161,7 +160,6 @@ class PartitionState:
         self.ended_kept = 0
         self.refused: list[tuple[int, str]] = []
         self.refused_kept = 0
-        self.receipt_order: list[tuple[int, bytes]] = []
         self.early: dict[str, list[ReceiptRow]] = {}
         self.early_kept = 0
         self.early_order: list[tuple[int, bytes]] = []
@@ -386,17 +384,14 @@ class StateLoader:
         heapify(state.limits_over)
         state.ended_documents_kept = len(state.ended_documents)
         yield
-        for number, (key, receipt) in enumerate(state.receipts.items()):
+        for number, (key, receipt) in enumerate(state.receipts.rows()):
             if receipt.outcome == Outcome.REMEMBERED:
                 state.remember(receipt)
                 state.early_order.append((receipt.at_ms, key))
-            else:
-                state.receipt_order.append((receipt.at_ms, key))
             for movement in receipt.movements:
                 _remember(state.position(receipt.sku or "", movement.location), movement)
             if number % _ROWS_PER_YIELD == 0:
                 yield
-        heapify(state.receipt_order)
         heapify(state.early_order)
         for position in state.positions():
             position.heapify_movements()

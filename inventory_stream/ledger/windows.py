@@ -22,7 +22,7 @@ _STALE_MIN: Final = 1_024
 def is_fold_due(state: PartitionState, now_ms: int) -> bool:
     """Say whether an idle partition has something to fold."""
     rules = state.rules
-    receipts, refused, ended = state.receipt_order, state.refused, state.ended
+    refused, ended = state.refused, state.ended
     oldest_receipt_ms = now_ms - rules.receipt_window_ms
     return bool(
         len(state.receipts) > rules.receipts_max
@@ -31,7 +31,7 @@ def is_fold_due(state: PartitionState, now_ms: int) -> bool:
         or state.early_kept > rules.early_max
         or (state.early_order and state.early_order[0][0] < now_ms - rules.early_window_ms)
         or (state.to_slim and state.to_slim[0][0] < now_ms - slim_after_ms(rules))
-        or (receipts and receipts[0][0] < oldest_receipt_ms)
+        or state.receipts.is_older(oldest_receipt_ms)
         or (refused and refused[0][0] < oldest_receipt_ms)
         or (ended and ended[0][0] < now_ms - rules.return_window_ms)
         or is_document_fold_due(state, now_ms)
@@ -48,20 +48,15 @@ def fold(state: PartitionState, batch: Batch) -> None:
     rules = state.rules
     budget = _drop_early(state, batch, FOLDED_PER_BATCH_MAX)
     oldest_ms = batch.now_ms - rules.receipt_window_ms
-    receipts = state.receipt_order
-    while (
-        receipts
-        and budget
-        and batch.size_bytes < BATCH_BYTES // 2
-        and (receipts[0][0] < oldest_ms or len(state.receipts) > rules.receipts_max)
-    ):
-        at_ms, key = heappop(receipts)
-        receipt = state.receipts.find(key)
-        if receipt is None or receipt.at_ms != at_ms or receipt.outcome == Outcome.REMEMBERED:
-            continue  # decided anew since: a younger entry stands for it, or one among the early ones
+    receipts = state.receipts
+    while budget and batch.size_bytes < BATCH_BYTES // 2:
+        is_too_many = len(receipts) > rules.receipts_max
+        oldest = receipts.forget_oldest(batch.now_ms + 1 if is_too_many else oldest_ms)
+        if oldest is None:
+            break
+        key, receipt = oldest
         budget -= 1
-        batch.folded_by_count += at_ms >= oldest_ms
-        del state.receipts[key]
+        batch.folded_by_count += receipt.at_ms >= oldest_ms
         if receipt.sku is not None:
             forget_movements(state, batch, receipt.sku, receipt.movements)
             for movement in receipt.movements:
@@ -160,13 +155,6 @@ def _stands(state: PartitionState, entry: tuple[int, str], *, refused: bool) -> 
 
 def _drop_stale(state: PartitionState) -> None:
     """Bound the queues by what they stand for, however often one id was refused or answered again."""
-    if len(state.receipt_order) > 2 * len(state.receipts) + _STALE_MIN:
-        state.receipt_order = [
-            (receipt.at_ms, key)
-            for key, receipt in state.receipts.items()
-            if receipt.outcome != Outcome.REMEMBERED
-        ]
-        heapify(state.receipt_order)
     if len(state.early_order) > 2 * state.early_kept + _STALE_MIN:
         waiting = (receipt for receipts in state.early.values() for receipt in receipts)
         state.early_order = [

@@ -1,6 +1,10 @@
 """Kept answers: small in memory, and always what the log says."""
 
+from random import Random
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from inventory_stream.ledger.receipts import Receipts
 from models.outcomes import Outcome
@@ -58,3 +62,139 @@ def test_receipt_that_is_not_kept_is_none() -> None:
         receipts[KEY]
     with pytest.raises(KeyError):
         del receipts[KEY]
+
+
+# --- against a dict ---------------------------------------------------------------------------
+
+IDS = [("a", None), ("b", None), ("a", "R1"), ("b/1", "R1"), ("1", "b"), ("é" * 9, "R/2"), ("c" * 90, None)]
+Kept = dict[bytes, ReceiptRow]
+
+
+def row_of(number: int, at_ms: int, outcome: Outcome, units: int) -> ReceiptRow:
+    """Make a receipt of one of a few ids, or of an id of its own."""
+    command_id, reservation_id = IDS[number] if number < len(IDS) else (f"id-{number}", None)
+    return ReceiptRow(
+        7, 0, command_id, reservation_id, "adjust", b"12345678", int(outcome), "S", units, at_ms
+    )
+
+
+def oldest(model: Kept, before_ms: int) -> bytes | None:
+    """Find by a walk over all what is to be forgotten next."""
+    due = [(row.at_ms, key) for key, row in model.items() if row.outcome != Outcome.REMEMBERED]
+    return min(due)[1] if due and min(due)[0] < before_ms else None
+
+
+def forget(receipts: Receipts, model: Kept, before_ms: int) -> bool:
+    """Forget the oldest of both, and see that it is the same; False: nothing is that old."""
+    expected = oldest(model, before_ms)
+    assert receipts.is_older(before_ms) == (expected is not None)
+    forgotten = receipts.forget_oldest(before_ms)
+    if expected is None:
+        assert forgotten is None
+        return False
+    assert forgotten == (expected, model.pop(expected))
+    return True
+
+
+def check(receipts: Receipts, model: Kept) -> None:
+    """See that both hold the same, whichever way it is asked."""
+    assert dict(receipts.rows()) == model
+    assert sorted(receipts) == sorted(model)
+    assert len(receipts) == len(model)
+    assert receipts.of_orders == sum(row.reservation_id is not None for row in model.values())
+    for number in range(len(IDS)):
+        key = receipt_key(*IDS[number])
+        assert receipts.find(key) == model.get(key)
+        assert (key in receipts) == (key in model)
+    packed = [row.at_ms for row in model.values() if row.outcome != Outcome.REMEMBERED]
+    assert (receipts.oldest_ms is None) == (not packed)
+    assert receipts.oldest_ms is None or receipts.oldest_ms <= min(packed)
+
+
+WHAT = st.sampled_from(["keep", "keep", "keep", "remember", "find", "discard", "forget", "forget all"])
+STEPS = st.lists(st.tuples(WHAT, st.integers(0, 12), st.integers(-3, 2)), min_size=20, max_size=120)
+
+
+@settings(max_examples=150, deadline=None)
+@given(chunk_rows=st.integers(1, 5), steps=STEPS)
+def test_receipts_are_those_of_a_dict_whatever_is_kept_and_forgotten(
+    chunk_rows: int, steps: list[tuple[str, int, int]]
+) -> None:
+    """R27, R29: chunks that fill, empty and move must never lose, double or mix up an answer."""
+    receipts = Receipts(chunk_rows)
+    model: Kept = {}
+    now_ms = 1_000
+    for units, (what, number, later_ms) in enumerate(steps):
+        row = row_of(number, now_ms + later_ms, Outcome.APPLIED, units)
+        key = receipt_key(row.command_id, row.reservation_id)
+        if what in {"keep", "remember"}:
+            row.outcome = int(Outcome.REMEMBERED) if what == "remember" else row.outcome
+            receipts.keep(key, row, encode_row(row))
+            model[key] = row
+            now_ms += max(0, later_ms)
+        elif what == "find":
+            assert receipts.find(key) == model.get(key)
+        elif what == "discard":
+            assert receipts.discard(key) == (model.pop(key, None) is not None)
+        elif what == "forget":
+            forget(receipts, model, now_ms + later_ms)
+        else:
+            while forget(receipts, model, now_ms + later_ms):
+                pass
+        check(receipts, model)
+
+
+@pytest.mark.parametrize("chunk_rows", [7, 512])
+def test_thousands_of_receipts_are_forgotten_by_time_and_key(chunk_rows: int) -> None:
+    """R29, I8: the order must hold over many chunks, repeats in the log and replaced rows among them."""
+    random = Random(chunk_rows)
+    receipts, model = Receipts(chunk_rows), {}
+    for step in range(6_000):
+        number = step if random.random() < 0.8 else random.randrange(step + 1)
+        row = row_of(number, step // 40 - random.choice([0, 0, 0, 50]), Outcome.APPLIED, step)
+        key = receipt_key(row.command_id, row.reservation_id)
+        receipts.keep(key, row, encode_row(row))
+        model[key] = row
+        if random.random() < 0.1:
+            gone = random.choice(list(model)) if step % 9 == 0 else key
+            assert receipts.discard(gone)
+            del model[gone]
+    check(receipts, model)
+    for key, row in sorted(model.items(), key=lambda item: (item[1].at_ms, item[0])):
+        assert receipts.forget_oldest(1_000) == (key, row)
+    assert receipts.forget_oldest(1_000) is None
+    check(receipts, {})
+
+
+def bytes_of(receipts: Receipts) -> int:
+    """What the rows of all chunks take."""
+    return sum(len(chunk.data) for chunk in receipts._chunks._chunks)
+
+
+def test_answer_that_is_given_anew_without_end_takes_the_memory_of_one() -> None:
+    """R27, R29: a client that repeats what binds nothing for days must not fill the memory."""
+    receipts = Receipts(chunk_rows=16)
+    for step in range(5_000):
+        row = row_of(step % 3, step, Outcome.TOO_LATE, step)
+        receipts.keep(receipt_key(row.command_id, row.reservation_id), row, encode_row(row))
+    assert len(receipts) == 3
+    assert bytes_of(receipts) <= 100 * 3 * 16
+    assert len(receipts._chunks._heads) <= 2 * 64
+    assert len(receipts._chunks._chunks) <= 2 * 64
+
+
+def test_rows_of_any_size_are_kept() -> None:
+    """P6: a row may be longer than what two bytes say of its chunk's length."""
+    receipts, model = Receipts(), {}
+    for number in range(20, 40):
+        row = row_of(number, number, Outcome.APPLIED, 1)
+        row.command = bytes(number * 5_000)
+        key = receipt_key(row.command_id)
+        receipts.keep(key, row, encode_row(row))
+        model[key] = row
+        if number % 4:
+            receipts.discard(key)
+            del model[key]
+    check(receipts, model)
+    assert forget(receipts, model, 1_000)
+    check(receipts, model)
