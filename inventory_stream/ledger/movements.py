@@ -1,7 +1,7 @@
 """Facts: what moves on_hand, when it counts, and what a shortfall does (R7, R8, R10, R11)."""
 
 from datetime import datetime
-from heapq import heapify, heappush
+from heapq import heappush
 from itertools import islice
 
 from inventory_stream.ledger.batch import Batch
@@ -54,7 +54,7 @@ def move(
     if delta:
         position.on_hand += delta
         if effective_at_ms > position.horizon_ms:
-            heappush(position.movements, (effective_at_ms, delta))
+            position.keep_movement(effective_at_ms, delta)
             _trim(state, batch, position)
     batch.touch(position)
     return settle(state, batch, position, delta, effective_at_ms, clock_ahead=clock_ahead)
@@ -90,14 +90,12 @@ def count(
     netted = 0
     if orders_through_ms:
         netted = netted_at(position, orders_through_ms, counted_at_ms, batch.now_ms)
-    later = [entry for entry in position.movements if entry[0] > counted_at_ms]
-    heapify(later)
-    new_on_hand = on_hand + netted + sum(delta for _, delta in later)
+    position.forget_movements(counted_at_ms)
+    new_on_hand = on_hand + netted + position.movements.units
     delta = new_on_hand - position.on_hand
     position.on_hand = new_on_hand
     position.sync_at_ms = counted_at_ms
     position.orders_through_ms = orders_through_ms
-    position.movements = later
     batch.touch(position)
     return settle(state, batch, position, delta, counted_at_ms)
 
@@ -200,7 +198,8 @@ def _orders_at(position: Position) -> tuple[str, ...]:
 
 def _trim(state: PartitionState, batch: Batch, position: Position) -> None:
     # By effective time, as the horizon is: what was dropped is then never newer than what is kept.
-    movements = position.movements
     oldest_kept_ms = batch.now_ms - state.rules.movement_window_ms
-    while movements and (len(movements) > state.rules.movements_max or movements[0][0] < oldest_kept_ms):
-        position.raise_horizon(movements[0][0])
+    while (kept := position.movements) and (
+        len(kept) > state.rules.movements_max or kept.oldest_ms < oldest_kept_ms
+    ):
+        position.raise_horizon(kept.oldest_ms)

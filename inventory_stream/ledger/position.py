@@ -2,16 +2,17 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from itertools import chain
 from operator import attrgetter
 from sys import intern
 from typing import Final
 
 from inventory_stream.ledger.claims import Claims
+from inventory_stream.ledger.moved import NOTHING_MOVED, Moved
 from inventory_stream.ledger.reservations import Held, opened, standing
 from inventory_stream.ledger.rules import NETTING_WINDOW_MS
-from models.rows import ROW_SCHEMA, Fresh, PositionRow, ReservationRow, encode_row, position_key
+from models.rows import ROW_SCHEMA, PositionRow, ReservationRow, encode_row, position_key
 
 # Below this many listed reservations a walk over ended ones costs less than avoiding it.
 _PRUNE_MIN: Final = 64
@@ -48,7 +49,7 @@ class Position:
     """The quantities of R1 with the indexes that decisions need; changed in place.
 
     `movements` holds (effective_at_ms, delta) of what moved on_hand after the last count and the
-    horizon, as a heap: exactly what a recovery finds in the rows (R8, I8). `holds` counts live lines
+    horizon, by time: exactly what a recovery finds in the rows (R8, I8). `holds` counts live lines
     by deadline, `reservations` lists those with a line here, with some that ended since, `settled`
     those that ended lately and were allocated here once (R9). `short` is the shortfall after the last
     change, to tell one that appears or grows (R11). `claims` are the pools, fences and backorders here.
@@ -105,7 +106,7 @@ class Position:
         self.product: str | None = None
         self.claims: Claims | None = None
         self.settled: deque[ReservationRow] | None = None
-        self._movements: list[tuple[int, int]] | None = None
+        self._movements: Moved | None = None
         self._holders: _Holders | None = None
 
     def take(self, row: PositionRow) -> None:
@@ -175,16 +176,23 @@ class Position:
         )
 
     @property
-    def movements(self) -> list[tuple[int, int]]:
-        """The heap itself, to read and to add to."""
-        movements = self._movements
-        if movements is None:
-            movements = self._movements = []
-        return movements
+    def movements(self) -> Moved:
+        """Those that are kept, to read."""
+        return self._movements or NOTHING_MOVED
 
-    @movements.setter
-    def movements(self, movements: list[tuple[int, int]]) -> None:
-        self._movements = movements or None
+    def keep_movement(self, effective_at_ms: int, delta: int) -> None:
+        """Keep a movement for counts from before it."""
+        if self._movements is None:
+            self._movements = Moved()
+        self._movements.add(effective_at_ms, delta)
+
+    def forget_movements(self, until_ms: int) -> None:
+        """Drop movements up to a time, that one among them."""
+        movements = self._movements
+        if movements is not None:
+            movements.forget(until_ms)
+            if not movements:
+                self._movements = None
 
     @property
     def holds(self) -> Mapping[int, int]:
@@ -215,11 +223,6 @@ class Position:
         if claims is None:
             claims = self.claims = Claims()
         return claims
-
-    def heapify_movements(self) -> None:
-        """Put movements in order that were added as they came."""
-        if self._movements is not None:
-            heapify(self._movements)
 
     def attach(self, reservation: Held) -> None:
         """List a reservation that got a line here."""
@@ -355,9 +358,7 @@ class Position:
     def raise_horizon(self, effective_at_ms: int) -> None:
         """Forget the movements up to a time: a count from before it can no longer be computed (R8)."""
         self.horizon_ms = max(self.horizon_ms, effective_at_ms)
-        movements = self._movements
-        while movements and movements[0][0] <= self.horizon_ms:
-            heappop(movements)
+        self.forget_movements(self.horizon_ms)
 
     def earliest_deadline_ms(self) -> int:
         """When a live line here may next expire; 0 when none is live."""

@@ -394,7 +394,6 @@ class StateLoader:
                 yield
         heapify(state.early_order)
         for position in state.positions():
-            position.heapify_movements()
             if position.product != state.products.get(position.sku):
                 state.moved_skus.add(position.sku)
         for position in state.positions():
@@ -484,7 +483,7 @@ class StateLoader:
 
 def _remember(position: Position, movement: Movement) -> None:
     if movement.delta and movement.effective_at_ms > max(position.sync_at_ms, position.horizon_ms):
-        position.movements.append((movement.effective_at_ms, movement.delta))
+        position.keep_movement(movement.effective_at_ms, movement.delta)
 
 
 def slim_from_ms(reservation: ReservationRow) -> int:
