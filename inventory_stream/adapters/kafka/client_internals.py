@@ -160,20 +160,32 @@ def check_each_produce(producer: AIOKafkaProducer, check: Callable[[], None]) ->
     send = client.send
 
     async def checked_send(node_id: int, request: Any, **options: Any) -> Any:  # noqa: ANN401  # aiokafka ships no types
-        if isinstance(request, ProduceRequest):
-            prepare = request.prepare
-
-            def checked_prepare(versions: Any) -> Any:  # noqa: ANN401
-                try:
-                    check()
-                except Exception as reason:
-                    raise NotSentError(str(reason)) from reason
-                return prepare(versions)
-
-            request.prepare = checked_prepare
-        return await send(node_id, request, **options)
+        checked = _CheckedRequest(request, check) if isinstance(request, ProduceRequest) else request
+        return await send(node_id, checked, **options)
 
     client.send = checked_send
+
+
+class _CheckedRequest:
+    """A produce request that looks once more before its bytes are made; never of acks 0, which has no answer.
+
+    Around it, not in it: a request that knew of its own `prepare` was garbage for the collector, with its
+    bytes: all that the collector ever found in a worker.
+    """
+
+    __slots__ = ("_check", "_request")
+
+    def __init__(self, request: Any, check: Callable[[], None]) -> None:  # noqa: ANN401  # aiokafka ships no types
+        self._request = request
+        self._check = check
+
+    def prepare(self, versions: Any) -> Any:  # noqa: ANN401  # as above
+        """Give the bytes' form, unless the check refuses."""
+        try:
+            self._check()
+        except Exception as reason:
+            raise NotSentError(str(reason)) from reason
+        return self._request.prepare(versions)
 
 
 def is_written(producer: AIOKafkaProducer) -> bool:
