@@ -31,6 +31,8 @@ RATE_COMMANDS: Final = 2 * RATE_PER_S
 """Of an open loop: two seconds."""
 WARM_UP_COMMANDS: Final = RATE_PER_S // 2
 ITEMS: Final = 2_000
+PEER_COMMANDS: Final = 2_000
+"""Of a dozen peers one after the other, of which the slowest decides 1,000 a second."""
 
 Kind = TypeVar("Kind", bound=Scenario)
 
@@ -51,10 +53,14 @@ def _of_load(scenario: LoadScenario, commands: int, **more: Any) -> dict[str, An
     return {"workload": replace(scenario.workload, commands=commands, skus=skus), **more}
 
 
-@_smaller.register(ClosedLoop)
-@_smaller.register(PeersClosed)
-def _(scenario: ClosedLoop | PeersClosed) -> dict[str, Any]:
+@_smaller.register
+def _(scenario: ClosedLoop) -> dict[str, Any]:
     return _of_load(scenario, COMMANDS)
+
+
+@_smaller.register
+def _(scenario: PeersClosed) -> dict[str, Any]:
+    return _of_load(scenario, PEER_COMMANDS)
 
 
 @_smaller.register(OpenLoop)

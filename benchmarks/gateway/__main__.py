@@ -30,8 +30,8 @@ scenarios:
 
 Broker, Valkey, one ledger worker and one gateway are real processes with the product's settings; the load
 comes from a process of its own, by a schedule. A figure counts only when every 201 was found in the ledger,
-nothing was granted beyond the stock, and the generator itself kept its schedule: the exit status is 1
-otherwise. A missed target is shown as MISSED and does not change the exit status. The page goes to
+nothing was granted beyond the stock, and the generator itself kept its schedule, but for a trial: the exit
+status is 1 otherwise. A missed target is shown as MISSED and does not change it. The page goes to
 <date>-<machine>-gateway.md in the folder --results; that of chosen scenarios, of a shorter run or of a
 profiled one is kept only when --results is given.
 

@@ -10,9 +10,11 @@ from hashlib import blake2b
 import pytest
 
 from benchmarks.gateway.checking import check
+from benchmarks.gateway.driving import LAG_MS_MAX, lateness_faults
 from benchmarks.gateway.generator import Generator, _granted
 from benchmarks.gateway.line import Line
 from benchmarks.gateway.requests import maker
+from benchmarks.gateway.scenarios import MEASURED_SECONDS
 from benchmarks.gateway.words import Granted, Outcome, Plan
 from inventory_stream.gateway.idempotency import command_id_of
 
@@ -61,6 +63,14 @@ def test_planted_fault_is_found(told: list[Granted], ledger: dict[str, tuple[str
     """Each way in which an answer and the ledger can differ must be found."""
     checked = check(Outcome({}, {}, told, 0), ledger, STOCK)
     assert any(fault in found for found in checked.faults), checked
+
+
+def test_late_generator_spoils_figures_but_no_trial() -> None:
+    """On a busy machine a trial must still say whether everything works; a figure must not be believed."""
+    late_ms = LAG_MS_MAX + 1.0
+    assert lateness_faults(LAG_MS_MAX, LAG_MS_MAX, MEASURED_SECONDS) == []
+    assert len(lateness_faults(late_ms, LAG_MS_MAX, MEASURED_SECONDS)) == 1
+    assert lateness_faults(late_ms, LAG_MS_MAX, 1.0) == []
 
 
 def test_grant_without_answer_is_no_fault_where_the_answer_was_lost() -> None:
