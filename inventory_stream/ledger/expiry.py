@@ -11,7 +11,7 @@ from inventory_stream.ledger.movements import end_if_over, stamp
 from inventory_stream.ledger.paths import free, unreserve
 from inventory_stream.ledger.plain_ends import expire_plain
 from inventory_stream.ledger.pools import happen, is_due
-from inventory_stream.ledger.reservations import opened, standing
+from inventory_stream.ledger.reservations import each, opened, standing
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.waiting import give_up
 from models.rows import Fresh, ReservationRow
@@ -48,11 +48,12 @@ def sweep(state: PartitionState, batch: Batch, before_ms: int) -> bool:
             return False
         bucket = state.due[deadline_ms]
         # By id, which a recovery restores; the order of their making is not in the rows (I8).
-        bucket.sort(key=_ID, reverse=True)
+        bucket[:] = sorted(each(bucket), key=_ID, reverse=True)
         while bucket:
             # Released, confirmed and extended reservations stay in the bucket of their first deadline.
             # They go first: a recovered owner, which never had them, must seal at the same row (I8).
             held = bucket[-1]
+            assert not isinstance(held, tuple), "runs are listed by commands, and none is decided here"
             if standing(held) is None or _is_due(opened(held), deadline_ms):
                 if batch.is_full:
                     return False

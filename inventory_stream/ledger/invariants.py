@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from inventory_stream.ledger.claims import Claims, held_of, is_live, times_of, waiting_of
 from inventory_stream.ledger.limits import standing_limit
 from inventory_stream.ledger.position import Position
-from inventory_stream.ledger.reservations import opened
+from inventory_stream.ledger.reservations import each, opened
 from inventory_stream.ledger.rules import ANSWERS_MAX, COMMANDS_MAX
 from inventory_stream.ledger.state import PartitionState
 from models.outcomes import Outcome
@@ -173,7 +173,7 @@ def _answers(state: PartitionState) -> Iterator[Violation]:
 def _on_hand(state: PartitionState) -> Iterator[Violation]:
     """I4: on_hand is the base plus what the kept receipts and reservations moved."""
     moved: Counter[tuple[str, str]] = Counter()
-    for _, receipt in state.receipts.rows():
+    for receipt in state.receipts.rows():
         for movement in receipt.movements:
             moved[receipt.sku or "", movement.location] += movement.delta
     for row in state.reservations.values():
@@ -204,7 +204,7 @@ def _quantities(state: PartitionState) -> Iterator[Violation]:
 
 def _early(state: PartitionState) -> Iterator[Violation]:
     """R21: what waits for an order is what the receipts say waits, in one order, counted once."""
-    in_receipts = [id(row) for _, row in state.receipts.rows() if row.outcome == Outcome.REMEMBERED]
+    in_receipts = [id(row) for row in state.receipts.rows() if row.outcome == Outcome.REMEMBERED]
     waiting = [row for rows in state.early.values() for row in rows]
     if sorted(map(id, waiting)) != sorted(in_receipts) or len(waiting) != state.early_kept:
         yield Violation(
@@ -312,7 +312,7 @@ def _indexes(state: PartitionState) -> Iterator[Violation]:
     holds: dict[Position, Counter[int]] = defaultdict(Counter)
     for row in state.reservations.values():
         if is_live(row):
-            found = state.due.get(row.deadline_ms, ())
+            found = each(state.due.get(row.deadline_ms, ()))
             if not any(row is opened(other) for other in found) or row.deadline_ms not in state.deadlines:
                 yield Violation("R18", _row(row), f"deadline {row.deadline_ms} is not scheduled")
         for line in row.lines:
@@ -352,7 +352,7 @@ def _waiting(state: PartitionState) -> Iterator[Violation]:
 def _movements(state: PartitionState) -> Iterator[Violation]:
     """R8: the kept movements are those later than the last count and the horizon that are still in rows."""
     in_rows: dict[tuple[str, str], Counter[tuple[int, int]]] = defaultdict(Counter)
-    of_receipts = ((row.sku or "", row.movements) for _, row in state.receipts.rows())
+    of_receipts = ((row.sku or "", row.movements) for row in state.receipts.rows())
     of_answers = (
         (row.sku, answer.movements) for row in state.reservations.values() for answer in row.answers
     )

@@ -6,19 +6,16 @@ reserve has nothing to do with.
 
 from collections.abc import Sequence
 from heapq import heappush
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from inventory_stream.ledger.batch import ROW_OVERHEAD_BYTES, Batch
 from inventory_stream.ledger.position import Position
-from inventory_stream.ledger.reservations import SHELF_BITS
+from inventory_stream.ledger.reservations import SHELF_BITS, Held, together
 from inventory_stream.ledger.state import PartitionState
 from models.commands import POSITIONAL, Reserve
 from models.outcomes import Outcome
 from models.paths import COMMON
 from models.rows import ROW_SCHEMA, Fresh, encode_row, receipt_key
-
-if TYPE_CHECKING:
-    from inventory_stream.ledger.reservations import Held
 
 _POSITIONAL_RESERVE: Final = POSITIONAL[Reserve]
 RESERVES: Final = frozenset({Reserve, _POSITIONAL_RESERVE})
@@ -57,9 +54,8 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
     # Of the position, as the grants of this run leave it; and what these add up to.
     free = on_hand = version = 0
     why_not: tuple[int, ...] | None = None
-    grants = taken = ttl_seconds = deadline_ms = 0
-    listed: list[Held] = []
-    due: list[Held] = []
+    taken = ttl_seconds = deadline_ms = 0
+    run: list[Held] = []
     end = min(len(commands), at + _RUN_COMMANDS_MAX)
     while at < end and size_bytes < bytes_max:
         command = commands[at]
@@ -81,9 +77,9 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
         ):
             break
         if command.sku != sku or command.location != location or position is None:
-            if position is not None and grants:
-                _write_down(state, batch, position, version, taken, grants, deadline_ms)
-                grants = 0
+            if position is not None and run:
+                _write_down(state, batch, position, version, taken, run, deadline_ms)
+                run = []
             position = None
             sku, location = command.sku, command.location
             by_location = skus.get(sku)
@@ -108,23 +104,19 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
         units = command.units
         if units <= free:
             if command.ttl_seconds != ttl_seconds:
-                if grants:
-                    _write_down(state, batch, position, version, taken, grants, deadline_ms)
-                    grants = 0
+                if run:
+                    _write_down(state, batch, position, version, taken, run, deadline_ms)
+                    run = []
                 ttl_seconds = command.ttl_seconds
                 deadline_ms = now_ms + ttl_seconds * 1_000
-                due = state.due_at(deadline_ms)
-            if not grants:
+            if not run:
                 if position not in touched:
                     batch.size_bytes = size_bytes
                     batch.rewrite(position)
                     size_bytes = batch.size_bytes
                 taken = 0
-                listed = position.listed(now_ms)
-                position.count_if_many()
             free -= units
             taken += units
-            grants += 1
             version += 1
             why_not = None
             value = encode_row(
@@ -146,12 +138,11 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
                 )
             )
             fresh = Fresh(reservation_id, value, now_ms, deadline_ms)
-            listed.append(fresh)
-            due.append(fresh)
+            run.append(fresh)
         else:
-            if grants:
-                _write_down(state, batch, position, version, taken, grants, deadline_ms)
-                grants = 0
+            if run:
+                _write_down(state, batch, position, version, taken, run, deadline_ms)
+                run = []
             if why_not is None:
                 why_not = _figures(position)
             outcome = _ALL_RESERVED if free + position.reserved >= units else _SOLD_OUT
@@ -183,8 +174,8 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
         values.append(value)
         size_bytes += len(value) + len(reservation_id) + _OVERHEAD_BYTES
         at += 1
-    if position is not None and grants:
-        _write_down(state, batch, position, version, taken, grants, deadline_ms)
+    if position is not None and run:
+        _write_down(state, batch, position, version, taken, run, deadline_ms)
     if ids:
         batch.size_bytes = size_bytes
         batch.write_fresh(ids, values)
@@ -197,14 +188,17 @@ def _write_down(
     position: Position,
     version: int,
     taken: int,
-    grants: int,
+    run: list[Held],
     deadline_ms: int,
 ) -> None:
-    """Have a position be as a run of grants leaves it: `taken` units by `grants`, all of one deadline."""
+    """Have a position be as a run of grants leaves it: `taken` units by all of them, with one deadline."""
+    grants = len(run)
     position.reserved += taken
     position.version = version
     assert position.reserved + position.allocated + position.unavailable <= position.on_hand, "I2"
-    position.hold(deadline_ms, grants)
+    listed = together(run)
+    position.attach_run(listed, grants, deadline_ms, batch.now_ms)
+    state.due_at(deadline_ms).extend(listed)
     state.due_entries += grants
     batch.outcomes[_GRANTED] += grants
 

@@ -6,11 +6,11 @@ from heapq import heappop, heappush
 from itertools import chain
 from operator import attrgetter
 from sys import intern
-from typing import Final
+from typing import Final, cast
 
 from inventory_stream.ledger.claims import Claims
 from inventory_stream.ledger.moved import NOTHING_MOVED, Moved
-from inventory_stream.ledger.reservations import Held, opened, standing
+from inventory_stream.ledger.reservations import Held, Listed, each, opened, standing, together
 from inventory_stream.ledger.rules import NETTING_WINDOW_MS
 from models.rows import ROW_SCHEMA, PositionRow, ReservationRow, encode_row, position_key
 
@@ -31,17 +31,19 @@ class _Holders:
     was so between two walks: where few are and nothing sells out, they were a third of each grant.
     """
 
-    __slots__ = ("deadlines", "gone", "holds", "is_asked", "ordered", "prune_at", "reservations")
+    __slots__ = ("count", "deadlines", "gone", "holds", "is_asked", "ordered", "prune_at", "reservations")
 
     def __init__(self) -> None:
         self.holds: dict[int, int] | None = None
         self.deadlines: list[int] = []
         self.is_asked = False
-        self.reservations: list[Held] = []
+        self.reservations: Listed = []
+        # Of reservations, however they are listed.
+        self.count = 0
         self.prune_at = _PRUNE_MIN
         # How many stopped holding units since the last walk; what was confirmed before may have ended, too.
         self.gone = 0
-        # How long `reservations` was when it was last in order.
+        # How long `reservations` was when it was last in order, each for itself then.
         self.ordered = 0
 
 
@@ -205,7 +207,7 @@ class Position:
     @property
     def reservations(self) -> Sequence[ReservationRow]:
         """Those with a line here, in no order, with some that ended since."""
-        return () if self._holders is None else [opened(held) for held in self._holders.reservations]
+        return () if self._holders is None else [opened(held) for held in each(self._holders.reservations)]
 
     @property
     def is_claimed(self) -> bool:
@@ -214,7 +216,7 @@ class Position:
 
     def long_rows(self) -> Iterator[ReservationRow]:
         """Give those with a line here that are not kept short: opening 500,000 takes 1.8 s."""
-        held = () if self._holders is None else self._holders.reservations
+        held = () if self._holders is None else each(self._holders.reservations)
         return (row for row in map(standing, held) if row is not None)
 
     def claims_made(self) -> Claims:
@@ -227,34 +229,44 @@ class Position:
     def attach(self, reservation: Held) -> None:
         """List a reservation that got a line here."""
         # After the walk: a late confirm is listed while its reservation still counts as ended.
-        self.listed(reservation.created_ms).append(reservation)
+        holders = self._walked(reservation.created_ms)
+        holders.reservations.append(reservation)
+        holders.count += 1
 
-    def listed(self, now_ms: int) -> list[Held]:
-        """Give the list of those with a line here, to add to; now and then it forgets those that ended."""
+    def attach_run(self, run: Listed, count: int, deadline_ms: int, now_ms: int) -> None:
+        """List and count `count` new reservations of one unexpired deadline, each with a line here."""
+        holders = self._walked(now_ms)
+        if holders.holds is None and holders.count >= _COUNT_FROM:
+            self._count(holders)
+        holders.reservations += run
+        holders.count += count
+        self.hold(deadline_ms, count)
+
+    def _walked(self, now_ms: int) -> _Holders:
+        """Give what lists those with a line here, to add to; now and then it forgets those that ended."""
         holders = self._holders
         if holders is None:
             holders = self._holders = _Holders()
-        if len(holders.reservations) >= holders.prune_at:
+        if holders.count >= holders.prune_at:
             self._prune(holders, now_ms)
-        return holders.reservations
+        return holders
 
     def _prune(self, holders: _Holders, now_ms: int) -> None:
         """Forget those that ended, or remember them for a while only, unless hardly one can have ended."""
-        live = holders.reservations
-        if holders.gone * _GONE_SHARE >= len(live):
-            live = []
-            for held in holders.reservations:
+        if holders.gone * _GONE_SHARE >= holders.count:
+            live: list[Held] = []
+            for held in each(holders.reservations):
                 row = standing(held)
                 if row is not None and row.ended_ms:
                     self.settle(row, now_ms)
                 else:
                     live.append(held if row is None else row)
-            holders.reservations = live
+            holders.reservations, holders.count = together(live), len(live)
             holders.ordered = 0
             holders.gone = 0
         # Twice what lives: each walk is paid for by as many grants.
-        holders.prune_at = 2 * len(live) + _PRUNE_MIN
-        if not holders.is_asked and len(live) < _COUNT_FROM:
+        holders.prune_at = 2 * holders.count + _PRUNE_MIN
+        if not holders.is_asked and holders.count < _COUNT_FROM:
             holders.holds = None
         holders.is_asked = False
 
@@ -278,6 +290,7 @@ class Position:
         if self._holders is None:
             self._holders = _Holders()
         self._holders.reservations.append(reservation)
+        self._holders.count += 1
         self._holders.ordered = 0
 
     def lately(self, now_ms: int) -> Iterator[ReservationRow]:
@@ -295,19 +308,13 @@ class Position:
         rows, ordered = holders.reservations, holders.ordered
         if ordered != len(rows):
             # Those that came since are nearly always the youngest: a busy position is not sorted anew.
-            tail = sorted(rows[ordered:], key=_AGE)
-            if ordered and _AGE(tail[0]) < _AGE(rows[ordered - 1]):
+            tail = sorted(each(rows[ordered:]), key=_AGE)
+            is_behind = not ordered or _AGE(rows[ordered - 1]) <= _AGE(tail[0])
+            rows[ordered:] = tail
+            if not is_behind:
                 rows.sort(key=_AGE)
-            else:
-                rows[ordered:] = tail
             holders.ordered = len(rows)
-        return rows
-
-    def count_if_many(self) -> None:
-        """Count deadlines from now on where many are listed; before more of them are listed or held."""
-        holders = self._holders
-        if holders is not None and holders.holds is None and len(holders.reservations) >= _COUNT_FROM:
-            self._count(holders)
+        return cast("Sequence[Held]", rows)  # none of them a tuple now
 
     def hold(self, deadline_ms: int, lines: int = 1) -> None:
         """Count more live lines with this deadline, which are listed or will be at once."""
@@ -347,7 +354,7 @@ class Position:
     def _counted(self, holders: _Holders) -> dict[int, int]:
         """Count the live lines here by deadline; one that left and came back is listed twice."""
         deadlines: dict[str, int] = {}
-        for held in holders.reservations:
+        for held in each(holders.reservations):
             row = standing(held)
             if row is None:
                 deadlines[held.reservation_id] = held.deadline_ms

@@ -1,6 +1,6 @@
 """Reservations by id, the new ones as small as they lie in the log."""
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -12,7 +12,36 @@ SHELVES: Final = 64
 SHELF_BITS: Final = SHELVES - 1
 
 Held = Fresh | ReservationRow
-"""A reservation as it is kept, and as positions and deadlines list it."""
+"""A reservation as it is kept."""
+
+Listed = list[Held | tuple[Held, ...]]
+"""As positions and deadlines list them: those of one run together.
+
+A pass of garbage collection looks at all that a list holds, 50 ms for two million; at a tuple of what it need
+not know of, once. One tuple in both lists is also half of what an entry in each takes.
+"""
+
+# Fewer are listed one by one: a tuple takes 40 bytes beside its entries.
+_TOGETHER_MIN: Final = 8
+# In one tuple: what a pass looks at for it takes about 20 us.
+_TOGETHER_MAX: Final = 1_000
+
+
+def each(listed: Iterable[Held | tuple[Held, ...]]) -> Iterator[Held]:
+    """Give every reservation of a list."""
+    for entry in listed:
+        if isinstance(entry, tuple):
+            yield from entry
+        else:
+            yield entry
+
+
+def together(reservations: Sequence[Held]) -> Listed:
+    """Make what adds reservations to a list."""
+    count = len(reservations)
+    if count < _TOGETHER_MIN:
+        return [*reservations]
+    return [tuple(reservations[at : at + _TOGETHER_MAX]) for at in range(0, count, _TOGETHER_MAX)]
 
 
 def opened(held: Held) -> ReservationRow:

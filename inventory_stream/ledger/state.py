@@ -8,7 +8,7 @@ from typing import Any, Final
 from inventory_stream.ledger.claims import Claims, held_of, times_of, waiting_of
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.receipts import Receipts
-from inventory_stream.ledger.reservations import Held, Reservations
+from inventory_stream.ledger.reservations import Held, Listed, Reservations
 from inventory_stream.ledger.rules import Rules
 from models.ids import decode_id, partition_of
 from models.outcomes import Outcome
@@ -41,6 +41,7 @@ from models.rows import (
     incoming_key,
     limit_use_key,
     purchase_limit_key,
+    receipt_key,
     transfer_key,
 )
 
@@ -153,7 +154,7 @@ class PartitionState:
         self.limits_over: list[tuple[int, bytes]] = []
         self.ended_documents: list[tuple[int, bytes]] = []
         self.ended_documents_kept = 0
-        self.due: dict[int, list[Held]] = {}
+        self.due: dict[int, Listed] = {}
         self.due_entries = 0
         self.deadlines: list[int] = []
         self.ended: list[tuple[int, str]] = []
@@ -229,7 +230,7 @@ class PartitionState:
         self.due_entries += 1
         self.due_at(reservation.deadline_ms).append(reservation)
 
-    def due_at(self, deadline_ms: int) -> list[Held]:
+    def due_at(self, deadline_ms: int) -> Listed:
         """Give the list of what is looked at when a deadline passes; `due_entries` counts what it takes."""
         bucket = self.due.get(deadline_ms)
         if bucket is None:
@@ -384,9 +385,10 @@ class StateLoader:
         heapify(state.limits_over)
         state.ended_documents_kept = len(state.ended_documents)
         yield
-        for number, (key, receipt) in enumerate(state.receipts.rows()):
+        for number, receipt in enumerate(state.receipts.rows()):
             if receipt.outcome == Outcome.REMEMBERED:
                 state.remember(receipt)
+                key = receipt_key(receipt.command_id, receipt.reservation_id)
                 state.early_order.append((receipt.at_ms, key))
             for movement in receipt.movements:
                 _remember(state.position(receipt.sku or "", movement.location), movement)

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from inventory_stream.adapters.compiled import is_ledger_compiled
 from inventory_stream.ledger import decide as decide_module
+from inventory_stream.ledger import reservations as reservations_module
 from inventory_stream.ledger.decide import DecodedRecord, decide_batch
 from inventory_stream.ledger.invariants import violations
+from inventory_stream.ledger.position import Position
+from inventory_stream.ledger.reservations import each
 from inventory_stream.ledger.rules import BATCH_BYTES, Rules
 from inventory_stream.ledger.state import PartitionState
 from models import commands as c
@@ -72,6 +75,15 @@ def _reserve(
 ) -> c.Reserve:
     """Ask for one unit, or for two where the name has an odd number of characters."""
     return c.Reserve(command_id, name, sku, 1 + len(name) % 2, ttl_seconds, place, channel="web")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_runs_together() -> Iterator[None]:
+    """List two grants of a run as a thousand would be (compiled code has the real number built in)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reservations_module, "_TOGETHER_MIN", 2)
+        patch.setattr(reservations_module, "_TOGETHER_MAX", 3)
+        yield
 
 
 RUSHES: Final = st.integers(0, 2**32).map(rush)
@@ -231,6 +243,18 @@ def test_a_busy_position_knows_its_earliest_deadline_from_many_on() -> None:
     assert not list(violations(state))
 
 
+def test_reservations_are_listed_by_age_however_they_came() -> None:
+    """R11: a shortfall takes the youngest first, also where an older one moved here after many of one run."""
+    position = Position(SKU, "L1")
+    old, young, *run = [Fresh(f"R{at}", b"", at, NOON) for at in (1, 9, 3, 4, 5)]
+    position.attach_run([tuple(run)], 3, NOON, NOON)
+    position.attach(young)
+    assert position.by_age() == [*run, young]
+    position.attach(old)
+    position.attach_run([(Fresh("R8", b"", 8, NOON), Fresh("R7", b"", 7, NOON))], 2, NOON, NOON)
+    assert [held.created_ms for held in position.by_age()] == [1, 3, 4, 5, 7, 8, 9]
+
+
 def test_holders_are_walked_once_many_gave_their_units_up_and_not_before() -> None:
     """A list of a million is not walked for nothing, and does not keep more than twice what lives (R29)."""
     state = fresh_state(Rules())
@@ -244,7 +268,7 @@ def test_holders_are_walked_once_many_gave_their_units_up_and_not_before() -> No
     holders = state.position(SKU, "L1")._holders
     assert holders is not None
     listed = holders.reservations
-    assert holders.prune_at > len(listed) == 1_000
+    assert holders.prune_at > holders.count == 1_000
     put(20, [c.Release(f"e{at}", f"R{at // 50}-{at % 50}", SKU) for at in range(200)])
     for offset in range(21, 45):
         put(offset, [_reserve(f"p{offset}-{at}", f"R{offset}-{at}") for at in range(50)])
@@ -252,7 +276,9 @@ def test_holders_are_walked_once_many_gave_their_units_up_and_not_before() -> No
     put(45, [c.Release(f"e{at}", f"R{at // 50}-{at % 50}", SKU) for at in range(200, 1_000)])
     for offset in range(46, 90):
         put(offset, [_reserve(f"p{offset}-{at}", f"R{offset}-{at}") for at in range(50)])
-    assert len(holders.reservations) < 3_600, "a thousand that ended are still listed"
+    assert holders.count == sum(1 for _ in each(holders.reservations)) < 3_600, (
+        "a thousand that ended are still listed"
+    )
     assert not list(violations(state))
 
 
