@@ -1,4 +1,7 @@
-"""The peers with a database decide a tiny workload on their real servers; no figure of it means anything."""
+"""The peers with a database decide a tiny workload on their real servers; no figure of it means anything.
+
+Commands on schedule are tried in test_bench_small.py.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.load import Form, Workload
 from benchmarks.peers import postgres_server
 from benchmarks.peers.database_load import Database, Plan
-from benchmarks.peers.peer import ClosedPeer, Peer
+from benchmarks.peers.peer import ClosedPeer
 from benchmarks.peers.postgres import POSTGRES, SCHEMA, Postgres, Way
 from benchmarks.peers.redis_benchmark import REDIS_BENCHMARK
 from benchmarks.peers.redis_lua import REDIS_LUA, RedisLua
@@ -59,16 +62,6 @@ async def test_peer_decides_rightly_as_fast_as_it_can(
     assert result.figures["commands_per_s"] > 0
     assert "cpu_us_per_command" in result.figures
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240  # it gave the disk back
-
-
-@pytest.mark.parametrize("peer", [REDIS_LUA[-1], POSTGRES[1]], ids=named)
-async def test_peer_decides_rightly_on_schedule(peer: Peer, tmp_path: Path) -> None:
-    """Commands that are due at a rate must be decided as rightly, and every latency be known."""
-    skip_when_absent(peer)
-    workload = Workload(commands=400, skus=5, form=Form.SINGLE)
-    result = await peer.open_loop(bench_in(tmp_path), workload, "t-", rate_per_s=400, warm_up_commands=100)
-    assert result.faults == []
-    assert result.figures["p99_ms"] > 0
 
 
 @asynccontextmanager

@@ -1,4 +1,7 @@
-"""Peers on Kafka decide a few commands on the real broker, repeats among them, and are checked."""
+"""Peers on Kafka decide each command once, though all come twice, on the real broker.
+
+That they decide what the scenarios of peers ask of them is tried in test_bench_small.py.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,7 +12,6 @@ import pytest
 
 from benchmarks.bench import Bench
 from benchmarks.load import Form, Workload
-from benchmarks.peers.idiomatic_faust import IDIOMATIC_FAUST
 from benchmarks.peers.kafka_streams import KAFKA_STREAMS_SOON
 from benchmarks.peers.process_peer import ProcessPeer
 from benchmarks.peers.quix import QUIX_STREAMS
@@ -17,7 +19,6 @@ from inventory_stream.devservers import KafkaServer
 
 COMMANDS = 300
 WARM_UP_COMMANDS = 20
-RATE_PER_S = 200
 
 
 @dataclass(frozen=True)
@@ -56,22 +57,6 @@ async def test_kafka_streams_decides_as_the_model_and_each_command_once(
     assert result.faults == []
     assert result.oversold_units == 0
     assert result.figures["commands"] == COMMANDS
-
-
-@pytest.mark.slow
-async def test_idiomatic_faust_decides_commands_when_they_are_due(
-    kafka_server: KafkaServer, tmp_path: Path, topic_prefix: str
-) -> None:
-    """An open loop must see every outcome, and the crash-free run must be right."""
-    result = await small(IDIOMATIC_FAUST).open_loop(
-        bench_on(kafka_server, tmp_path),
-        Workload(COMMANDS, 2, Form.POSITIONAL),
-        topic_prefix,
-        rate_per_s=RATE_PER_S,
-        warm_up_commands=COMMANDS // 2,
-    )
-    assert result.faults == []
-    assert result.figures["p99_ms"] > 0
 
 
 @pytest.mark.slow
