@@ -24,6 +24,12 @@ _COUNT_FROM: Final = 1_000
 _AGE: Final = attrgetter("created_ms", "reservation_id")
 
 
+_EncodableRow = tuple[
+    int, int, str, str, int, int, int, int, int, int, int, int, int, int, int, int, int, int, str | None
+]
+"""The schema, then the fields of a `PositionRow`."""
+
+
 class _Holders:
     """Who holds units at a position: see Position; `deadlines` is a heap of the keys of `holds`.
 
@@ -135,17 +141,17 @@ class Position:
 
     def to_row(self, term: int) -> PositionRow:
         """The row as of now."""
-        return PositionRow(term, *self._fields())
+        return PositionRow(*self._encodable(term)[1:])
 
     def encoded(self, term: int) -> bytes:
         """Encode the row as of now, without making it first: a batch writes thousands."""
-        return encode_row((ROW_SCHEMA, term, *self._fields()))
+        return encode_row(self._encodable(term))
 
-    def _fields(
-        self,
-    ) -> tuple[str, str, int, int, int, int, int, int, int, int, int, int, int, int, int, int, str | None]:
-        """Give what a row says behind its term, in its order."""
+    def _encodable(self, term: int) -> _EncodableRow:
+        """Give the row as of now in the form that encodes to its bytes."""
         return (
+            ROW_SCHEMA,
+            term,
             self.sku,
             self.location,
             self.on_hand,

@@ -1,8 +1,8 @@
 """Reservations by id, the new ones as small as they lie in the log."""
 
-from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping
 from itertools import chain
-from typing import Final
+from typing import Final, cast
 
 from models.rows import Fresh, ReservationRow
 
@@ -36,11 +36,13 @@ def each(listed: Iterable[Held | tuple[Held, ...]]) -> Iterator[Held]:
             yield entry
 
 
-def together(reservations: Sequence[Held]) -> Listed:
-    """Make what adds reservations to a list."""
+def together(reservations: list[Held]) -> Listed:
+    """Make what adds reservations to a list: themselves, where they are few."""
     count = len(reservations)
     if count < _TOGETHER_MIN:
-        return [*reservations]
+        return cast(
+            "Listed", reservations
+        )  # mypy: a list could be added other entries to, through the result
     return [tuple(reservations[at : at + _TOGETHER_MAX]) for at in range(0, count, _TOGETHER_MAX)]
 
 
