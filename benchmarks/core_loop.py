@@ -54,7 +54,8 @@ def run(state: PartitionState, packs: Packs) -> int:
     return rows
 
 
-def _opened(skus: int, on_hand: int = STOCK) -> PartitionState:
+def opened(skus: int, on_hand: int = STOCK) -> PartitionState:
+    """Give a partition in which each of so many SKUs has so many units at one location."""
     state = PartitionState()
     state.term = 1_000_000
     counts = [Sync(f"count-{n}", f"SKU-{n}", "DC1", on_hand, START_MS) for n in range(skus)]
@@ -63,57 +64,59 @@ def _opened(skus: int, on_hand: int = STOCK) -> PartitionState:
     return state
 
 
-def _reserve(number: int, skus: int, attempt: str = "a") -> Reserve:
+def new_reserve(number: int, skus: int, attempt: str = "a") -> Reserve:
+    """Ask for a unit of one of the SKUs, which commands take in turns."""
     sku = f"SKU-{number * 7_919 % skus}"
     return Reserve(f"{attempt}{number:08d}", f"R{number:08d}", sku, 1, TTL_SECONDS, "DC1")
 
 
-def _packed(commands: Iterator[Command]) -> Packs:
+def packed(commands: Iterator[Command], at_once: int = PACK_COMMANDS) -> Packs:
+    """Encode commands in positional packs of so many."""
     packs = []
-    while taken := list(islice(commands, PACK_COMMANDS)):
+    while taken := list(islice(commands, at_once)):
         packs.append(encode_pack(map(to_positional, taken)))
     return packs
 
 
 def _hot(count: int) -> tuple[PartitionState, Packs]:
-    return _opened(1), _packed(_reserve(n, 1) for n in range(count))
+    return opened(1), packed(new_reserve(n, 1) for n in range(count))
 
 
 def _single(count: int) -> tuple[PartitionState, Packs]:
-    return _opened(1), [encode_command(_reserve(n, 1)) for n in range(count)]
+    return opened(1), [encode_command(new_reserve(n, 1)) for n in range(count)]
 
 
 def _wide(count: int) -> tuple[PartitionState, Packs]:
-    return _opened(SKUS), _packed(_reserve(n, SKUS) for n in range(count))
+    return opened(SKUS), packed(new_reserve(n, SKUS) for n in range(count))
 
 
 def _sold_out(count: int) -> tuple[PartitionState, Packs]:
-    return _opened(1, 0), _packed(_reserve(n, 1) for n in range(count))
+    return opened(1, 0), packed(new_reserve(n, 1) for n in range(count))
 
 
 def _granted(count: int) -> PartitionState:
-    state = _opened(1)
-    run(state, _packed(_reserve(n, 1) for n in range(count)))
+    state = opened(1)
+    run(state, packed(new_reserve(n, 1) for n in range(count)))
     return state
 
 
 def _confirm(count: int) -> tuple[PartitionState, Packs]:
-    return _granted(count), _packed(Confirm(f"p{n:08d}", f"R{n:08d}", "SKU-0") for n in range(count))
+    return _granted(count), packed(Confirm(f"p{n:08d}", f"R{n:08d}", "SKU-0") for n in range(count))
 
 
 def _release(count: int) -> tuple[PartitionState, Packs]:
-    return _granted(count), _packed(Release(f"f{n:08d}", f"R{n:08d}", "SKU-0") for n in range(count))
+    return _granted(count), packed(Release(f"f{n:08d}", f"R{n:08d}", "SKU-0") for n in range(count))
 
 
 def _repeat(count: int) -> tuple[PartitionState, Packs]:
-    return _granted(count), _packed(_reserve(n, 1) for n in range(count))
+    return _granted(count), packed(new_reserve(n, 1) for n in range(count))
 
 
 def _expire(count: int) -> tuple[PartitionState, Packs]:
     """All are due when the one command comes that is measured."""
     state = _granted(count)
     state.now_ms += (TTL_SECONDS + 60) * 1_000
-    return state, _packed(_reserve(n, 1) for n in range(count, count + 1))
+    return state, packed(new_reserve(n, 1) for n in range(count, count + 1))
 
 
 KINDS: Final[dict[str, Prepare]] = {

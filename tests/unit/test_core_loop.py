@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.core_loop import KINDS, cpu_us, run
+from benchmarks.pauses import batch_times_ms
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -18,3 +19,10 @@ def test_each_kind_decides_all_of_its_commands(kind: str) -> None:
 def test_a_measurement_is_a_time() -> None:
     """What is printed comes from a real run."""
     assert cpu_us("hot", 40) > 0
+
+
+def test_pauses_are_those_of_every_batch() -> None:
+    """Each batch of the growing sale is timed once, none for nothing."""
+    times_ms = batch_times_ms(1_500)
+    assert len(times_ms) == 3
+    assert all(times_ms)
