@@ -1,12 +1,20 @@
 """Answers by row key, as small as they lie in the log, and which of them is forgotten first (R27, R29)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 from inventory_stream.ledger.hash_index import HASH_MASK, HashIndex
-from inventory_stream.ledger.receipt_chunks import CHUNK_ROWS, ReceiptChunks
+from inventory_stream.ledger.receipt_chunks import (
+    CHUNK_BYTES,
+    CHUNK_ROWS,
+    Numbered,
+    ReceiptChunks,
+    Timed,
+    decode,
+)
 from models.outcomes import Outcome
-from models.rows import ReceiptRow
+from models.rows import ReceiptRow, receipt_key
 
 _REMEMBERED: Final = int(Outcome.REMEMBERED)
 
@@ -15,19 +23,34 @@ class Receipts(Mapping[bytes, ReceiptRow]):
     """The receipts of a partition, decoded when somebody asks.
 
     There may be millions, and hardly one is ever asked for. A dict of their rows and a heap of their times
-    took 330 bytes for each (benchmarks, scenario `memory`), so the rows lie in chunks, found by the hash of
-    their key and told apart by the ids in them. Those that wait for their order (R21) are kept as the one
-    object that the state lists among the waiting.
+    took 330 bytes for each (benchmarks, scenario `memory`). So all but the latest lie in chunks, 120 bytes
+    each with a row of 107, found by the hash of their key and told apart by the ids in them. The latest are
+    a dict, and go together when they are as many as a chunk takes: one by one that took three times as long.
+    Those that wait for their order (R21) are kept as the one object that the state lists among the waiting.
     """
 
-    __slots__ = ("_absent", "_chunks", "_index", "_packed", "_waiting", "of_orders")
+    __slots__ = (
+        "_absent",
+        "_chunk_rows",
+        "_chunks",
+        "_index",
+        "_latest",
+        "_latest_ms",
+        "_packed",
+        "_waiting",
+        "of_orders",
+    )
 
     def __init__(self, chunk_rows: int = CHUNK_ROWS) -> None:
         self.of_orders = 0
         """How many belong to an order command: none, and nobody need look for one."""
+        self._chunk_rows = chunk_rows
         self._waiting: dict[bytes, ReceiptRow] = {}
+        self._latest: dict[bytes, Timed] = {}
+        # The oldest time of those that were kept since the last chunk was made.
+        self._latest_ms = 0
         self._index = HashIndex()
-        self._chunks = ReceiptChunks(self._move, chunk_rows)
+        self._chunks = ReceiptChunks(self._take_back)
         self._packed = 0
         # A new command's key is looked for before its answer is kept: then it need not be once more.
         self._absent = b""
@@ -35,22 +58,33 @@ class Receipts(Mapping[bytes, ReceiptRow]):
     @property
     def oldest_ms(self) -> int | None:
         """When the oldest was decided, or somewhat earlier; None: none is kept, but for those that wait."""
-        return self._chunks.oldest_ms() if self._packed else None
+        oldest_ms = self._chunks.oldest_ms if self._packed else None
+        if not self._latest:
+            return oldest_ms
+        return self._latest_ms if oldest_ms is None else min(oldest_ms, self._latest_ms)
 
     def keep(self, key: bytes, receipt: ReceiptRow, value: bytes) -> None:
         """Keep a receipt, `value` being its row as it was written; one of the same key is replaced."""
         if key != self._absent:
             self.discard(key)
         self._absent = b""
-        self.of_orders += receipt.reservation_id is not None
+        if receipt.reservation_id is not None:
+            self.of_orders += 1
         if receipt.outcome == _REMEMBERED:
             self._waiting[key] = receipt
-        else:
-            self._index.add(hash(key) & HASH_MASK, self._chunks.append(receipt.at_ms, value))
-            self._packed += 1
+            return
+        at_ms, latest = receipt.at_ms, self._latest
+        if not latest or at_ms < self._latest_ms:
+            self._latest_ms = at_ms
+        latest[key] = (at_ms, key, value)
+        if len(latest) >= self._chunk_rows:
+            self._pack()
 
     def find(self, key: bytes) -> ReceiptRow | None:
         """Give a receipt, None when none is kept; a change to it is lost unless it is kept again."""
+        latest = self._latest.get(key)
+        if latest is not None:
+            return decode(latest[2])
         for number in self._index.numbers_of(hash(key) & HASH_MASK):
             its_key, receipt = self._chunks.keyed(number)
             if its_key == key:
@@ -66,39 +100,39 @@ class Receipts(Mapping[bytes, ReceiptRow]):
 
     def discard(self, key: bytes) -> bool:
         """Forget a receipt; False: it was not there."""
-        if self._waiting.pop(key, None) is None:
+        if self._latest.pop(key, None) is None and self._waiting.pop(key, None) is None:
             hashed = hash(key) & HASH_MASK
-            numbers = [
-                number for number in self._index.numbers_of(hashed) if self._chunks.keyed(number)[0] == key
-            ]
-            if not numbers:
+            for number in self._index.numbers_of(hashed):
+                if self._chunks.keyed(number)[0] == key:
+                    break
+            else:
                 return False
-            self._index.remove(hashed, numbers[0])
+            self._index.remove(hashed, number)
             self._packed -= 1
-            self._chunks.take_out(numbers[0])
+            self._chunks.take_out(number)
         self.of_orders -= _is_of_order(key)
         return True
 
     def is_older(self, than_ms: int) -> bool:
         """Whether one, but for those that wait, was decided before a time."""
-        return self._chunks.oldest(than_ms) >= 0
+        return self._oldest(than_ms) is not None
 
     def forget_oldest(self, before_ms: int) -> tuple[bytes, ReceiptRow] | None:
         """Forget the oldest, but for those that wait, and give it; None: none is from before then."""
-        number = self._chunks.oldest(before_ms)
-        if number < 0:
+        oldest = self._oldest(before_ms)
+        if oldest is None:
             return None
-        key, receipt = self._chunks.keyed(number)
+        number, key, receipt = oldest
         self._index.remove(hash(key) & HASH_MASK, number)
         self._packed -= 1
-        self._chunks.take_out_oldest(number)
+        self._chunks.take_out(number)
         self.of_orders -= _is_of_order(key)
         return key, receipt
 
-    def rows(self) -> Iterator[tuple[bytes, ReceiptRow]]:
-        """Give all with their keys, in no order; none may be kept or forgotten meanwhile."""
-        yield from self._waiting.items()
-        yield from self._chunks.rows()
+    def rows(self) -> Iterator[ReceiptRow]:
+        """Give all, in no order; none may be kept or forgotten meanwhile."""
+        latest = (decode(value) for _, _, value in self._latest.values())
+        return chain(self._waiting.values(), latest, self._chunks.rows())
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, bytes) and self.find(key) is not None
@@ -114,13 +148,42 @@ class Receipts(Mapping[bytes, ReceiptRow]):
             raise KeyError(key)
 
     def __iter__(self) -> Iterator[bytes]:
-        return (key for key, _ in self.rows())
+        return (receipt_key(row.command_id, row.reservation_id) for row in self.rows())
 
     def __len__(self) -> int:
-        return self._packed + len(self._waiting)
+        return self._packed + len(self._latest) + len(self._waiting)
 
-    def _move(self, key: bytes, number: int, to: int) -> None:
-        self._index.replace(hash(key) & HASH_MASK, number, to)
+    def _take_back(self, number: int, row: Timed) -> None:
+        """Keep a row as one of the latest, whose chunk is given up."""
+        self._index.remove(hash(row[1]) & HASH_MASK, number)
+        self._packed -= 1
+        self._latest_ms = min(self._latest_ms, row[0]) if self._latest else row[0]
+        self._latest[row[1]] = row
+
+    def _oldest(self, before_ms: int) -> Numbered | None:
+        while True:
+            oldest = self._chunks.oldest(before_ms)
+            # Asked afterwards, for rows of a chunk that was given up are among the latest now.
+            if not self._latest or self._latest_ms >= (before_ms if oldest is None else oldest[2].at_ms + 1):
+                return oldest
+            self._pack()
+
+    def _pack(self) -> None:
+        """Make chunks of the latest: one, or more where chunks were given up or rows are long."""
+        rows = sorted(self._latest.values())
+        self._latest.clear()
+        first = size_bytes = 0
+        for at, (_, _, value) in enumerate(rows):
+            if at - first == self._chunk_rows or size_bytes > CHUNK_BYTES:
+                self._pack_some(rows[first:at])
+                first, size_bytes = at, 0
+            size_bytes += len(value)
+        self._pack_some(rows[first:])
+
+    def _pack_some(self, rows: Sequence[Timed]) -> None:
+        number = self._chunks.add(rows)
+        self._index.add([hash(key) & HASH_MASK for _, key, _ in rows], number)
+        self._packed += len(rows)
 
 
 def _is_of_order(key: bytes) -> bool:

@@ -98,7 +98,8 @@ def forget(receipts: Receipts, model: Kept, before_ms: int) -> bool:
 
 def check(receipts: Receipts, model: Kept) -> None:
     """See that both hold the same, whichever way it is asked."""
-    assert dict(receipts.rows()) == model
+    assert {receipt_key(row.command_id, row.reservation_id): row for row in receipts.rows()} == model
+    assert len(list(receipts.rows())) == len(model)
     assert sorted(receipts) == sorted(model)
     assert len(receipts) == len(model)
     assert receipts.of_orders == sum(row.reservation_id is not None for row in model.values())
@@ -181,6 +182,7 @@ def test_answer_that_is_given_anew_without_end_takes_the_memory_of_one() -> None
     assert bytes_of(receipts) <= 100 * 3 * 16
     assert len(receipts._chunks._heads) <= 2 * 64
     assert len(receipts._chunks._chunks) <= 2 * 64
+    assert len(receipts._latest) <= 16
 
 
 def test_rows_of_any_size_are_kept() -> None:
