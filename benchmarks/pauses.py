@@ -59,9 +59,8 @@ def main() -> None:
     taken_ms = sorted(batch_times_ms(parser.parse_args().reservations))
     p50, p999 = (taken_ms[int(len(taken_ms) * share)] for share in (0.5, 0.999))
     long_ms = sum(each for each in taken_ms if each > LONG_MS)
-    print(
-        f"batches of {PACK_COMMANDS * PACKS_AT_ONCE}: p50 {p50:.2f} ms, p99.9 {p999:.1f}, worst {taken_ms[-1]:.1f}"
-    )
+    at_once, worst = PACK_COMMANDS * PACKS_AT_ONCE, taken_ms[-1]
+    print(f"batches of {at_once}: p50 {p50:.2f} ms, p99.9 {p999:.1f}, worst {worst:.1f}")
     print(f"in batches of more than {LONG_MS:g} ms: {long_ms:.0f} ms of {sum(taken_ms):,.0f}")
 
 
