@@ -2,13 +2,16 @@
 
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from inventory_stream.ledger.receipt_chunks import decode, shortened
 from inventory_stream.ledger.receipts import Receipts
 from models.outcomes import Outcome
-from models.rows import ReceiptRow, encode_row, receipt_key
+from models.rows import ID_REUSED_ANSWER, Movement, ReceiptRow, encode_row, receipt_key
 
 KEY = receipt_key("a1")
 
@@ -18,18 +21,36 @@ def receipt(outcome: Outcome) -> ReceiptRow:
     return ReceiptRow(7, 0, "a1", None, "adjust", b"12345678", int(outcome), "S", 3, 99)
 
 
-def kept(outcome: Outcome) -> tuple[Receipts, ReceiptRow]:
+def kept(outcome: Outcome, chunk_rows: int = 1) -> tuple[Receipts, ReceiptRow]:
     """Keep one receipt."""
-    receipts, row = Receipts(), receipt(outcome)
+    receipts, row = Receipts(chunk_rows), receipt(outcome)
     receipts.keep(KEY, row, encode_row(row))
     return receipts, row
 
 
 def test_kept_receipt_is_found_as_it_was_written() -> None:
-    """What is found must encode to the very row of the log."""
-    receipts, row = kept(Outcome.APPLIED)
-    assert encode_row(receipts[KEY]) == encode_row(row)
-    assert (len(receipts), list(receipts), KEY in receipts) == (1, [KEY], True)
+    """What is found must encode to the very row of the log, once it has a term again."""
+    for chunk_rows in (2, 1):
+        receipts, row = kept(Outcome.APPLIED, chunk_rows)
+        assert encode_row(replace(receipts[KEY], term=row.term)) == encode_row(row)
+        assert (len(receipts), list(receipts), KEY in receipts) == (1, [KEY], True)
+
+
+@pytest.mark.parametrize("term", [0, 127, 128, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**63])
+def test_shortened_row_says_all_but_its_term_and_repeat(term: int) -> None:
+    """R27: what was answered, and how much it moved, must not depend on what memory leaves out."""
+    plain = receipt(Outcome.APPLIED)
+    for row in (plain, replace(plain, movements=(Movement("L", -1, 5, 9, 3),)), replace(plain, arrival_ms=9)):
+        written = encode_row(replace(row, term=term, repeat=ID_REUSED_ANSWER))
+        for value in (written, shortened(written), shortened(shortened(written))):
+            assert replace(decode(value), term=0, repeat=0) == replace(row, term=0)
+    assert len(shortened(encode_row(plain))) == len(encode_row(plain)) - 4 - 2 - 4
+
+
+def test_row_of_before_a_field_was_added_is_kept_as_it_is() -> None:
+    """P4: an older program's row has fewer fields, and is a row all the same."""
+    older = msgspec.msgpack.encode(msgspec.msgpack.decode(encode_row(receipt(Outcome.APPLIED)))[:11])
+    assert decode(shortened(older)) == receipt(Outcome.APPLIED)
 
 
 def test_change_to_a_found_receipt_is_lost_unless_it_is_kept_again() -> None:
@@ -74,7 +95,7 @@ def row_of(number: int, at_ms: int, outcome: Outcome, units: int) -> ReceiptRow:
     """Make a receipt of one of a few ids, or of an id of its own."""
     command_id, reservation_id = IDS[number] if number < len(IDS) else (f"id-{number}", None)
     return ReceiptRow(
-        7, 0, command_id, reservation_id, "adjust", b"12345678", int(outcome), "S", units, at_ms
+        0, 0, command_id, reservation_id, "adjust", b"12345678", int(outcome), "S", units, at_ms
     )
 
 
