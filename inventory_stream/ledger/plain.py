@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from inventory_stream.ledger.batch import ROW_OVERHEAD_BYTES, Batch
 from inventory_stream.ledger.position import Position
-from inventory_stream.ledger.reservations import SHELF_BITS, Held, together
+from inventory_stream.ledger.reservations import SHELF_BITS, SHELF_SHIFT, Held, together
 from inventory_stream.ledger.state import PartitionState
 from models.commands import POSITIONAL, Reserve
 from models.outcomes import Outcome
@@ -63,7 +63,7 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
         if kind is not _POSITIONAL_RESERVE and kind is not Reserve:
             break
         reservation_id = command.reservation_id
-        shelf = shelves[hash(reservation_id) & SHELF_BITS]
+        shelf = shelves[hash(reservation_id) >> SHELF_SHIFT & SHELF_BITS]
         if (
             reservation_id in shelf
             or reservation_id in early
