@@ -270,6 +270,11 @@ class FreshRow(Struct, array_like=True, tag=ROW_SCHEMA, gc=False):
     version: int
     breakdown: tuple[int, int, int, int, int, int, int, int] | None = None
 
+    @property
+    def deadline_ms(self) -> int:
+        """When it expires unless more happens; 0 if it was refused."""
+        return self.created_ms + self.ttl_seconds * 1_000 if self.outcome == Outcome.GRANTED else 0
+
 
 class Fresh(Struct, gc=False):
     """A new reservation as its owner holds it: by the `value` of its `FreshRow`, a third of the memory.
@@ -587,7 +592,7 @@ def open_fresh(reservation_id: str, fresh: FreshRow) -> ReservationRow:
         COMMON,
         fresh.customer,
         fresh.created_ms,
-        fresh.created_ms + fresh.ttl_seconds * 1_000 if is_granted else 0,
+        fresh.deadline_ms,
         0 if is_granted else fresh.created_ms,
         1,
         (line,) if is_granted else (),
@@ -646,8 +651,7 @@ def decode_held(key: bytes, value: bytes) -> Row | Fresh:
     if key[:2] != b"r/" or not is_fresh(value):
         return decode_row(key, value)
     fresh = decode_fresh(value)
-    deadline_ms = fresh.created_ms + fresh.ttl_seconds * 1_000 if fresh.outcome == Outcome.GRANTED else 0
-    return Fresh(decode_id(key[2:].decode()), value, fresh.created_ms, deadline_ms)
+    return Fresh(decode_id(key[2:].decode()), value, fresh.created_ms, fresh.deadline_ms)
 
 
 def term_of(value: bytes) -> int:

@@ -7,20 +7,24 @@ from inventory_stream.ledger.state import PartitionState
 from models.rows import Breakdown, ReservationRow
 
 
+def figures_of(position: Position) -> tuple[int, int, int, int, int, int, int, int]:
+    """Give R2 of one position, with the first deadline that may free units there, in a breakdown's order."""
+    return (
+        position.on_hand,
+        position.unavailable,
+        position.reserved,
+        position.allocated,
+        position.safety_stock,
+        position.fenced,
+        position.available_to_promise,
+        position.earliest_deadline_ms(),
+    )
+
+
 def breakdown_of(asked: Sequence[Position]) -> Breakdown:
     """Sum R2 over the positions that were asked, with the first deadline that may free units there."""
     if len(asked) == 1:
-        position = asked[0]
-        return Breakdown(
-            position.on_hand,
-            position.unavailable,
-            position.reserved,
-            position.allocated,
-            position.safety_stock,
-            position.fenced,
-            position.available_to_promise,
-            position.earliest_deadline_ms(),
-        )
+        return Breakdown(*figures_of(asked[0]))
     deadlines = [position.earliest_deadline_ms() for position in asked]
     return Breakdown(
         sum(position.on_hand for position in asked),

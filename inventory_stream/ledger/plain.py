@@ -9,6 +9,7 @@ from heapq import heappush
 from typing import Any, Final
 
 from inventory_stream.ledger.batch import ROW_OVERHEAD_BYTES, Batch
+from inventory_stream.ledger.breakdown import figures_of
 from inventory_stream.ledger.position import Position
 from inventory_stream.ledger.reservations import SHELF_BITS, SHELF_SHIFT, Held, together
 from inventory_stream.ledger.state import PartitionState
@@ -144,7 +145,7 @@ def decide_plain(  # noqa: PLR0915  # one loop over locals: a call for each comm
                 _write_down(state, batch, position, version, taken, run, deadline_ms)
                 run = []
             if why_not is None:
-                why_not = _figures(position)
+                why_not = figures_of(position)
             outcome = _ALL_RESERVED if free + position.reserved >= units else _SOLD_OUT
             value = encode_row(
                 (
@@ -201,17 +202,3 @@ def _write_down(
     state.due_at(deadline_ms).extend(listed)
     state.due_entries += grants
     batch.outcomes[_GRANTED] += grants
-
-
-def _figures(position: Position) -> tuple[int, ...]:
-    """Give the numbers behind a refusal, in the order of `Breakdown` (R2)."""
-    return (
-        position.on_hand,
-        position.unavailable,
-        position.reserved,
-        position.allocated,
-        position.safety_stock,
-        position.fenced,
-        position.available_to_promise,
-        position.earliest_deadline_ms(),
-    )
