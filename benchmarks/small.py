@@ -31,7 +31,7 @@ RATE_COMMANDS: Final = 2 * RATE_PER_S
 """Of an open loop: two seconds."""
 WARM_UP_COMMANDS: Final = RATE_PER_S // 2
 ITEMS: Final = 2_000
-PEER_COMMANDS: Final = 2_000
+PEER_COMMANDS: Final = 1_000
 """Of a dozen peers one after the other, of which the slowest decides 1,000 a second."""
 
 Kind = TypeVar("Kind", bound=Scenario)
@@ -63,10 +63,14 @@ def _(scenario: PeersClosed) -> dict[str, Any]:
     return _of_load(scenario, PEER_COMMANDS)
 
 
-@_smaller.register(OpenLoop)
-@_smaller.register(PeersOpen)
-def _(scenario: OpenLoop | PeersOpen) -> dict[str, Any]:
+@_smaller.register
+def _(scenario: OpenLoop) -> dict[str, Any]:
     return _of_load(scenario, RATE_COMMANDS, rate_per_s=RATE_PER_S, warm_up_commands=WARM_UP_COMMANDS)
+
+
+@_smaller.register
+def _(scenario: PeersOpen) -> dict[str, Any]:
+    return _of_load(scenario, PEER_COMMANDS, rate_per_s=RATE_PER_S, warm_up_commands=WARM_UP_COMMANDS)
 
 
 @_smaller.register
