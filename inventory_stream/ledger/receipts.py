@@ -23,9 +23,9 @@ class Receipts(Mapping[bytes, ReceiptRow]):
     """The receipts of a partition, decoded when somebody asks.
 
     There may be millions, and hardly one is ever asked for. A dict of their rows and a heap of their times
-    took 330 bytes for each (benchmarks, scenario `memory`). So all but the latest lie in chunks, 120 bytes
-    each with a row of 107, found by the hash of their key and told apart by the ids in them. The latest are
-    a dict, and go together when they are as many as a chunk takes: one by one that took three times as long.
+    took 330 bytes for each (benchmarks, scenario `memory`). So all but the latest lie in chunks, 105 bytes
+    for a row of 107, found by the hash of their key and told apart by the ids in them. The latest are a
+    dict, and go together when they are as many as a chunk takes: one by one that took 0.6 us more of 2.1.
     Those that wait for their order (R21) are kept as the one object that the state lists among the waiting.
     """
 

@@ -40,6 +40,15 @@ def test_end_of_one_entry_and_beginning_of_the_next_are_no_entry() -> None:
     assert index.numbers_of(0) == (0,)
 
 
+def test_number_is_taken_out_where_it_is_not_where_its_bytes_are() -> None:
+    """Removing must not tear two others apart whose bytes are those of the one."""
+    index = HashIndex()
+    for hashed, number in ((1, 7), (9, 5), (7, 9)):
+        index.add([hashed], number)
+    index.remove(7, 9)
+    assert [index.numbers_of(hashed) for hashed in (1, 9, 7)] == [(7,), (5,), ()]
+
+
 def test_no_bucket_is_long_when_there_are_many() -> None:
     """A look takes as long as its bucket is: with a million entries as with a hundred."""
     random = Random(1)

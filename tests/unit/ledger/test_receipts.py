@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from inventory_stream.ledger.hash_index import HASH_MASK
 from inventory_stream.ledger.receipt_chunks import decode, shortened
 from inventory_stream.ledger.receipts import Receipts
 from models.outcomes import Outcome
@@ -133,7 +134,9 @@ def check(receipts: Receipts, model: Kept) -> None:
     assert receipts.oldest_ms is None or receipts.oldest_ms <= min(packed)
 
 
-WHAT = st.sampled_from(["keep", "keep", "keep", "remember", "find", "discard", "forget", "forget all"])
+WHAT = st.sampled_from(
+    ["keep"] * 4 + ["remember", "find", "find", "discard", "forget", "forget all", "check"]
+)
 STEPS = st.lists(st.tuples(WHAT, st.integers(0, 12), st.integers(-3, 2)), min_size=20, max_size=120)
 
 
@@ -160,10 +163,12 @@ def test_receipts_are_those_of_a_dict_whatever_is_kept_and_forgotten(
             assert receipts.discard(key) == (model.pop(key, None) is not None)
         elif what == "forget":
             forget(receipts, model, now_ms + later_ms)
-        else:
+        elif what == "forget all":
             while forget(receipts, model, now_ms + later_ms):
                 pass
-        check(receipts, model)
+        else:
+            check(receipts, model)
+    check(receipts, model)
 
 
 @pytest.mark.parametrize("chunk_rows", [7, 512])
@@ -204,6 +209,37 @@ def test_answer_that_is_given_anew_without_end_takes_the_memory_of_one() -> None
     assert len(receipts._chunks._heads) <= 2 * 64
     assert len(receipts._chunks._chunks) <= 2 * 64
     assert len(receipts._latest) <= 16
+
+
+def test_replaced_answers_leave_the_memory() -> None:
+    """R29: answers given anew in any order leave half empty chunks, which must not stay for days."""
+    random = Random(3)
+    receipts = Receipts(chunk_rows=16)
+    for step in range(20_000):
+        row = row_of(random.randrange(1_000), step, Outcome.TOO_LATE, step)
+        receipts.keep(receipt_key(row.command_id, row.reservation_id), row, encode_row(row))
+    live_bytes = sum(len(shortened(encode_row(row))) for row in receipts.rows())
+    assert bytes_of(receipts) <= 2 * live_bytes + 100 * 16
+    assert len(receipts._chunks._heads) <= 2 * (2 * 1_000 // 16) + 2 * 64
+
+
+def test_keys_of_one_hash_are_told_apart() -> None:
+    """R27: an answer is that of its own key, though the index knows no more of it than 32 bits."""
+    by_hash: dict[int, list[ReceiptRow]] = {}
+    for number in range(300_000):
+        row = row_of(number + len(IDS), number, Outcome.APPLIED, number)
+        by_hash.setdefault(hash(receipt_key(row.command_id)) & HASH_MASK, []).append(row)
+    pairs = [rows for rows in by_hash.values() if len(rows) > 1]
+    assert pairs  # ten are to be expected
+    receipts = Receipts(chunk_rows=1)
+    for row in (row for rows in pairs for row in rows):
+        receipts.keep(receipt_key(row.command_id), row, encode_row(row))
+    for first, other, *_ in pairs:
+        assert receipts.find(receipt_key(first.command_id)) == first
+        assert receipts.find(receipt_key(other.command_id)) == other
+        assert receipts.discard(receipt_key(other.command_id))
+        assert receipts.find(receipt_key(first.command_id)) == first
+        assert receipts.find(receipt_key(other.command_id)) is None
 
 
 def test_rows_of_any_size_are_kept() -> None:
