@@ -14,7 +14,7 @@ UNITS = {"Mi": 2**20, "Gi": 2**30}
 # What a process and what one of each row costs: scenario `memory` of `make bench`, rounded up.
 BASE_BYTES = 120_000_000
 RESERVATION_BYTES = 900
-RECEIPT_BYTES = 475
+RECEIPT_BYTES = 160
 # Of a channel worker: benchmarks/channels, and the reading of a changed mapping file.
 LISTING_BYTES = 150
 MAPPING_LINE_BYTES = 430
