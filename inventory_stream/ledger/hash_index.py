@@ -18,8 +18,8 @@ class HashIndex:
 
     About 10 bytes for each, where an entry of a dict takes 100 with its two integers. It does not know the
     keys, of which several may share a hash: who asks compares. It grows by one bucket at a time (linear
-    hashing), so no growth holds anybody up. It never shrinks: an empty bucket is one place in a list. Python's
-    own hash of `bytes` has a secret of the process, so nobody can aim at a bucket.
+    hashing), so no growth holds anybody up. It never shrinks: an empty bucket is one place in a list.
+    Python's own hash of `bytes` has a secret of the process, so nobody can aim at a bucket.
     """
 
     __slots__ = ("_buckets", "_entries", "_mask")
