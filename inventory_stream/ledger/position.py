@@ -16,8 +16,8 @@ from models.rows import ROW_SCHEMA, PositionRow, ReservationRow, encode_row, pos
 
 # Below this many listed reservations a walk over ended ones costs less than avoiding it.
 _PRUNE_MIN: Final = 64
-# A walk over a million takes 60 ms: none while fewer than one in so many gave its units up since the last.
-_GONE_SHARE: Final = 4
+# A walk over a million takes half a second: none while fewer than one in so many of them holds nothing.
+_FREE_SHARE: Final = 4
 # From so many on the deadlines are counted whether somebody asked or not. A hot SKU counts a run at a time,
 # and the first refusal of a sale would otherwise wait for all of its grants: 0.26 s after 570,000.
 _COUNT_FROM: Final = 1_000
@@ -37,7 +37,7 @@ class _Holders:
     was so between two walks: where few are and nothing sells out, they were a third of each grant.
     """
 
-    __slots__ = ("count", "deadlines", "gone", "holds", "is_asked", "ordered", "prune_at", "reservations")
+    __slots__ = ("count", "deadlines", "holding", "holds", "is_asked", "ordered", "prune_at", "reservations")
 
     def __init__(self) -> None:
         self.holds: dict[int, int] | None = None
@@ -47,8 +47,8 @@ class _Holders:
         # Of reservations, however they are listed.
         self.count = 0
         self.prune_at = _PRUNE_MIN
-        # How many stopped holding units since the last walk; what was confirmed before may have ended, too.
-        self.gone = 0
+        # How many of them hold units; any other may have ended.
+        self.holding = 0
         # How long `reservations` was when it was last in order, each for itself then.
         self.ordered = 0
 
@@ -259,7 +259,7 @@ class Position:
 
     def _prune(self, holders: _Holders, now_ms: int) -> None:
         """Forget those that ended, or remember them for a while only, unless hardly one can have ended."""
-        if holders.gone * _GONE_SHARE >= holders.count:
+        if (holders.count - holders.holding) * _FREE_SHARE >= holders.count:
             live: list[Held] = []
             for held in each(holders.reservations):
                 row = standing(held)
@@ -269,7 +269,6 @@ class Position:
                     live.append(held if row is None else row)
             holders.reservations, holders.count = together(live), len(live)
             holders.ordered = 0
-            holders.gone = 0
         # Twice what lives: each walk is paid for by as many grants.
         holders.prune_at = 2 * holders.count + _PRUNE_MIN
         if not holders.is_asked and holders.count < _COUNT_FROM:
@@ -325,7 +324,10 @@ class Position:
     def hold(self, deadline_ms: int, lines: int = 1) -> None:
         """Count more live lines with this deadline, which are listed or will be at once."""
         holders = self._holders
-        if holders is None or holders.holds is None:
+        if holders is None:
+            holders = self._holders = _Holders()
+        holders.holding += lines
+        if holders.holds is None:
             return
         count = holders.holds.get(deadline_ms)
         if count is None:
@@ -337,7 +339,7 @@ class Position:
         """Count one live line less with this deadline. Amortised O(log n)."""
         holders = self._holders
         assert holders is not None, "a line was released that never held"
-        holders.gone += 1
+        holders.holding -= 1
         holds = holders.holds
         if holds is None:
             return

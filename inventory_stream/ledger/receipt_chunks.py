@@ -41,16 +41,23 @@ def decode(value: bytes) -> ReceiptRow:
     return _decode(value if is_array else _SHORT + value)
 
 
-def shortened(value: bytes) -> bytes:
-    """Leave out of a row what a kept one need not say: an eighth, 14 bytes of a till sale's 107."""
-    if not (value.startswith(_WHOLE) and value.endswith(_NEVER_WAITED)):
+def shortened(receipt: ReceiptRow, value: bytes) -> bytes:
+    """Leave out of a row what a kept one need not say: an eighth, 14 bytes of a till sale's 107.
+
+    Only of a receipt that never waited: the bytes of an arrival may end as if there was none.
+    """
+    if (
+        receipt.arrival_ms
+        or receipt.command
+        or not (value.startswith(_WHOLE) and value.endswith(_NEVER_WAITED))
+    ):
         return value
     term_at = len(_WHOLE)
     return value[term_at + _TERM_BYTES.get(value[term_at], 1) + 1 : -len(_NEVER_WAITED)]
 
 
 class Chunk:
-    """Rows back to back in the order of R29, shortened.
+    """Rows back to back in the order of R29.
 
     `dead` has a bit for each that was taken out, `next_at` is the index of the first that was not when it
     was last looked for, `head` its key and itself if they are known. Without rows it is given up.
@@ -60,7 +67,7 @@ class Chunk:
 
     def __init__(self, number: int, rows: Sequence[Timed]) -> None:
         self.number = number
-        values = [shortened(value) for _, _, value in rows]
+        values = [value for _, _, value in rows]
         self.data = b"".join(values)
         self.starts: array[int] = array("H", accumulate(map(len, values[:-1]), initial=0))
         self.dead = 0
@@ -68,7 +75,7 @@ class Chunk:
         self.next_at = 0
 
     def value(self, index: int) -> bytes:
-        """Give a row, shortened."""
+        """Give a row as it is kept."""
         starts = self.starts
         return self.data[starts[index] : starts[index + 1] if index + 1 < len(starts) else None]
 

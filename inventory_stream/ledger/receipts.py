@@ -12,6 +12,7 @@ from inventory_stream.ledger.receipt_chunks import (
     ReceiptChunks,
     Timed,
     decode,
+    shortened,
 )
 from models.outcomes import Outcome
 from models.rows import ReceiptRow, receipt_key
@@ -76,7 +77,7 @@ class Receipts(Mapping[bytes, ReceiptRow]):
         at_ms, latest = receipt.at_ms, self._latest
         if not latest or at_ms < self._latest_ms:
             self._latest_ms = at_ms
-        latest[key] = (at_ms, key, value)
+        latest[key] = (at_ms, key, shortened(receipt, value))
         if len(latest) >= self._chunk_rows:
             self._pack()
 

@@ -1,5 +1,6 @@
 """The host's own judgements, without a broker."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
@@ -24,14 +25,24 @@ class FakeHosted:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.dones: list[Callable[[], Awaitable[None]]] = []
+        self.probe: asyncio.Future[None] | None = None
+        """What probing partitions that stay waits for; letting go of any cancels it, as their owner does."""
+        self.closing: asyncio.Future[None] | None = None
+        """What letting go of partitions waits for."""
 
     async def assigned(self, added: frozenset[int], retained: frozenset[int]) -> None:
         """Make partitions ready."""
         self.calls.append(f"added {sorted(added)} retained {sorted(retained)}")
+        if retained and self.probe is not None:
+            await self.probe
 
     async def revoked(self, partitions: frozenset[int]) -> None:
         """Let partitions go."""
         self.calls.append(f"revoked {sorted(partitions)}")
+        if self.probe is not None:
+            self.probe.cancel()
+        if self.closing is not None:
+            await self.closing
 
     def next_offset(self, topic: str, partition: int) -> int:
         """Start everywhere at 0."""
@@ -127,6 +138,43 @@ async def test_closing_lets_go_of_every_partition_and_opens_none_after(
     await host.close()
     await host.rebalanced(places(0, 1, 2))
     assert hosted.calls[1:] == ["revoked [0, 1]"]
+
+
+async def test_a_stop_while_what_stays_is_probed_ends_the_rebalance_quietly(
+    host: FaustHost, hosted: FakeHosted
+) -> None:
+    """The probe is cancelled by the owner's own end: no failure, and nothing to open any more."""
+    await host.rebalanced(places(0))
+    hosted.probe = asyncio.get_running_loop().create_future()
+    rebalance = asyncio.create_task(host.rebalanced(places(0)))
+    await until(lambda: hosted.calls[-1] == "added [] retained [0]")
+    await host.close()
+    await rebalance
+    assert hosted.calls[-1] == "revoked [0]"
+
+
+async def test_a_stop_while_what_is_gone_is_closed_opens_and_probes_nothing(
+    host: FaustHost, hosted: FakeHosted
+) -> None:
+    """What stayed is closed by the stop, so a probe of it would fail, and end the process with 70."""
+    await host.rebalanced(places(0, 1))
+    hosted.closing = asyncio.get_running_loop().create_future()
+    rebalance = asyncio.create_task(host.rebalanced(places(1, 2)))
+    await until(lambda: hosted.calls[-1] == "revoked [0]")
+    stop = asyncio.create_task(host.close())
+    await until(lambda: hosted.calls[-1] == "revoked [1]")
+    hosted.closing.set_result(None)
+    await asyncio.gather(rebalance, stop)
+    assert hosted.calls[-1] == "revoked [1]"
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Let other tasks run until something is so, for a thousand turns of the loop at most."""
+    for _ in range(1_000):
+        if is_so():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never was")
 
 
 async def test_a_batch_on_its_way_when_the_host_closes_is_left_to_the_next_owner(

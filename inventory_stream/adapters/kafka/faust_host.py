@@ -175,6 +175,8 @@ class FaustHost:
             added, retained, gone = partitions - owned, partitions & owned, owned - partitions
             log.info("rebalanced", added=sorted(added), retained=sorted(retained), revoked=sorted(gone))
             await self._close(gone)
+            if self._closing.is_set():  # the rest was closed meanwhile
+                return
             if partitions:
                 gc.disable()  # nothing that a read of the state makes is garbage
                 await self.hosted.assigned(added, retained)
@@ -186,6 +188,11 @@ class FaustHost:
                 gc.set_threshold(*GC_THRESHOLDS)
                 gc.enable()
                 log.info("ready", partitions=sorted(partitions))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._closing.is_set() or task is None or task.cancelling():
+                raise
+            log.info("rebalance ended by the stop")  # whose closing cancelled the probe of what stayed
         except Exception as error:  # noqa: BLE001  # Faust and aiokafka would log it and go on
             self.fail(error)
 

@@ -11,8 +11,10 @@ from msgspec.structs import replace
 from inventory_stream.ledger.hash_index import HASH_MASK
 from inventory_stream.ledger.receipt_chunks import decode, shortened
 from inventory_stream.ledger.receipts import Receipts
+from inventory_stream.ledger.state import PartitionState
+from inventory_stream.ledger.state import row_of as state_row_of
 from models.outcomes import Outcome
-from models.rows import ID_REUSED_ANSWER, Movement, ReceiptRow, encode_row, receipt_key
+from models.rows import ID_REUSED_ANSWER, REPEATED_ANSWER, Movement, ReceiptRow, encode_row, receipt_key
 
 KEY = receipt_key("a1")
 
@@ -43,15 +45,26 @@ def test_shortened_row_says_all_but_its_term_and_repeat(term: int) -> None:
     plain = receipt(Outcome.APPLIED)
     for row in (plain, replace(plain, movements=(Movement("L", -1, 5, 9, 3),)), replace(plain, arrival_ms=9)):
         written = encode_row(replace(row, term=term, repeat=ID_REUSED_ANSWER))
-        for value in (written, shortened(written), shortened(shortened(written))):
+        for value in (written, shortened(row, written), shortened(row, shortened(row, written))):
             assert replace(decode(value), term=0, repeat=0) == replace(row, term=0)
-    assert len(shortened(encode_row(plain))) == len(encode_row(plain)) - 4 - 2 - 4
+    assert len(shortened(plain, encode_row(plain))) == len(encode_row(plain)) - 4 - 2 - 4
+
+
+def test_row_whose_arrival_ends_as_if_it_never_waited_is_kept_whole() -> None:
+    """R21: an arrival of one ms in 16 million has the bytes of no command and no arrival at its end."""
+    arrival_ms = 1_767_225_600_000 & ~0xFFFFFF | 0xC40000
+    row = replace(receipt(Outcome.TOO_LATE), arrival_ms=arrival_ms)
+    receipts = Receipts(chunk_rows=1)
+    receipts.keep(KEY, row, encode_row(row))
+    found = receipts.find(KEY)
+    assert found is not None
+    assert found.arrival_ms == arrival_ms
 
 
 def test_row_of_before_a_field_was_added_is_kept_as_it_is() -> None:
     """P4: an older program's row has fewer fields, and is a row all the same."""
     older = msgspec.msgpack.encode(msgspec.msgpack.decode(encode_row(receipt(Outcome.APPLIED)))[:11])
-    assert decode(shortened(older)) == receipt(Outcome.APPLIED)
+    assert decode(shortened(receipt(Outcome.APPLIED), older)) == receipt(Outcome.APPLIED)
 
 
 def test_change_to_a_found_receipt_is_lost_unless_it_is_kept_again() -> None:
@@ -218,7 +231,7 @@ def test_replaced_answers_leave_the_memory() -> None:
     for step in range(20_000):
         row = row_of(random.randrange(1_000), step, Outcome.TOO_LATE, step)
         receipts.keep(receipt_key(row.command_id, row.reservation_id), row, encode_row(row))
-    live_bytes = sum(len(shortened(encode_row(row))) for row in receipts.rows())
+    live_bytes = sum(len(shortened(row, encode_row(row))) for row in receipts.rows())
     assert bytes_of(receipts) <= 2 * live_bytes + 100 * 16
     assert len(receipts._chunks._heads) <= 2 * (2 * 1_000 // 16) + 2 * 64
 
@@ -257,3 +270,17 @@ def test_rows_of_any_size_are_kept() -> None:
     check(receipts, model)
     assert forget(receipts, model, 1_000)
     check(receipts, model)
+
+
+def test_row_that_is_written_once_more_by_an_owner_is_a_repeat_wherever_it_lies() -> None:
+    """P4: what a lower term overwrote is restated by whoever follows; nobody may hear of it as news."""
+    state = PartitionState()
+    state.term = 9
+    for chunk_rows in (1, 512):
+        state.receipts = Receipts(chunk_rows)
+        row = replace(receipt(Outcome.APPLIED), repeat=ID_REUSED_ANSWER)
+        state.receipts.keep(KEY, row, encode_row(row))
+        restated = state_row_of(state, KEY)
+        assert restated is not None
+        said = decode(restated)
+        assert (said.term, said.repeat, said.outcome) == (9, REPEATED_ANSWER, Outcome.APPLIED)

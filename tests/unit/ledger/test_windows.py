@@ -81,14 +81,16 @@ def test_ended_reservations_are_bounded_by_count(ended: str) -> None:
     assert sorted(ledger.state.reservations) == ["R3", "R4", "R5"]
 
 
-def test_position_forgets_a_reservation_when_its_row_is_folded() -> None:
+@pytest.mark.parametrize(
+    "sold", ["reserve R{n} units=1 -> GRANTED\n confirm R{n} -> CONFIRMED", "record R{n} units=1 -> RECORDED"]
+)
+def test_position_forgets_a_reservation_when_its_row_is_folded(sold: str) -> None:
     """R29: neither the window nor the count bounds memory while positions list what is gone (R9)."""
     ledger = Ledger(Rules(return_window_ms=1_200_000)).run("given on_hand=1000")
     for number in range(300):
         ledger.run(
             f"""
-            reserve R{number} units=1          -> GRANTED
-            confirm R{number}                  -> CONFIRMED
+            {sold.format(n=number)}
             fulfil R{number}                   -> FULFILLED
             tick 1m, sweep
             """
