@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from models.rows import ReceiptRow, receipt_key
+from models.rows import FIRST_ANSWER, ReceiptRow, receipt_key
 
 CHUNK_ROWS: Final = 512
 """Rows of a chunk: to make one takes 0.7 ms, and one row that is left of it keeps 60 kB in memory."""
@@ -26,7 +26,7 @@ _decode: Final = msgspec.msgpack.Decoder(ReceiptRow).decode
 _WHOLE: Final = b"\xdc\x00\x10\x01"
 """How a row begins: an array of 16, the schema version."""
 _SHORT: Final = b"\x9d\x01\x00\x00"
-"""The same of 13, and term and repeat, which whoever writes it again states anew."""
+"""The same of 13, with the term, which whoever writes it again states anew, and the repeat: a first answer."""
 _NEVER_WAITED: Final = b"\xc4\x00\x00\x00"
 """How a row ends that has no command, no arrival and no place among those that wait."""
 _TERM_BYTES: Final = {0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9}
@@ -35,7 +35,7 @@ _INDEX_MASK: Final = (1 << _INDEX_BITS) - 1
 
 
 def decode(value: bytes) -> ReceiptRow:
-    """Decode a row, or what `shortened` left of one, of which term and repeat are 0."""
+    """Decode a row, or what `shortened` left of one, of which the term is 0."""
     # A row of any version begins as an array does (0x9X, 0xdc, 0xdd), a shortened one with a text.
     is_array = value[0] & 0xF0 == 0x90 or value[0] >= 0xDC
     return _decode(value if is_array else _SHORT + value)
@@ -44,13 +44,11 @@ def decode(value: bytes) -> ReceiptRow:
 def shortened(receipt: ReceiptRow, value: bytes) -> bytes:
     """Leave out of a row what a kept one need not say: an eighth, 14 bytes of a till sale's 107.
 
-    Only of a receipt that never waited: the bytes of an arrival may end as if there was none.
+    Only of a first answer, which is 0, and of a receipt that never waited: the bytes of an arrival may end
+    as if there was none.
     """
-    if (
-        receipt.arrival_ms
-        or receipt.command
-        or not (value.startswith(_WHOLE) and value.endswith(_NEVER_WAITED))
-    ):
+    is_plain = receipt.repeat == FIRST_ANSWER and not receipt.arrival_ms and not receipt.command
+    if not (is_plain and value.startswith(_WHOLE) and value.endswith(_NEVER_WAITED)):
         return value
     term_at = len(_WHOLE)
     return value[term_at + _TERM_BYTES.get(value[term_at], 1) + 1 : -len(_NEVER_WAITED)]

@@ -15,7 +15,6 @@ from models.outcomes import Outcome
 from models.rows import (
     INCOMING_PREFIX,
     POOL_PREFIX,
-    REPEATED_ANSWER,
     TRANSFER_PREFIX,
     BackorderRow,
     ChannelPolicyRow,
@@ -512,8 +511,6 @@ def row_of(state: PartitionState, key: bytes) -> bytes | None:
         row = state.reservations.get(decode_id(rest))
     elif kind == "c":
         row = state.receipts.find(key)
-        if row is not None:
-            row.repeat = REPEATED_ANSWER  # whoever follows has heard it
     elif kind == "p":
         sku, location = (decode_id(part) for part in rest.split("/"))
         position = state.skus.get(sku, {}).get(location)

@@ -14,7 +14,7 @@ from inventory_stream.ledger.receipts import Receipts
 from inventory_stream.ledger.state import PartitionState
 from inventory_stream.ledger.state import row_of as state_row_of
 from models.outcomes import Outcome
-from models.rows import ID_REUSED_ANSWER, REPEATED_ANSWER, Movement, ReceiptRow, encode_row, receipt_key
+from models.rows import ID_REUSED_ANSWER, Movement, ReceiptRow, encode_row, receipt_key
 
 KEY = receipt_key("a1")
 
@@ -40,13 +40,13 @@ def test_kept_receipt_is_found_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize("term", [0, 127, 128, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**63])
-def test_shortened_row_says_all_but_its_term_and_repeat(term: int) -> None:
+def test_shortened_row_says_all_but_its_term(term: int) -> None:
     """R27: what was answered, and how much it moved, must not depend on what memory leaves out."""
     plain = receipt(Outcome.APPLIED)
     for row in (plain, replace(plain, movements=(Movement("L", -1, 5, 9, 3),)), replace(plain, arrival_ms=9)):
-        written = encode_row(replace(row, term=term, repeat=ID_REUSED_ANSWER))
+        written = encode_row(replace(row, term=term))
         for value in (written, shortened(row, written), shortened(row, shortened(row, written))):
-            assert replace(decode(value), term=0, repeat=0) == replace(row, term=0)
+            assert replace(decode(value), term=0) == replace(row, term=0)
     assert len(shortened(plain, encode_row(plain))) == len(encode_row(plain)) - 4 - 2 - 4
 
 
@@ -272,8 +272,8 @@ def test_rows_of_any_size_are_kept() -> None:
     check(receipts, model)
 
 
-def test_row_that_is_written_once_more_by_an_owner_is_a_repeat_wherever_it_lies() -> None:
-    """P4: what a lower term overwrote is restated by whoever follows; nobody may hear of it as news."""
+def test_row_that_is_written_once_more_by_an_owner_is_the_same_wherever_it_lies() -> None:
+    """P4: what a lower term overwrote is restated as it was, but for the term."""
     state = PartitionState()
     state.term = 9
     for chunk_rows in (1, 512):
@@ -283,4 +283,4 @@ def test_row_that_is_written_once_more_by_an_owner_is_a_repeat_wherever_it_lies(
         restated = state_row_of(state, KEY)
         assert restated is not None
         said = decode(restated)
-        assert (said.term, said.repeat, said.outcome) == (9, REPEATED_ANSWER, Outcome.APPLIED)
+        assert (said.term, said.repeat, said.outcome) == (9, ID_REUSED_ANSWER, Outcome.APPLIED)
