@@ -26,7 +26,7 @@ _decode: Final = msgspec.msgpack.Decoder(ReceiptRow).decode
 _WHOLE: Final = b"\xdc\x00\x10\x01"
 """How a row begins: an array of 16, the schema version."""
 _SHORT: Final = b"\x9d\x01\x00\x00"
-"""The same of 13, with the term, which whoever writes it again states anew, and the repeat: a first answer."""
+"""The same of 13, with the term, which whoever writes it again states anew, and a first answer."""
 _NEVER_WAITED: Final = b"\xc4\x00\x00\x00"
 """How a row ends that has no command, no arrival and no place among those that wait."""
 _TERM_BYTES: Final = {0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9}
