@@ -63,8 +63,9 @@ def compiled_path() -> Path | None:
         return None
     sources = list(_sources())
     modules_place = FOLDER / f"modules-{_digest(filter(_is_compiled, sources))}"
-    modules = made_once(modules_place, "modules", partial(_build, sources), BUILD_SECONDS_MAX)
+    # Both names before the build: a file that is edited meanwhile must not find these modules again.
     place = FOLDER / f"packages-{_digest(sources)}"
+    modules = made_once(modules_place, "modules", partial(_build, sources), BUILD_SECONDS_MAX)
     return made_once(place, "packages", partial(_assemble, sources, modules), COPY_SECONDS_MAX)
 
 

@@ -43,15 +43,21 @@ def run(state: PartitionState, packs: Packs) -> int:
     now_ms = state.now_ms
     while taken := list(islice(waiting, at_once)):
         now_ms += 1
-        records = []
-        for value in taken:
-            commands, poison = ORDER_DECODER.decode(value)
-            assert not poison, poison  # noqa: S101  # its own commands
-            records.append(DecodedRecord(offset, now_ms, commands))
-            offset += 1
+        records = decoded(taken, offset, now_ms)
+        offset += len(records)
         for sealed in decide_batch(state, (), records, now_ms):
             rows += len(sealed.rows)
     return rows
+
+
+def decoded(values: Packs, offset: int, arrival_ms: int) -> list[DecodedRecord]:
+    """Decode records that arrived at once, from an offset on."""
+    records = []
+    for at, value in enumerate(values, offset):
+        commands, poison = ORDER_DECODER.decode(value)
+        assert not poison, poison  # noqa: S101  # its own commands
+        records.append(DecodedRecord(at, arrival_ms, commands))
+    return records
 
 
 def opened(skus: int, on_hand: int = STOCK) -> PartitionState:

@@ -11,10 +11,9 @@ import gc
 import time
 from typing import Final
 
-from benchmarks.core_loop import START_MS, new_reserve, opened, packed
+from benchmarks.core_loop import START_MS, decoded, new_reserve, opened, packed
 from inventory_stream.adapters.kafka.faust_host import GC_THRESHOLDS
-from inventory_stream.ledger.decide import DecodedRecord, decide_batch
-from models.codec import ORDER_DECODER
+from inventory_stream.ledger.decide import decide_batch
 
 RESERVATIONS: Final = 2_500_000
 """What `latency-packed` leaves behind: 25 s at 100,000/s."""
@@ -39,15 +38,11 @@ def batch_times_ms(reservations: int) -> list[float]:
         packs = packed(commands, PACK_COMMANDS)
         now_ms += BATCH_MS
         began = time.thread_time()
-        records = []
-        for pack in packs:
-            decoded, poison = ORDER_DECODER.decode(pack)
-            assert not poison, poison  # noqa: S101  # its own commands
-            records.append(DecodedRecord(offset, now_ms, decoded))
-            offset += 1
+        records = decoded(packs, offset, now_ms)
         for _ in decide_batch(state, (), records, now_ms):
             pass
         taken_ms.append((time.thread_time() - began) * 1_000)
+        offset += len(records)
     gc.unfreeze()
     return taken_ms
 

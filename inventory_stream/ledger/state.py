@@ -309,7 +309,7 @@ class StateLoader:
             state.reservations.hold(row)
         elif isinstance(row, ReservationRow):
             self._share(row)
-            state.reservations[row.reservation_id] = row
+            state.reservations.hold(row)
         elif isinstance(row, PositionRow):
             state.position(row.sku, row.location).take(row)
         elif isinstance(row, ReceiptRow):
